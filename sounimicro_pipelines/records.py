@@ -1,0 +1,105 @@
+"""What a bulk feed of either vendor looks like to the warehouse: entities, their columns, and pages of raw records.
+
+The two vendor rooms declare their entities with these types; the warehouse loads whatever is declared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+Kind = Literal["int", "decimal", "text", "bool", "date", "datetime"]
+"""int: BIGINT. decimal: DECIMAL(19,6). text: VARCHAR. date: DATE (first ten characters). datetime: TIMESTAMP in UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One scalar of a record.
+
+    `name` is the key in the vendor's JSON, `column` the name in the raw table (the same unless the key is no
+    plain name). A required column must be there and not null, or the record is quarantined. `personal` marks
+    values that previews and logs must not show.
+    """
+
+    name: str
+    kind: Kind
+    required: bool = False
+    personal: bool = False
+    column: str = ""
+
+    @property
+    def raw_name(self) -> str:
+        return self.column or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class ChildTable:
+    """An array inside a record that becomes a table of its own (`Items` of an invoice).
+
+    `parent_column` is filled with the parent's key when the child does not carry it. `touch_route` names a way to
+    poll the children's own stamps, by which a parent whose head did not move is read again.
+    """
+
+    entity: str
+    table: str
+    path: str
+    columns: tuple[Column, ...]
+    parent_column: str
+    key: str = "ID"
+    touch: Literal["route", "statistics", "none"] = "none"
+    touch_route: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EntitySpec:
+    """One kind of record, as one vendor serves it and as the warehouse keeps it in `raw.<table>`."""
+
+    entity: str
+    table: str
+    route: str
+    columns: tuple[Column, ...]
+    children: tuple[ChildTable, ...] = ()
+    key: str = "ID"
+    created: str | None = "CreatedAt"
+    updated: str | None = "UpdatedAt"
+    deleted: str | None = "Deleted"
+    expand: tuple[str, ...] = ()
+    select: bool = True
+    page_size: int = 1000
+    source: str = "biz"
+    optional: bool = False
+    options: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPage:
+    """Records as the vendor sent them: one JSON object each, without line breaks.
+
+    `high_water` is the newest stamp among them by the vendor's clock, or None when there is none.
+    """
+
+    rows: Sequence[bytes]
+    size: int
+    high_water: datetime | None
+
+
+class BulkReader(Protocol):
+    """How the warehouse reads one vendor register. Rows have been re-checked against what was asked."""
+
+    @property
+    def specs(self) -> Sequence[EntitySpec]:
+        """Everything that can be read, parents before children."""
+
+    def full(self, spec: EntitySpec) -> AsyncIterator[RecordPage]:
+        """Every record, in any order, each once."""
+
+    def changed(self, spec: EntitySpec, since: datetime) -> AsyncIterator[RecordPage]:
+        """Records that were created or changed after `since`, themselves or in their children.
+
+        The caller has subtracted the overlap. A spec without stamps answers with a full listing.
+        """
+
+    async def deleted(self, spec: EntitySpec, since: datetime) -> Sequence[int] | None:
+        """Keys soft-deleted after `since`, or None where the vendor cannot say (the full listing finds them)."""
