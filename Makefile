@@ -1,0 +1,44 @@
+# `make demo` and `make test` do all their own set-up on a machine that has Python 3.11 to 3.13 and nothing else of ours.
+
+PYTHON ?= $(firstword $(foreach v,3.13 3.12 3.11,$(shell command -v python$(v) 2>/dev/null)) python3)
+UV_VERSION := 0.13.9
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: demo test check bench nightly clean
+
+demo: $(VENV)/.installed
+	$(BIN)/sounimicro demo $(ARGS)
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.installed-bench
+	$(BIN)/python -m sounimicro_pipelines_tests.benchmarks $(ARGS)
+
+nightly: $(VENV)/.installed
+	SOUNIMICRO_TEST_NIGHTLY=1 $(BIN)/python -m pytest -m "nightly or not nightly" $(ARGS)
+
+clean:
+	rm -rf $(VENV) .sounimicro .pytest_cache .mypy_cache .ruff_cache dbt_reports/target dbt_reports/logs
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info[:2] < (3, 14), f"Python 3.11, 3.12 or 3.13 is needed, this is {sys.version}. Say which with: make PYTHON=/path/to/python3.12"'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet uv==$(UV_VERSION) \
+	  && $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[test]' \
+	  || $(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test]'
+	touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[test,bench]' \
+	  || $(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test,bench]'
+	touch $@
