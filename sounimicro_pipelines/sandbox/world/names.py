@@ -2,41 +2,46 @@
 
 from __future__ import annotations
 
-FIRST_NAMES = (
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+FIRST_NAMES = _words(
     "Anne Ingrid Kari Marit Liv Eva Berit Astrid Bjørg Hilde Nina Elin Tone Silje Ida Ingeborg Solveig Åse Guro Maja "
     "Jan Per Bjørn Ole Lars Kjell Knut Svein Arne Thomas Geir Hans Tor Morten Terje Øyvind Håkon Sindre Ådne Jens"
-).split()
+)
 
 MIDDLE_NAMES = ("Marie", "Johan", "Helene", "Sofie", "Andreas", "Kristine", "Erik", "Louise")
 
-LAST_NAMES = (
+LAST_NAMES = _words(
     "Hansen Johansen Olsen Larsen Andersen Pedersen Nilsen Kristiansen Jensen Karlsen Berg Haugen Hagen Bakken Moen "
     "Solberg Strand Lunde Dahl Aasen Ødegård Nygård Vik Sæther Bråten Fossum Tveit Myhre Løken Grønli Nes Kvåle Østby"
-).split()
+)
 
 LAST_NAMES_WITH_PARTICLES = ("von Krogh", "de Lange", "van der Meer", "Wessel-Berg", "Holm Nielsen")
 
-STEMS = (
+STEMS = _words(
     "Fjord Nord Sør Vest Øst Bryggen Havn Elv Skog Fjell Vik Strand Lofot Sunn Hardanger Trønder Viken Agder Rogaland "
     "Finnmark Telemark Valdres Romsdal Nesodd Ringerike Toten Jæren Karmøy Stord Voss Sogn Nordmøre Helgeland Salten "
     "Bjørk Gran Furu Stein Malm Brenn Å Øy Skjær Tind Bre Dal Foss Bekk"
-).split()
+)
 
 ENDINGS = ("", "vik", "dal", "stad", "berg", "nes", "heim", "lia", "sund", "voll")
 
-TRADES = (
+TRADES = _words(
     "Mekaniske Elektro Rør Bygg Eiendom Regnskap Transport Maskin Trelast Sveis Kjøling Ventilasjon Maling Gulv Tak "
     "Tømrer Betong Sjømat Data Konsult Teknikk Industri Verksted Energi Skipsservice Varme Automasjon Hydraulikk"
-).split()
+)
 
 JOINERS = ("", "", "", " & Sønn", " og Co", " Gruppen", " Norge", " Service")
 
 LEGAL_FORMS = ("AS", "AS", "AS", "AS", "AS", "ASA", "ANS", "DA", "SA", "ENK")
 
-STREETS = (
+STREETS = _words(
     "Kaigata Storgata Kirkegata Industriveien Havnegata Skolegata Jernbanegata Strandveien Verftsgata Torggata "
     "Møllegata Bryggeveien Fjellveien Elvegata Parkveien Solbakken Slottsgata Holmegata Teknologiveien"
-).split()
+)
 
 PLACES = (
     ("0151", "OSLO", "22"),

@@ -260,11 +260,12 @@ class _Populate:
                 start = today - timedelta(days=rng.randint(10, 650))
                 planned = start + timedelta(days=rng.randint(60, 500))
                 place = rng.random()
+                work = f"{rng.choice(names.PROJECT_WORK)} {rng.choice(names.PROJECT_PLACE)}"
                 self.register.ventures.append(
                     Venture(
                         key=key,
                         number=f"P-{counters[company]}",
-                        name=f"{rng.choice(names.PROJECT_WORK)} {rng.choice(names.PROJECT_PLACE)}, {party.street.city.title()}",
+                        name=f"{work}, {party.street.city.title()}",
                         company=company,
                         party_key=party.key,
                         lead_key=rng.randint(1, len(self.register.associates)),
