@@ -1,0 +1,299 @@
+"""Opening the store, and its transactions. Everything that differs between SQLite and Postgres as such is here."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Engine,
+    Executable,
+    Result,
+    Row,
+    create_engine,
+    event,
+    make_url,
+)
+from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+
+from sounimicro_pipelines.store import migrate
+from sounimicro_pipelines.store.errors import (
+    Foreign,
+    Locked,
+    StoreError,
+    UnknownAddress,
+    Unreachable,
+    Unwritable,
+)
+from sounimicro_pipelines.store.tables import POSTGRES, SQLITE, StoreTables
+
+BUSY_SECONDS = 60.0
+"""How long a writer waits for another one before it gives up."""
+
+
+class Transaction:
+    """One transaction on the store: everything in it happens, or nothing."""
+
+    def __init__(self, connection: Connection, tables: StoreTables) -> None:
+        self.connection = connection
+        self.tables = tables
+
+    @property
+    def is_postgres(self) -> bool:
+        return self.connection.dialect.name == "postgresql"
+
+    def execute(self, statement: Executable, parameters: Any = None) -> Result[Any]:
+        return self.connection.execute(statement, parameters)
+
+    def change(self, statement: Executable, parameters: Any = None) -> int:
+        """Run an INSERT, UPDATE or DELETE; answers how many rows it touched."""
+        result = self.connection.execute(statement, parameters)
+        return result.rowcount if isinstance(result, CursorResult) else 0
+
+    def row(self, statement: Executable) -> Row[Any] | None:
+        """The first row, or None."""
+        return self.connection.execute(statement).first()
+
+    def rows(self, statement: Executable) -> list[Row[Any]]:
+        return list(self.connection.execute(statement).all())
+
+    def scalar(self, statement: Executable) -> Any:
+        """The first column of the first row, or None."""
+        return self.connection.execute(statement).scalar()
+
+
+class Store:
+    """The store, open. Safe to share between threads; a forked process opens its own."""
+
+    def __init__(self, engine: Engine, tables: StoreTables, shown_url: str) -> None:
+        self.engine = engine
+        self.tables = tables
+        self.shown_url = shown_url
+
+    def __repr__(self) -> str:
+        return f"<Store {self.shown_url}>"
+
+    @property
+    def is_postgres(self) -> bool:
+        return self.engine.dialect.name == "postgresql"
+
+    @contextmanager
+    def transaction(self, *, durable: bool = True) -> Iterator[Transaction]:
+        """A writing transaction, committed when the block ends, rolled back when it raises.
+
+        On SQLite it holds the only write lock from its start, so keep calls to other systems out of it. A durable
+        transaction is on the disk when the block has ended; one that is not may be lost when the power fails (never
+        when the process dies), which is enough for what can be made again.
+
+        Raises Locked, Unwritable or Unreachable.
+        """
+        with self._connection(write=True, durable=durable) as connection:
+            yield Transaction(connection, self.tables)
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """A reading transaction: one unchanging picture of the whole store, that waits for no writer."""
+        with self._connection(write=False, durable=False) as connection:
+            yield Transaction(connection, self.tables)
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    @contextmanager
+    def _connection(self, *, write: bool, durable: bool) -> Iterator[Connection]:
+        try:
+            with self.engine.connect() as connection:
+                if self.is_postgres:
+                    if not write:
+                        connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+                    with connection.begin():
+                        if write and not durable:
+                            connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
+                        yield connection
+                else:
+                    connection.execution_options(sounimicro_write=write, sounimicro_durable=durable)
+                    with connection.begin():
+                        yield connection
+        except IntegrityError:
+            raise
+        except DBAPIError as error:
+            known = explain(error, self.shown_url)
+            if known is None:
+                raise
+            raise known from error
+
+
+def open_store(url: str) -> Store:
+    """The store at a database URL, made or upgraded if need be.
+
+    `sqlite:///path` (the folder is made) or `postgresql://…` (gets the driver that is installed). Raises a StoreError
+    with a remedy: UnknownAddress, Unreachable, Unwritable, Locked, Foreign, FromTheFuture.
+    """
+    parsed = _parse(url)
+    shown = parsed.render_as_string(hide_password=True)
+    if parsed.get_backend_name() == "sqlite":
+        engine, tables = _sqlite_engine(parsed), SQLITE
+    else:
+        engine, tables = _postgres_engine(parsed), POSTGRES
+    store = Store(engine, tables, shown)
+    try:
+        if tables is SQLITE:
+            with engine.connect() as connection:
+                _check_sqlite_file(connection, shown)
+        migrate.upgrade(engine, tables, shown)
+    except DBAPIError as error:
+        engine.dispose()
+        known = explain(error, shown)
+        raise known or StoreError(
+            f"The store at {shown} could not be opened ({type(error.orig).__name__}).",
+            remedy="Check SOUNIMICRO_DATABASE_URL.",
+        ) from error
+    except BaseException:
+        engine.dispose()
+        raise
+    return store
+
+
+def explain(error: DBAPIError, shown: str) -> StoreError | None:
+    """The trouble behind a database error in our terms, or None when it is not one of these."""
+    message = str(error.orig).lower()
+    if "locked" in message or "could not obtain lock" in message or "lock timeout" in message:
+        return Locked(
+            f"The store at {shown} is locked by another process.",
+            remedy="Let that process finish or end it, and try again.",
+        )
+    if "not a database" in message or "malformed" in message:
+        return Foreign(
+            f"The file at {shown} is no SQLite database.",
+            remedy="Let SOUNIMICRO_DATABASE_URL name another file, or restore this one from its backup.",
+        )
+    if "disk is full" in message or "no space left" in message:
+        return Unwritable(f"The disk with the store at {shown} is full.", remedy="Make room, and start again.")
+    if any(t in message for t in ("readonly", "read-only", "unable to open", "permission denied", "disk i/o error")):
+        return Unwritable(
+            f"The store at {shown} cannot be written.",
+            remedy="Give this user the right to write there, or let SOUNIMICRO_DATABASE_URL name another place.",
+        )
+    if "password authentication failed" in message or "no password supplied" in message:
+        return Unreachable(
+            f"The server at {shown} refuses the user name or password.", remedy="Correct SOUNIMICRO_DATABASE_URL."
+        )
+    if "does not exist" in message and "database" in message:
+        return Unreachable(f"There is no database at {shown}.", remedy="Create it, or correct SOUNIMICRO_DATABASE_URL.")
+    if error.connection_invalidated or any(
+        t in message for t in ("connect", "could not translate", "server closed", "terminating", "timeout expired")
+    ):
+        return Unreachable(
+            f"No database server answers at {shown}.", remedy="Start it, or correct SOUNIMICRO_DATABASE_URL."
+        )
+    return None
+
+
+def _parse(url: str) -> URL:
+    remedy = (
+        "SOUNIMICRO_DATABASE_URL should look like sqlite:///path/to/file.db or postgresql://user:password@host/name."
+    )
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise UnknownAddress("The address of the store cannot be read.", remedy=remedy) from None
+    kind = parsed.drivername.split("+")[0]
+    if kind == "sqlite":
+        if not parsed.database or parsed.database == ":memory:":
+            raise UnknownAddress("The store must live in a file.", remedy=remedy)
+        path = Path(parsed.database).expanduser().absolute()
+        return parsed.set(drivername="sqlite+pysqlite", database=str(path))
+    if kind in ("postgresql", "postgres"):
+        if "+" in parsed.drivername:
+            return parsed
+        driver = "psycopg2" if importlib.util.find_spec("psycopg2") else "psycopg"
+        if not importlib.util.find_spec(driver):
+            raise UnknownAddress(
+                "No driver for Postgres is installed.", remedy="Install the package with its extra: [server]."
+            )
+        return parsed.set(drivername=f"postgresql+{driver}")
+    raise UnknownAddress(f"The store cannot live in «{kind}».", remedy=remedy)
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    path = Path(str(url.database))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unwritable(
+            f"The folder {path.parent} cannot be made ({error.strerror}).",
+            remedy="Give this user the right to write there, or let SOUNIMICRO_DATABASE_URL name another place.",
+        ) from None
+    if path.is_dir():
+        raise Unwritable(f"{path} is a folder.", remedy="Let SOUNIMICRO_DATABASE_URL name a file.")
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, json_serializer=_json)
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: DBAPIConnection, _record: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA temp_store = MEMORY")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        if options.get("sounimicro_write", True):
+            level = "FULL" if options.get("sounimicro_durable", True) else "NORMAL"
+            connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
+def _postgres_engine(url: URL) -> Engine:
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        json_serializer=_json,
+        connect_args={"connect_timeout": 10, "application_name": "sounimicro"},
+    )
+
+
+def _check_sqlite_file(connection: Connection, shown: str) -> None:
+    """Refuse a file of somebody else before anything is written to it; switch our own to WAL."""
+    raw = connection.connection.dbapi_connection
+    if raw is None:
+        raise Unreachable(f"The store at {shown} was closed.")
+    cursor = raw.cursor()
+    try:
+        cursor.execute("PRAGMA application_id")
+        application = int((cursor.fetchone() or (0,))[0])
+        cursor.execute("SELECT count(*) FROM sqlite_master")
+        objects = int((cursor.fetchone() or (0,))[0])
+        if application != migrate.APPLICATION_ID and (application or objects):
+            raise Foreign(
+                f"The file at {shown} belongs to another program.",
+                remedy="Let SOUNIMICRO_DATABASE_URL name another file; this one was left as it was.",
+            )
+        cursor.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.Error as error:
+        known = explain(DBAPIError("PRAGMA", None, error), shown)
+        if known is None:
+            raise
+        raise known from None
+    finally:
+        cursor.close()
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)

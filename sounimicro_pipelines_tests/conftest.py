@@ -1,0 +1,82 @@
+"""Fixtures that several rooms share: a store on both kinds of database, a browser."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from sounimicro_pipelines.store import Store, open_store
+from sounimicro_pipelines_tests import machines
+
+
+@pytest.fixture(scope="session")
+def postgres_address() -> Iterator[str]:
+    """A temporary Postgres cluster for the whole session."""
+    binaries = machines.postgres_bin()
+    if binaries is None:
+        machines.missing("postgres", "install the package postgresql, or set SOUNIMICRO_TEST_PG_BIN")
+        return
+    with machines.postgres_server(binaries) as address:
+        yield address
+
+
+@pytest.fixture
+def postgres_url(postgres_address: str) -> Iterator[str]:
+    """An empty database in the temporary cluster, dropped afterwards."""
+    name = f"t_{uuid.uuid4().hex}"
+    engine = create_engine(
+        make_url(postgres_address).set(drivername="postgresql+psycopg2"), isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    yield make_url(postgres_address).set(database=name).render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty store: each test runs once on SQLite and once on Postgres."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'state' / 'store.db'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    """An empty store, open."""
+    opened = open_store(store_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def sqlite_store(tmp_path: Path) -> Iterator[Store]:
+    """An empty store on SQLite alone, for tests of what lies above it."""
+    opened = open_store(f"sqlite:///{tmp_path / 'state' / 'store.db'}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A headless browser (Playwright's), on Debian's Chromium."""
+    path = machines.chromium_path()
+    if path is None:
+        machines.missing("chromium", "install the package chromium, or set SOUNIMICRO_TEST_CHROMIUM")
+        return
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
+        )
+        yield browser
+        browser.close()
