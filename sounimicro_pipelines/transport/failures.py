@@ -67,6 +67,13 @@ class NotFound(VendorError):
     default_remedy = "Check that the record still exists and that the address in the settings is right."
 
 
+class Unavailable(NotFound):
+    """This installation does not offer what was asked for; the rest works without it."""
+
+    summary = "is not offered by this installation"
+    default_remedy = "Nothing needs to be done; what depends on it is left out."
+
+
 class Misdirected(VendorError):
     """This host no longer serves the tenant (421); its address must be looked up again."""
 

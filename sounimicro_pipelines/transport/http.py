@@ -135,7 +135,7 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         json: Any = None,
         content: bytes | str | None = None,
-        data: Mapping[str, str] | None = None,
+        data: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
         repeatable: bool | None = None,
         authorize: Authorize | None = None,
         accept_statuses: Collection[int] = (),
@@ -143,7 +143,8 @@ class Transport:
         """The answer, read whole, when its status is 2xx or one of `accept_statuses`.
 
         `call` names the request in errors and logs; it must hold nothing personal. `repeatable` says that doing
-        the call twice does no harm (None: GET and HEAD). Raises the VendorError family.
+        the call twice does no harm (None: GET and HEAD). `data` may be a function that makes the form anew for each
+        attempt. Raises the VendorError family.
         """
         return await self.exchange(
             method,
@@ -264,6 +265,7 @@ class Transport:
         if parts.get("json") is not None:
             content = encode_json(parts["json"])
             headers.setdefault("Content-Type", "application/json")
+        data = parts.get("data")
         http = self._http()
         async with self._slots:
             await self._bucket.take()
@@ -275,7 +277,7 @@ class Transport:
                     params=parts.get("params"),
                     headers=headers,
                     content=content,
-                    data=parts.get("data"),
+                    data=data() if callable(data) else data,
                     timeout=self._timeout,
                 )
                 async with asyncio.timeout(self._deadline):
