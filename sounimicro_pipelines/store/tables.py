@@ -64,7 +64,7 @@ class StoreTables:
         self.companies = self._table(
             "companies",
             Column("company_key", String(80), primary_key=True),
-            Column("alias", String(40), nullable=False, unique=True),
+            Column("alias", String(90), nullable=False, unique=True),
             Column("name", Text, nullable=False),
             Column("organization_number", String(20)),
             Column("is_test", Boolean, nullable=False),

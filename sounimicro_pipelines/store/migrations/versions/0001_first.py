@@ -68,7 +68,7 @@ def upgrade() -> None:
     op.create_table(
         name("companies"),
         sa.Column("company_key", sa.String(length=80), nullable=False),
-        sa.Column("alias", sa.String(length=40), nullable=False),
+        sa.Column("alias", sa.String(length=90), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("organization_number", sa.String(length=20), nullable=True),
         sa.Column("is_test", sa.Boolean(), nullable=False),

@@ -1,0 +1,126 @@
+"""Both sides changed to different values: what was decided, by whom, and the loser that can be restored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+
+from sounimicro_pipelines.store.database import Transaction
+from sounimicro_pipelines.store.errors import Outdated
+from sounimicro_pipelines.store.rows import build, insert_id, maybe, values_of
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """One field that both sides changed; see `tables.conflicts`. `winner` None: a person is asked."""
+
+    rule: str
+    tenant: str
+    crm_entity: str
+    crm_id: int | None
+    company_key: str
+    role: str
+    erp_entity: str
+    erp_id: int | None
+    field: str
+    policy: str
+    baseline_crm: Any
+    baseline_erp: Any
+    crm_value: Any
+    erp_value: Any
+    found_at: datetime
+    state: str = "open"
+    link_id: int | None = None
+    rule_version: int | None = None
+    crm_by: str | None = None
+    crm_at: datetime | None = None
+    erp_by: str | None = None
+    erp_at: datetime | None = None
+    winner: str | None = None
+    decided_at: datetime | None = None
+    decided_by: str | None = None
+    run_id: str | None = None
+    id: int = 0
+
+
+def record(tx: Transaction, conflict: Conflict) -> Conflict:
+    """Keep a conflict. An open one of the same field takes the new values instead of becoming two."""
+    table = tx.tables.conflicts
+    if conflict.state == "open" and conflict.link_id is not None:
+        old = open_for(tx, conflict.link_id, conflict.field)
+        if old is not None:
+            tx.execute(
+                update(table)
+                .where(table.c.id == old.id)
+                .values(
+                    crm_value=conflict.crm_value,
+                    erp_value=conflict.erp_value,
+                    crm_by=conflict.crm_by,
+                    crm_at=conflict.crm_at,
+                    erp_by=conflict.erp_by,
+                    erp_at=conflict.erp_at,
+                    run_id=conflict.run_id,
+                )
+            )
+            return get(tx, old.id) or old
+    return Conflict(**values_of(conflict), id=insert_id(tx, table, values_of(conflict)))
+
+
+def get(tx: Transaction, conflict_id: int) -> Conflict | None:
+    table = tx.tables.conflicts
+    return maybe(Conflict, tx.row(select(table).where(table.c.id == conflict_id)))
+
+
+def open_for(tx: Transaction, link_id: int, field: str) -> Conflict | None:
+    """The undecided conflict of a field."""
+    table = tx.tables.conflicts
+    return maybe(
+        Conflict,
+        tx.row(select(table).where(table.c.link_id == link_id, table.c.field == field, table.c.state == "open")),
+    )
+
+
+def settle(tx: Transaction, conflict_id: int, *, state: str, winner: str | None, by: str, now: datetime) -> None:
+    """Decide (`decided`) or put the loser back (`restored`). Raises Outdated when another person was faster."""
+    table = tx.tables.conflicts
+    from_state = "open" if state == "decided" else "decided"
+    values: dict[str, Any] = {"state": state, "decided_at": now, "decided_by": by}
+    if winner is not None:
+        values["winner"] = winner
+    changed = tx.change(update(table).where(table.c.id == conflict_id, table.c.state == from_state).values(**values))
+    if not changed:
+        raise Outdated("This conflict has been decided meanwhile.", remedy="Look at it again.")
+
+
+def close_gone(tx: Transaction, link_id: int, field: str, *, winner: str | None, by: str, now: datetime) -> None:
+    """The two sides agree again by themselves: an open conflict of the field is decided."""
+    table = tx.tables.conflicts
+    tx.execute(
+        update(table)
+        .where(table.c.link_id == link_id, table.c.field == field, table.c.state == "open")
+        .values(state="decided", winner=winner, decided_at=now, decided_by=by)
+    )
+
+
+def listing(
+    tx: Transaction,
+    *,
+    state: str | None = "open",
+    link_id: int | None = None,
+    company_key: str | None = None,
+    limit: int = 200,
+    offset: int = 0,
+) -> list[Conflict]:
+    """Newest first."""
+    table = tx.tables.conflicts
+    statement = select(table).order_by(table.c.id.desc()).limit(limit).offset(offset)
+    if state is not None:
+        statement = statement.where(table.c.state == state)
+    if link_id is not None:
+        statement = statement.where(table.c.link_id == link_id)
+    if company_key is not None:
+        statement = statement.where(table.c.company_key == company_key)
+    return [build(Conflict, row) for row in tx.rows(statement)]

@@ -1,0 +1,193 @@
+"""What a person should know or do: one open row per trouble, visible until solved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, or_, select, text, update
+
+from sounimicro_pipelines.store.database import Transaction
+from sounimicro_pipelines.store.rows import build, maybe, upsert
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One trouble; see `tables.issues`."""
+
+    id: int
+    fingerprint: str
+    state: str
+    severity: str
+    kind: str
+    cause: str
+    remedy: str
+    rule: str | None
+    side: str | None
+    tenant: str | None
+    crm_entity: str | None
+    crm_id: int | None
+    company_key: str | None
+    erp_entity: str | None
+    erp_id: int | None
+    link_id: int | None
+    field: str | None
+    details: dict[str, Any] | None
+    occurrences: int
+    first_at: datetime
+    last_at: datetime
+    retry_at: datetime | None
+    dead: bool
+    run_id: str | None
+    told_at: datetime | None
+    solved_at: datetime | None
+    solved_by: str | None
+
+
+def report(
+    tx: Transaction,
+    *,
+    fingerprint: str,
+    kind: str,
+    cause: str,
+    remedy: str,
+    now: datetime,
+    severity: str = "error",
+    dead: bool = False,
+    retry_at: datetime | None = None,
+    run_id: str | None = None,
+    **about: Any,
+) -> Issue:
+    """Open an issue, or count the same trouble again.
+
+    `fingerprint` says what makes two troubles the same (kind, record, field). `about`: rule, side, tenant, crm_entity,
+    crm_id, company_key, erp_entity, erp_id, link_id, field, details.
+    """
+    table = tx.tables.issues
+    changing = {
+        "severity": severity,
+        "cause": cause,
+        "remedy": remedy,
+        "last_at": now,
+        "retry_at": retry_at,
+        "dead": dead,
+        "run_id": run_id,
+        **about,
+    }
+    upsert(
+        tx,
+        table,
+        {"fingerprint": fingerprint, "state": "open", "kind": kind, "first_at": now, "occurrences": 1, **changing},
+        keys=["fingerprint"],
+        update={**changing, "occurrences": table.c.occurrences + 1},
+        where=text("state = 'open'"),
+    )
+    found = tx.row(select(table).where(table.c.fingerprint == fingerprint, table.c.state == "open"))
+    if found is None:
+        raise LookupError(fingerprint)
+    return build(Issue, found)
+
+
+def get(tx: Transaction, issue_id: int) -> Issue | None:
+    table = tx.tables.issues
+    return maybe(Issue, tx.row(select(table).where(table.c.id == issue_id)))
+
+
+def solve(tx: Transaction, fingerprint: str, *, now: datetime, by: str = "sync") -> bool:
+    """The trouble is gone; False when there was none."""
+    table = tx.tables.issues
+    return bool(
+        tx.change(
+            update(table)
+            .where(table.c.fingerprint == fingerprint, table.c.state == "open")
+            .values(state="solved", solved_at=now, solved_by=by)
+        )
+    )
+
+
+def solve_prefix(tx: Transaction, prefix: str, *, now: datetime, by: str = "sync") -> int:
+    """Every trouble whose fingerprint starts so is gone; answers how many there were."""
+    table = tx.tables.issues
+    return tx.change(
+        update(table)
+        .where(table.c.fingerprint.startswith(prefix, autoescape=True), table.c.state == "open")
+        .values(state="solved", solved_at=now, solved_by=by)
+    )
+
+
+def dismiss(tx: Transaction, issue_id: int, *, now: datetime, by: str) -> None:
+    """A person has seen it and wants it gone."""
+    table = tx.tables.issues
+    tx.execute(
+        update(table)
+        .where(table.c.id == issue_id, table.c.state == "open")
+        .values(state="dismissed", solved_at=now, solved_by=by)
+    )
+
+
+def listing(
+    tx: Transaction,
+    *,
+    state: str | None = "open",
+    rule: str | None = None,
+    company_key: str | None = None,
+    limit: int = 200,
+    offset: int = 0,
+) -> list[Issue]:
+    """Newest trouble first."""
+    table = tx.tables.issues
+    statement = select(table).order_by(table.c.last_at.desc(), table.c.id.desc()).limit(limit).offset(offset)
+    if state is not None:
+        statement = statement.where(table.c.state == state)
+    if rule is not None:
+        statement = statement.where(table.c.rule == rule)
+    if company_key is not None:
+        statement = statement.where(table.c.company_key == company_key)
+    return [build(Issue, row) for row in tx.rows(statement)]
+
+
+def of_record(
+    tx: Transaction,
+    *,
+    tenant: str,
+    crm: tuple[str, int] | None = None,
+    erp: tuple[str, str, int] | None = None,
+) -> list[Issue]:
+    """Open issues of a CRM record (entity, id) or an ERP record (CompanyKey, entity, id)."""
+    table = tx.tables.issues
+    about = []
+    if crm is not None:
+        about.append((table.c.tenant == tenant) & (table.c.crm_entity == crm[0]) & (table.c.crm_id == crm[1]))
+    if erp is not None:
+        about.append((table.c.company_key == erp[0]) & (table.c.erp_entity == erp[1]) & (table.c.erp_id == erp[2]))
+    if not about:
+        return []
+    statement = select(table).where(table.c.state == "open", or_(*about)).order_by(table.c.last_at.desc())
+    return [build(Issue, row) for row in tx.rows(statement)]
+
+
+def counts(tx: Transaction) -> dict[str, int]:
+    """Open issues by severity."""
+    table = tx.tables.issues
+    rows = tx.rows(
+        select(table.c.severity, func.count().label("n")).where(table.c.state == "open").group_by("severity")
+    )
+    return {row.severity: int(row.n) for row in rows}
+
+
+def untold(tx: Transaction, limit: int = 100) -> list[Issue]:
+    """Open errors and warnings that nobody has been notified of."""
+    table = tx.tables.issues
+    statement = (
+        select(table)
+        .where(table.c.state == "open", table.c.told_at.is_(None), table.c.severity != "info")
+        .order_by(table.c.id)
+        .limit(limit)
+    )
+    return [build(Issue, row) for row in tx.rows(statement)]
+
+
+def mark_told(tx: Transaction, issue_ids: list[int], now: datetime) -> None:
+    table = tx.tables.issues
+    tx.execute(update(table).where(table.c.id.in_(issue_ids)).values(told_at=now))

@@ -1,0 +1,294 @@
+"""Links between CRM and ERP records: made, found, ended; their generations, field owners and tombstones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
+
+from sounimicro_pipelines.store.database import Transaction
+from sounimicro_pipelines.store.errors import Outdated
+from sounimicro_pipelines.store.rows import build, insert_id, maybe, upsert, values_of
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One CRM record joined with one ERP record of one company in one role; see `tables.links`. `id` 0: not stored."""
+
+    rule: str
+    tenant: str
+    crm_entity: str
+    crm_id: int
+    company_key: str
+    role: str
+    erp_entity: str
+    erp_id: int
+    generation: int
+    origin: str
+    created_at: datetime
+    created_by: str
+    run_id: str | None = None
+    parent_link_id: int | None = None
+    state: str = "active"
+    data: dict[str, Any] | None = None
+    synced_at: datetime | None = None
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """A link that ended, or a record that must not be made again; see `tables.tombstones`."""
+
+    rule: str
+    tenant: str
+    crm_entity: str
+    crm_id: int | None
+    company_key: str
+    role: str
+    erp_entity: str
+    erp_id: int | None
+    generation: int
+    reason: str
+    side: str | None
+    at: datetime
+    by: str
+    link_id: int | None = None
+    run_id: str | None = None
+    active: bool = True
+    id: int = 0
+
+
+def get(tx: Transaction, link_id: int, *, lock: bool = False) -> Link | None:
+    """`lock` holds the row against other writers until the transaction ends (SQLite has one writer anyway)."""
+    table = tx.tables.links
+    statement = select(table).where(table.c.id == link_id)
+    return maybe(Link, tx.row(statement.with_for_update() if lock else statement))
+
+
+def for_crm(tx: Transaction, tenant: str, crm_entity: str, crm_id: int) -> list[Link]:
+    """All links of a CRM record, oldest first."""
+    table = tx.tables.links
+    return [
+        build(Link, row)
+        for row in tx.rows(
+            select(table)
+            .where(table.c.tenant == tenant, table.c.crm_entity == crm_entity, table.c.crm_id == crm_id)
+            .order_by(table.c.id)
+        )
+    ]
+
+
+def for_crm_place(
+    tx: Transaction, tenant: str, crm_entity: str, crm_id: int, company_key: str, role: str
+) -> Link | None:
+    """The link of a CRM record with one company in one role."""
+    table = tx.tables.links
+    return maybe(
+        Link,
+        tx.row(
+            select(table).where(
+                table.c.tenant == tenant,
+                table.c.crm_entity == crm_entity,
+                table.c.crm_id == crm_id,
+                table.c.company_key == company_key,
+                table.c.role == role,
+            )
+        ),
+    )
+
+
+def for_erp(tx: Transaction, company_key: str, erp_entity: str, erp_id: int) -> Link | None:
+    """The link of an ERP record."""
+    table = tx.tables.links
+    return maybe(
+        Link,
+        tx.row(
+            select(table).where(
+                table.c.company_key == company_key, table.c.erp_entity == erp_entity, table.c.erp_id == erp_id
+            )
+        ),
+    )
+
+
+def children(tx: Transaction, link_id: int) -> list[Link]:
+    """Links that hang on this one."""
+    table = tx.tables.links
+    return [
+        build(Link, row) for row in tx.rows(select(table).where(table.c.parent_link_id == link_id).order_by(table.c.id))
+    ]
+
+
+def of_rule(
+    tx: Transaction, rule: str, *, company_key: str | None = None, after_id: int = 0, limit: int = 1000
+) -> list[Link]:
+    """Links of a rule by id, a page at a time."""
+    table = tx.tables.links
+    statement = select(table).where(table.c.rule == rule, table.c.id > after_id).order_by(table.c.id).limit(limit)
+    if company_key is not None:
+        statement = statement.where(table.c.company_key == company_key)
+    return [build(Link, row) for row in tx.rows(statement)]
+
+
+def add(tx: Transaction, link: Link) -> Link:
+    """Store a new link. Raises Outdated when either record has been linked meanwhile."""
+    try:
+        with tx.connection.begin_nested():
+            link_id = insert_id(tx, tx.tables.links, values_of(link))
+    except IntegrityError:
+        raise Outdated(
+            f"{link.crm_entity} {link.crm_id} or {link.erp_entity} {link.erp_id} has been linked meanwhile.",
+            remedy="Look at the record again.",
+        ) from None
+    found = get(tx, link_id)
+    if found is None:
+        raise Outdated("The new link cannot be read.", remedy="Try again.")
+    return found
+
+
+def change(tx: Transaction, link_id: int, **values: Any) -> None:
+    """Set columns such as state, data, parent_link_id, synced_at. Raises Outdated when the link is gone."""
+    table = tx.tables.links
+    if not tx.change(update(table).where(table.c.id == link_id).values(**values)):
+        raise Outdated(f"Link {link_id} has ended meanwhile.", remedy="Look at the record again.")
+
+
+def end(
+    tx: Transaction, link: Link, *, reason: str, side: str | None, at: datetime, by: str, run_id: str | None
+) -> Tombstone:
+    """End a link: it and its baseline go, a tombstone stays, and the place's generation rises."""
+    table = tx.tables.links
+    if not tx.change(delete(table).where(table.c.id == link.id)):
+        raise Outdated(f"Link {link.id} has ended meanwhile.", remedy="Look at the record again.")
+    tx.execute(update(table).where(table.c.parent_link_id == link.id).values(parent_link_id=None))
+    raise_generation(tx, link.tenant, link.crm_entity, link.crm_id, link.company_key, link.role, link.generation + 1)
+    return bury(
+        tx,
+        Tombstone(
+            rule=link.rule,
+            tenant=link.tenant,
+            crm_entity=link.crm_entity,
+            crm_id=link.crm_id,
+            company_key=link.company_key,
+            role=link.role,
+            erp_entity=link.erp_entity,
+            erp_id=link.erp_id,
+            generation=link.generation,
+            reason=reason,
+            side=side,
+            link_id=link.id,
+            at=at,
+            by=by,
+            run_id=run_id,
+        ),
+    )
+
+
+def generation(tx: Transaction, tenant: str, crm_entity: str, crm_id: int, company_key: str, role: str) -> int:
+    """The generation that a link made at this place now would get; 1 for the first."""
+    table = tx.tables.generations
+    found = tx.scalar(
+        select(table.c.generation).where(
+            table.c.tenant == tenant,
+            table.c.crm_entity == crm_entity,
+            table.c.crm_id == crm_id,
+            table.c.company_key == company_key,
+            table.c.role == role,
+        )
+    )
+    return int(found) if found is not None else 1
+
+
+def raise_generation(
+    tx: Transaction, tenant: str, crm_entity: str, crm_id: int, company_key: str, role: str, at_least: int
+) -> None:
+    """Let the place's generation be at least this; it never falls."""
+    if generation(tx, tenant, crm_entity, crm_id, company_key, role) < at_least:
+        upsert(
+            tx,
+            tx.tables.generations,
+            {
+                "tenant": tenant,
+                "crm_entity": crm_entity,
+                "crm_id": crm_id,
+                "company_key": company_key,
+                "role": role,
+                "generation": at_least,
+            },
+            keys=["tenant", "crm_entity", "crm_id", "company_key", "role"],
+        )
+
+
+def bury(tx: Transaction, tombstone: Tombstone) -> Tombstone:
+    """Store a tombstone."""
+    row_id = insert_id(tx, tx.tables.tombstones, values_of(tombstone))
+    return Tombstone(**values_of(tombstone), id=row_id)
+
+
+def tombstones_for_crm(
+    tx: Transaction, tenant: str, crm_entity: str, crm_id: int, *, active_only: bool = True
+) -> list[Tombstone]:
+    """Newest first."""
+    table = tx.tables.tombstones
+    statement = (
+        select(table)
+        .where(table.c.tenant == tenant, table.c.crm_entity == crm_entity, table.c.crm_id == crm_id)
+        .order_by(table.c.id.desc())
+    )
+    if active_only:
+        statement = statement.where(table.c.active)
+    return [build(Tombstone, row) for row in tx.rows(statement)]
+
+
+def tombstones_for_erp(
+    tx: Transaction, company_key: str, erp_entity: str, erp_id: int, *, active_only: bool = True
+) -> list[Tombstone]:
+    """Newest first."""
+    table = tx.tables.tombstones
+    statement = (
+        select(table)
+        .where(table.c.company_key == company_key, table.c.erp_entity == erp_entity, table.c.erp_id == erp_id)
+        .order_by(table.c.id.desc())
+    )
+    if active_only:
+        statement = statement.where(table.c.active)
+    return [build(Tombstone, row) for row in tx.rows(statement)]
+
+
+def wake(tx: Transaction, tombstone_id: int) -> None:
+    """A person wants the record again: its tombstone no longer forbids."""
+    table = tx.tables.tombstones
+    tx.execute(update(table).where(table.c.id == tombstone_id).values(active=False))
+
+
+def owners(tx: Transaction, tenant: str, crm_entity: str, crm_id: int) -> dict[str, int]:
+    """CRM field → the link that writes it."""
+    table = tx.tables.field_owners
+    rows = tx.rows(
+        select(table.c.field, table.c.link_id).where(
+            table.c.tenant == tenant, table.c.crm_entity == crm_entity, table.c.crm_id == crm_id
+        )
+    )
+    return {row.field: row.link_id for row in rows}
+
+
+def set_owner(
+    tx: Transaction, tenant: str, crm_entity: str, crm_id: int, field: str, link_id: int, *, by: str, at: datetime
+) -> None:
+    """Let one link write a CRM field."""
+    upsert(
+        tx,
+        tx.tables.field_owners,
+        {
+            "tenant": tenant,
+            "crm_entity": crm_entity,
+            "crm_id": crm_id,
+            "field": field,
+            "link_id": link_id,
+            "set_by": by,
+            "set_at": at,
+        },
+        keys=["tenant", "crm_entity", "crm_id", "field"],
+    )

@@ -1,0 +1,209 @@
+"""Runs of the sync, the go-live gate, and the guard against mass deletes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+
+from sounimicro_pipelines.store.database import Transaction
+from sounimicro_pipelines.store.rows import build, insert_id, maybe, upsert
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of the sync; see `tables.runs`."""
+
+    run_id: str
+    kind: str
+    rule: str | None
+    company_key: str | None
+    state: str
+    started_at: datetime
+    finished_at: datetime | None
+    by: str
+    counts: dict[str, int]
+    message: str | None
+    undo_of: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class GoLiveReport:
+    """What the first write to a company would mean."""
+
+    id: int
+    tenant: str
+    company_key: str
+    made_at: datetime
+    run_id: str | None
+    counts: dict[str, int]
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Whether a register may be synchronized after its last full listing; state: ok, stopped, confirmed."""
+
+    side: str
+    company_key: str
+    entity: str
+    state: str
+    linked: int
+    missing: int
+    listing_at: datetime
+    confirmed_by: str | None
+    confirmed_at: datetime | None
+
+
+def start(
+    tx: Transaction,
+    run_id: str,
+    *,
+    kind: str,
+    by: str,
+    now: datetime,
+    rule: str | None = None,
+    company_key: str | None = None,
+    undo_of: str | None = None,
+) -> None:
+    """Record that a run began; beginning again after a crash is the same run."""
+    upsert(
+        tx,
+        tx.tables.runs,
+        {
+            "run_id": run_id,
+            "kind": kind,
+            "rule": rule,
+            "company_key": company_key,
+            "state": "running",
+            "started_at": now,
+            "by": by,
+            "counts": {},
+            "undo_of": undo_of,
+        },
+        keys=["run_id"],
+        update={"state": "running", "finished_at": None, "message": None},
+    )
+
+
+def finish(
+    tx: Transaction, run_id: str, *, now: datetime, counts: dict[str, int], state: str = "done", message: str = ""
+) -> None:
+    """Record that a run ended, with its counts."""
+    table = tx.tables.runs
+    tx.execute(
+        update(table)
+        .where(table.c.run_id == run_id)
+        .values(state=state, finished_at=now, counts=counts, message=message or None)
+    )
+
+
+def get(tx: Transaction, run_id: str) -> Run | None:
+    table = tx.tables.runs
+    return maybe(Run, tx.row(select(table).where(table.c.run_id == run_id)))
+
+
+def listing(tx: Transaction, *, rule: str | None = None, limit: int = 100) -> list[Run]:
+    """Newest first."""
+    table = tx.tables.runs
+    statement = select(table).order_by(table.c.started_at.desc()).limit(limit)
+    if rule is not None:
+        statement = statement.where(table.c.rule == rule)
+    return [build(Run, row) for row in tx.rows(statement)]
+
+
+def save_go_live_report(
+    tx: Transaction,
+    *,
+    tenant: str,
+    company_key: str,
+    now: datetime,
+    run_id: str | None,
+    counts: dict[str, int],
+    body: dict[str, Any],
+) -> int:
+    """Keep a go-live report; answers its id."""
+    return insert_id(
+        tx,
+        tx.tables.go_live_reports,
+        {
+            "tenant": tenant,
+            "company_key": company_key,
+            "made_at": now,
+            "run_id": run_id,
+            "counts": counts,
+            "body": body,
+        },
+    )
+
+
+def go_live_report(tx: Transaction, tenant: str, company_key: str) -> GoLiveReport | None:
+    """The newest report of a company."""
+    table = tx.tables.go_live_reports
+    return maybe(
+        GoLiveReport,
+        tx.row(
+            select(table)
+            .where(table.c.tenant == tenant, table.c.company_key == company_key)
+            .order_by(table.c.id.desc())
+            .limit(1)
+        ),
+    )
+
+
+def accept_go_live(
+    tx: Transaction, *, tenant: str, company_key: str, report_id: int | None, by: str, now: datetime
+) -> None:
+    """From now on the sync may write to the company; the first acceptance stands."""
+    upsert(
+        tx,
+        tx.tables.go_live,
+        {
+            "tenant": tenant,
+            "company_key": company_key,
+            "report_id": report_id,
+            "accepted_at": now,
+            "accepted_by": by,
+        },
+        keys=["tenant", "company_key"],
+        update={},
+    )
+
+
+def is_live(tx: Transaction, tenant: str, company_key: str) -> bool:
+    """Whether somebody has accepted the go-live report of the company."""
+    table = tx.tables.go_live
+    return (
+        tx.row(select(table.c.accepted_at).where(table.c.tenant == tenant, table.c.company_key == company_key))
+        is not None
+    )
+
+
+def guard(tx: Transaction, side: str, company_key: str, entity: str) -> Guard | None:
+    table = tx.tables.register_guards
+    return maybe(
+        Guard,
+        tx.row(select(table).where(table.c.side == side, table.c.company_key == company_key, table.c.entity == entity)),
+    )
+
+
+def set_guard(tx: Transaction, value: Guard) -> None:
+    """Store what a full listing showed, or what a person confirmed."""
+    upsert(
+        tx,
+        tx.tables.register_guards,
+        {
+            "side": value.side,
+            "company_key": value.company_key,
+            "entity": value.entity,
+            "state": value.state,
+            "linked": value.linked,
+            "missing": value.missing,
+            "listing_at": value.listing_at,
+            "confirmed_by": value.confirmed_by,
+            "confirmed_at": value.confirmed_at,
+        },
+        keys=["side", "company_key", "entity"],
+    )

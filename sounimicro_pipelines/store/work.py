@@ -1,0 +1,204 @@
+"""The durable work list: which records somebody must look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import case, delete, func, or_, select, update
+
+from sounimicro_pipelines.store.database import Transaction
+from sounimicro_pipelines.store.rows import build, upsert
+
+
+@dataclass(frozen=True, slots=True)
+class Poke:
+    """That a record may have changed. `company_key` is '' for a CRM record. A low `priority` number comes first."""
+
+    rule: str
+    side: str
+    entity: str
+    record_id: int
+    origin: str
+    company_key: str = ""
+    priority: int = 5
+    hint: dict[str, Any] | None = None
+    not_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkItem:
+    """A record on the list; see `tables.work_items`."""
+
+    id: int
+    rule: str
+    side: str
+    company_key: str
+    entity: str
+    record_id: int
+    state: str
+    origin: str
+    priority: int
+    version: int
+    hint: dict[str, Any] | None
+    attempts: int
+    not_before: datetime
+    first_at: datetime
+    last_at: datetime
+    holder: str | None
+    held_until: datetime | None
+
+
+def poke(tx: Transaction, pokes: Iterable[Poke], now: datetime) -> int:
+    """Put records on the list, or poke again those that are on it (a dead one comes alive); answers how many."""
+    table = tx.tables.work_items
+    count = 0
+    for item in pokes:
+        count += 1
+        start = item.not_before or now
+        update_values: dict[str, Any] = {
+            "version": table.c.version + 1,
+            "last_at": now,
+            "origin": item.origin,
+            "priority": case((table.c.priority < item.priority, table.c.priority), else_=item.priority),
+            "state": case((table.c.state == "dead", "ready"), else_=table.c.state),
+            "not_before": case(
+                (table.c.state == "dead", start), (table.c.attempts > 0, start), else_=table.c.not_before
+            ),
+            "attempts": case((table.c.state == "held", table.c.attempts), else_=0),
+        }
+        if item.not_before is not None:
+            update_values["not_before"] = start
+        if item.hint is not None:
+            update_values["hint"] = item.hint
+        upsert(
+            tx,
+            table,
+            {
+                "rule": item.rule,
+                "side": item.side,
+                "company_key": item.company_key,
+                "entity": item.entity,
+                "record_id": item.record_id,
+                "origin": item.origin,
+                "priority": item.priority,
+                "hint": item.hint,
+                "not_before": start,
+                "first_at": now,
+                "last_at": now,
+            },
+            keys=["rule", "side", "company_key", "entity", "record_id"],
+            update=update_values,
+        )
+    return count
+
+
+def take(
+    tx: Transaction, rule: str, *, holder: str, now: datetime, hold: timedelta, limit: int = 100
+) -> list[WorkItem]:
+    """Take due items, most urgent first. What a holder does not give back in time may be taken by another."""
+    table = tx.tables.work_items
+    due = (
+        select(table.c.id)
+        .where(
+            table.c.rule == rule,
+            or_(
+                (table.c.state == "ready") & (table.c.not_before <= now),
+                (table.c.state == "held") & (table.c.held_until <= now),
+            ),
+        )
+        .order_by(table.c.priority, table.c.not_before, table.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    ids = [row.id for row in tx.rows(due)]
+    if not ids:
+        return []
+    tx.execute(update(table).where(table.c.id.in_(ids)).values(state="held", holder=holder, held_until=now + hold))
+    taken = {row.id: build(WorkItem, row) for row in tx.rows(select(table).where(table.c.id.in_(ids)))}
+    return [taken[item_id] for item_id in ids]
+
+
+def finish(tx: Transaction, item: WorkItem, now: datetime) -> bool:
+    """The item has been dealt with. If it was poked meanwhile it stays on the list, ready; then the answer is False."""
+    table = tx.tables.work_items
+    gone = tx.change(
+        delete(table).where(table.c.id == item.id, table.c.version == item.version, table.c.holder == item.holder)
+    )
+    if gone:
+        return True
+    tx.execute(
+        update(table)
+        .where(table.c.id == item.id, table.c.holder == item.holder)
+        .values(state="ready", holder=None, held_until=None, attempts=0, not_before=now)
+    )
+    return False
+
+
+def postpone(tx: Transaction, item: WorkItem, until: datetime, *, failed: bool) -> None:
+    """Give the item back for later. `failed` counts the attempt; a quiet period or a missing parent does not."""
+    table = tx.tables.work_items
+    tx.execute(
+        update(table)
+        .where(table.c.id == item.id, table.c.holder == item.holder)
+        .values(
+            state="ready",
+            holder=None,
+            held_until=None,
+            not_before=until,
+            attempts=table.c.attempts + (1 if failed else 0),
+        )
+    )
+
+
+def give_up(tx: Transaction, item: WorkItem) -> None:
+    """No more attempts until somebody pokes the record."""
+    table = tx.tables.work_items
+    tx.execute(
+        update(table)
+        .where(table.c.id == item.id, table.c.holder == item.holder)
+        .values(state="dead", holder=None, held_until=None, attempts=table.c.attempts + 1)
+    )
+
+
+def due_count(tx: Transaction, rule: str, now: datetime) -> int:
+    """How many items a run could take now."""
+    table = tx.tables.work_items
+    return int(
+        tx.scalar(
+            select(func.count())
+            .select_from(table)
+            .where(
+                table.c.rule == rule,
+                or_(
+                    (table.c.state == "ready") & (table.c.not_before <= now),
+                    (table.c.state == "held") & (table.c.held_until <= now),
+                ),
+            )
+        )
+    )
+
+
+def next_due(tx: Transaction, rule: str) -> datetime | None:
+    """When the next item of the rule is due, or None when the list is empty."""
+    table = tx.tables.work_items
+    found = tx.row(
+        select(table.c.not_before)
+        .where(table.c.rule == rule, table.c.state == "ready")
+        .order_by(table.c.not_before)
+        .limit(1)
+    )
+    return found.not_before if found is not None else None
+
+
+def listing(tx: Transaction, rule: str | None = None, *, state: str | None = None, limit: int = 500) -> list[WorkItem]:
+    """Items on the list, oldest first."""
+    table = tx.tables.work_items
+    statement = select(table).order_by(table.c.first_at, table.c.id).limit(limit)
+    if rule is not None:
+        statement = statement.where(table.c.rule == rule)
+    if state is not None:
+        statement = statement.where(table.c.state == state)
+    return [build(WorkItem, row) for row in tx.rows(statement)]
