@@ -1,0 +1,33 @@
+"""The DuckDB warehouse: one file per ERP company and one for the CRM, loaded from what the vendors send.
+
+`extract` reads a vendor register into a file; `Warehouse` opens one; `preview` and `forget` look at and erase rows.
+"""
+
+from __future__ import annotations
+
+from sounimicro_pipelines.warehouse.connection import (
+    DiskFull,
+    NotAWarehouse,
+    Warehouse,
+    WarehouseError,
+    WarehouseLocked,
+    WarehouseUnreachable,
+)
+from sounimicro_pipelines.warehouse.extract import FeedResult, Mode, State, extract
+from sounimicro_pipelines.warehouse.preview import preview
+from sounimicro_pipelines.warehouse.schema import Owner
+
+__all__ = [
+    "DiskFull",
+    "FeedResult",
+    "Mode",
+    "NotAWarehouse",
+    "Owner",
+    "State",
+    "Warehouse",
+    "WarehouseError",
+    "WarehouseLocked",
+    "WarehouseUnreachable",
+    "extract",
+    "preview",
+]
