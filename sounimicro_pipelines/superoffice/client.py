@@ -1,0 +1,308 @@
+"""The CRM as a client sees it: entities read, created and patched with conditions; never PUT, never deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+
+from sounimicro_pipelines.clock import Clock, SystemClock
+from sounimicro_pipelines.settings import SuperOfficeSettings
+from sounimicro_pipelines.superoffice.archive import Archive, Row
+from sounimicro_pipelines.superoffice.auth import SystemUser
+from sounimicro_pipelines.superoffice.failures import SYSTEM, UnknownName, own_words
+from sounimicro_pipelines.superoffice.foreign_keys import ForeignKeys, keys_on
+from sounimicro_pipelines.superoffice.lists import Lists
+from sounimicro_pipelines.superoffice.providers import MERGE_LOG, PROVIDERS
+from sounimicro_pipelines.superoffice.query import Query, Where
+from sounimicro_pipelines.superoffice.session import JSON_PATCH, Session
+from sounimicro_pipelines.superoffice.tenant import TenantAddress
+from sounimicro_pipelines.superoffice.tokens import IdentityProvider
+from sounimicro_pipelines.superoffice.values import LANGUAGE, as_int, http_date, member, parse_moment
+from sounimicro_pipelines.transport import BadAnswer, Limits, NotFound, Transport
+
+ENTITIES: Mapping[str, str] = {"contact": "Contact", "person": "Person", "project": "Project"}
+"""Our name → the route's."""
+
+MERGED_TABLES: Mapping[int, str] = {5: "contact", 6: "person", 9: "project"}
+"""The database's table numbers in the merge log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A contact, person or project as it was read.
+
+    `last_modified` is the answer's header, sent back word for word as the condition of a change.
+    """
+
+    name: str
+    id: int
+    data: dict[str, Any] = field(repr=False)
+    last_modified: str | None = None
+
+    @property
+    def updated(self) -> datetime | None:
+        """When it was changed last, in UTC."""
+        return parse_moment(self.data.get("UpdatedDate"))
+
+    @property
+    def updated_by(self) -> int | None:
+        """The associate who changed it last."""
+        return as_int(member(self.data.get("UpdatedBy"), "AssociateId"))
+
+    @property
+    def created_by(self) -> int | None:
+        return as_int(member(self.data.get("CreatedBy"), "AssociateId"))
+
+    @property
+    def deleted(self) -> bool:
+        """Soft-deleted but still shown (vendor reference 9, no. 5)."""
+        return bool(as_int(self.data.get("Deleted"))) or parse_moment(self.data.get("DeletedDate")) is not None
+
+    @property
+    def condition(self) -> str | None:
+        """What `If-Unmodified-Since` should say for a change based on this reading."""
+        if self.last_modified:
+            return self.last_modified
+        updated = self.updated
+        return None if updated is None else http_date(updated + timedelta(seconds=1 if updated.microsecond else 0))
+
+    def foreign_keys(self, app: str) -> dict[tuple[str, str], str]:
+        """(device, key) → value, when the entity was read with its foreign keys."""
+        return keys_on(self.data, app)
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who the credentials belong to (1.2)."""
+
+    associate_id: int
+    login: str
+    full_name: str
+    person_id: int | None
+    contact_id: int | None
+    group_id: int | None
+    user_type: str
+    tenant: str
+    function_rights: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """A line of the merge log: what was `source` is now `destination` (3.3). `entity` is None for another table."""
+
+    entity: str | None
+    operation: int | None
+    source: int
+    destination: int
+    registered: datetime | None
+
+
+class SuperOfficeClient:
+    """One tenant of the CRM, as the system user (or as a person, see `oidc.py`). Close it with `async with`.
+
+    Raises SettingsError at once when the private key cannot be read; every call raises the VendorError family.
+    """
+
+    def __init__(
+        self,
+        settings: SuperOfficeSettings,
+        *,
+        limits: Limits | None = None,
+        clock: Clock | None = None,
+        http: httpx.AsyncClient | None = None,
+        transport: Transport | None = None,
+        language: str = LANGUAGE,
+    ) -> None:
+        self.tenant = settings.tenant
+        self.clock = clock or SystemClock()
+        self.transport = transport or Transport(SYSTEM, limits=limits, clock=self.clock, http=http, explain=own_words)
+        self.identity = IdentityProvider(settings.environment_url, self.transport, self.clock)
+        self.user = SystemUser(settings, self.transport, self.clock, self.identity)
+        self.address = TenantAddress(settings.environment_url, settings.tenant, self.transport, self.clock)
+        self.session = Session(self.address, self.user, self.transport, self.clock, language=language)
+        self.archive = Archive(self.session)
+        self.lists = Lists(self.session)
+        self.foreign_keys = ForeignKeys(self.session)
+        self._principal: Principal | None = None
+
+    async def __aenter__(self) -> SuperOfficeClient:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        await self.transport.aclose()
+
+    async def principal(self) -> Principal:
+        """Who we are; asked once. Our associate id tells our own changes from people's."""
+        if self._principal is None:
+            self._principal = await read_principal(self.session)
+        return self._principal
+
+    async def read(self, entity: str, record_id: int, *, foreign_keys: bool = False) -> Entity:
+        """An entity, soft-deleted ones included. Raises NotFound when it is gone."""
+        route = _route(entity)
+        call = f"GET {route}"
+        answer, response = await self.session.request(
+            "GET", (route, record_id), call=call, query={"fk": "true"} if foreign_keys else None
+        )
+        if answer is None:
+            raise NotFound(SYSTEM, call, status=response.status_code)
+        found = _entity(entity, answer, response, call)
+        if found.id != record_id:
+            raise BadAnswer(SYSTEM, call, detail="it is another record")
+        return found
+
+    async def find(self, entity: str, record_id: int, *, foreign_keys: bool = False) -> Entity | None:
+        """An entity that lives; None when it is gone or soft-deleted."""
+        try:
+            found = await self.read(entity, record_id, foreign_keys=foreign_keys)
+        except NotFound:
+            return None
+        return None if found.deleted else found
+
+    async def default(self, entity: str) -> dict[str, Any]:
+        """A blank entity with the tenant's preferences; may take a number from a counter, so only before a create."""
+        route = _route(entity)
+        call = f"GET {route}/default"
+        answer = await self.session.json("GET", (route, "default"), call=call)
+        if not isinstance(answer, dict):
+            raise BadAnswer(SYSTEM, call, detail="it is no entity")
+        return answer
+
+    async def create(self, entity: str, data: Mapping[str, Any]) -> Entity:
+        """Create an entity from `default` with values filled in (`carriers.py`).
+
+        Not idempotent: an error with `effect_unknown` means that it may exist; search before repeating.
+        """
+        route = _route(entity)
+        call = f"POST {route}"
+        answer, response = await self.session.request("POST", (route,), call=call, json=dict(data))
+        return _entity(entity, answer, response, call, written=True)
+
+    async def patch(
+        self, entity: str, record_id: int, operations: Sequence[Mapping[str, Any]], *, condition: str | None = None
+    ) -> Entity:
+        """Apply JSON Patch operations, `test` among them (2.2). `condition` is an Entity's `condition`.
+
+        Raises PreconditionFailed when the record has changed (409, 412), NotFound when it is gone.
+        """
+        route = _route(entity)
+        call = f"PATCH {route}"
+        answer, response = await self.session.request(
+            "PATCH",
+            (route, record_id),
+            call=call,
+            json=[dict(operation) for operation in operations],
+            content_type=JSON_PATCH,
+            headers={"If-Unmodified-Since": condition} if condition else None,
+        )
+        if not isinstance(answer, dict) or as_int(answer.get(f"{route}Id")) is None:
+            return await self.read(entity, record_id)
+        return _entity(entity, answer, response, call, written=True)
+
+    async def validate(self, entity: str, data: Mapping[str, Any]) -> dict[str, str]:
+        """What the CRM finds wrong with an entity before it is saved: field → problem; empty when nothing is."""
+        route = _route(entity)
+        answer = await self.session.json(
+            "POST", (route, "Validate"), call=f"POST {route}/Validate", json=dict(data), repeatable=True
+        )
+        return {str(name): str(problem) for name, problem in answer.items()} if isinstance(answer, dict) else {}
+
+    async def search(self, entity: str, *where: Where, select: Sequence[str] = (), full: bool = False) -> list[Row]:
+        """Every row of an entity's archive for which all restrictions hold."""
+        query = Query(_provider(entity), tuple(select), where, full=full)
+        return [row async for rows in self.archive.pages(query) for row in rows]
+
+    async def created_since(self, entity: str, since: datetime, *where: Where) -> list[Entity]:
+        """What we ourselves have registered since a moment, read whole: the search after an unknown create."""
+        provider = _provider(entity)
+        column = provider.registered or provider.changed or provider.key
+        ours = (await self.principal()).associate_id
+        found = []
+        async for rows in self.archive.pages_since(Query(provider, (), where), column, since):
+            for row in rows:
+                candidate = await self.find(entity, row.key, foreign_keys=True)
+                if candidate is not None and candidate.created_by in (ours, None):
+                    found.append(candidate)
+        return found
+
+    async def merges_since(self, since: datetime) -> list[Merge] | None:
+        """Merges and moves since a moment, oldest first; None where the tenant does not tell (3.3)."""
+        merges: dict[int, Merge] = {}
+        moment = since
+        columns = tuple(MERGE_LOG.columns)
+        while True:
+            query = Query(
+                MERGE_LOG,
+                columns,
+                (Where("mergemovelog.registered", "afterTime", moment),),
+                order_by=("mergemovelog.registered",),
+            )
+            rows = await self.archive.optional_page(query)
+            if rows is None:
+                return None
+            fresh = [row for row in rows if row.key not in merges]
+            merges.update((row.key, merge) for row in fresh if (merge := _merge(row)) is not None)
+            stamps = [stamp for row in rows if (stamp := row.get("mergemovelog.registered")) is not None]
+            if len(rows) < query.top or not fresh or not stamps:
+                return list(merges.values())
+            moment = max(stamps)
+
+
+async def read_principal(session: Session) -> Principal:
+    """Who a session's credentials belong to."""
+    call = "GET User/currentPrincipal"
+    answer = await session.json("GET", ("User", "currentPrincipal"), call=call)
+    associate = as_int(member(answer, "AssociateId"))
+    if associate is None:
+        raise BadAnswer(SYSTEM, call, detail="it names no associate")
+    rights = member(answer, "FunctionRights")
+    return Principal(
+        associate_id=associate,
+        login=str(member(answer, "Associate") or ""),
+        full_name=str(member(answer, "FullName") or ""),
+        person_id=as_int(member(answer, "PersonId")),
+        contact_id=as_int(member(answer, "ContactId")),
+        group_id=as_int(member(answer, "GroupId")),
+        user_type=str(member(answer, "UserType") or ""),
+        tenant=str(member(answer, "DatabaseContextIdentifier") or ""),
+        function_rights=frozenset(str(right) for right in rights) if isinstance(rights, list) else frozenset(),
+    )
+
+
+def _route(entity: str) -> str:
+    try:
+        return ENTITIES[entity]
+    except KeyError:
+        raise UnknownName("entity", entity, "The CRM's client") from None
+
+
+def _provider(entity: str) -> Any:
+    _route(entity)
+    return PROVIDERS[entity]
+
+
+def _entity(name: str, answer: Any, response: httpx.Response, call: str, *, written: bool = False) -> Entity:
+    record_id = as_int(member(answer, f"{ENTITIES[name]}Id"))
+    if not isinstance(answer, dict) or not record_id:
+        raise BadAnswer(SYSTEM, call, detail="it is no entity", status=response.status_code, effect_unknown=written)
+    return Entity(name, record_id, answer, response.headers.get("last-modified"))
+
+
+def _merge(row: Row) -> Merge | None:
+    source, destination = row.get("mergemovelog.sourceRecord"), row.get("mergemovelog.destinationRecord")
+    if not source or not destination:
+        return None
+    return Merge(
+        entity=MERGED_TABLES.get(row.get("mergemovelog.tableNumber")),
+        operation=row.get("mergemovelog.operation"),
+        source=source,
+        destination=destination,
+        registered=row.get("mergemovelog.registered"),
+    )
