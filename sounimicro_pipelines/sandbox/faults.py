@@ -7,6 +7,7 @@ knowledge (a tenant that really moves) are that server's; here is what any serve
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import re
 import threading
@@ -103,7 +104,7 @@ class FaultPlan:
     @classmethod
     def usual(cls, seed: int = 0) -> FaultPlan:
         """The mixture that `--faults` means."""
-        return cls(seed=seed, probabilities=USUAL, retry_after=0.2, slow_seconds=1.0)
+        return cls(seed=seed, probabilities=USUAL, slow_seconds=1.0)
 
     def script(self, *faults: Fault) -> None:
         """Adds faults to be played, in this order of precedence."""
@@ -199,7 +200,7 @@ class FaultyApp:
             )
 
     async def _play(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
-        wait = str(fault.retry_after if fault.retry_after is not None else self.plan.retry_after).removesuffix(".0")
+        wait = str(math.ceil(self.plan.retry_after if fault.retry_after is None else fault.retry_after))
         match fault.kind:
             case "unauthorized":
                 await _answer(send, 401, b'"Authorization has been denied for this request"', "application/json")

@@ -22,9 +22,9 @@ from sounimicro_pipelines.clock import SystemClock
 class SandboxKeys:
     """Where the files lie, and the private halves in memory.
 
-    `erp_certificate_file` is the server client's PKCS#12 with `erp_certificate_password`; `erp_client_key` is the key in
-    it, whose public half the ERP's identity server knows. `crm_private_key_file` is the CRM application's private key
-    as PEM (`crm_application_key`), `crm_private_key_xml_file` the same as RSAKeyValue XML. The two identity keys sign
+    `erp_certificate_file` is the server client's PKCS#12 with `erp_certificate_password`; `erp_client_key` is the key
+    in it, whose public half the ERP's identity server knows. `crm_private_key_file` is the CRM application's private
+    key as PEM (`crm_application_key`), `crm_private_key_xml_file` the same as RSAKeyValue XML. The identity keys sign
     the tokens that each vendor's identity server issues; `*_key_id` is the `kid` they are published under.
     """
 

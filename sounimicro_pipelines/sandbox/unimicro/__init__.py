@@ -1,0 +1,1 @@
+"""The ERP as its vendor documents it, in memory: identity, business entities, statistics, files and events."""

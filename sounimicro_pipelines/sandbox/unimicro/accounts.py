@@ -1,0 +1,244 @@
+"""Bookkeeping on a company's store: number series, sub-ledger accounts, vouchers whose lines sum to zero, matchings.
+
+The seed, the write actions and the living world all book through this one class, so the ledger always balances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from sounimicro_pipelines.sandbox.unimicro.seed.chart import add_year, journal_series
+from sounimicro_pipelines.sandbox.unimicro.store import CompanyStore, Row
+from sounimicro_pipelines.sandbox.unimicro.values import ZERO, four, money
+
+OPEN, PARTLY_MARKED, MARKED, CREDITED = 31001, 31002, 31003, 31004
+
+INVOICE_PAYMENT, SUPPLIER_PAYMENT = 9, 7
+
+
+@dataclass(slots=True)
+class Posting:
+    """One line to be booked. `amount` in base currency, debit positive; `more` holds further fields of the line."""
+
+    account: int
+    amount: Decimal
+    sub_account: int | None = None
+    more: Mapping[str, Any] | None = None
+
+
+class Books:
+    """Books on one company."""
+
+    def __init__(self, store: CompanyStore) -> None:
+        self.store = store
+        self._accounts: dict[int, int] = {}
+        self._dimensions: dict[tuple[int | None, int | None], int] = {}
+
+    def account(self, number: int) -> int:
+        """The id of a general ledger account."""
+        found = self._accounts.get(number)
+        if found is None:
+            rows = self.store.find("Account", AccountNumber=number)
+            found = self._accounts[number] = next(row["ID"] for row in rows if "AccountGroupID" in row)
+        return found
+
+    def sub_account(self, *, customer: int | None = None, supplier: int | None = None) -> int:
+        """The id of a customer's or supplier's account in the sub-ledger."""
+        rows = (
+            self.store.find("Account", CustomerID=customer)
+            if customer
+            else self.store.find("Account", SupplierID=supplier)
+        )
+        return int(rows[0]["ID"])
+
+    def take_number(self, series: str, *, at_least: int = 0) -> int:
+        """The next number of a series, which moves on. With `at_least` the series is only moved up to there."""
+        row = self.store.find("NumberSeries", Name=series)[0]
+        return self._take(row, at_least)
+
+    def _take(self, row: Row, at_least: int = 0) -> int:
+        number = int(row["NextNumber"])
+        following = max(number, at_least) if at_least else number + 1
+        if following != number:
+            self.store.change("NumberSeries", row["ID"], {"NextNumber": following})
+        return number
+
+    def add_customer(self, values: Mapping[str, Any]) -> Row:
+        """A customer with the next number (none for a lead, status 20001) and its sub-ledger account."""
+        series = self.store.find("NumberSeries", Name="Customer Account number series")[0]
+        number = None if values.get("StatusCode") == 20001 else self._take(series)
+        row = self.store.insert(
+            "Customer",
+            {"SubAccountNumberSeriesID": series["ID"], "StatusCode": 30001, **values, "CustomerNumber": number},
+        )
+        if number is not None:
+            self._ledger_account(row, "CustomerID", number, series)
+        return row
+
+    def add_supplier(self, values: Mapping[str, Any]) -> Row:
+        """A supplier with the next number and its sub-ledger account."""
+        series = self.store.find("NumberSeries", Name="Supplier Account number series")[0]
+        number = self._take(series)
+        row = self.store.insert(
+            "Supplier",
+            {"SubAccountNumberSeriesID": series["ID"], "StatusCode": 30001, **values, "SupplierNumber": number},
+        )
+        self._ledger_account(row, "SupplierID", number, series)
+        return row
+
+    def _ledger_account(self, party: Row, key: str, number: int, series: Row) -> None:
+        relation = self.store.get("BusinessRelation", party.get("BusinessRelationID")) or {}
+        self.store.insert(
+            "Account",
+            {
+                "AccountNumber": number,
+                "AccountName": relation.get("Name"),
+                "AccountID": series["MainAccountID"],
+                key: party["ID"],
+                "UsePostPost": True,
+                "Active": True,
+                "Visible": True,
+                "CurrencyCodeID": party.get("CurrencyCodeID", 1),
+            },
+        )
+
+    def dimensions(self, project: int | None, department: int | None) -> int | None:
+        """The id of a combination of dimensions, made when it is new."""
+        if project is None and department is None:
+            return None
+        found = self._dimensions.get((project, department))
+        if found is not None:
+            return found
+        candidates = (
+            self.store.find("Dimensions", ProjectID=project)
+            if project
+            else self.store.find("Dimensions", DepartmentID=department)
+        )
+        for row in candidates:
+            others = [key for key in row if key.endswith("ID") and key not in ("ID", "ProjectID", "DepartmentID")]
+            if row.get("ProjectID") == project and row.get("DepartmentID") == department and not others:
+                self._dimensions[project, department] = row["ID"]
+                return int(row["ID"])
+        row = self.store.insert("Dimensions", {"ProjectID": project, "DepartmentID": department})
+        known_project, known_department = self.store.get("Project", project), self.store.get("Department", department)
+        self.store.insert(
+            "DimensionsInfo",
+            {
+                "DimensionsID": row["ID"],
+                "ProjectName": (known_project or {}).get("Name"),
+                "ProjectNumber": (known_project or {}).get("ProjectNumber"),
+                "DepartmentName": (known_department or {}).get("Name"),
+                "DepartmentNumber": (known_department or {}).get("DepartmentNumber"),
+            },
+        )
+        self._dimensions[project, department] = row["ID"]
+        return int(row["ID"])
+
+    def period(self, day: date) -> tuple[int, int]:
+        """Ids of the accounting period and the VAT term of a day; the year is opened when it is new."""
+        if not self.store.find("FinancialYear", Year=day.year):
+            add_year(self.store, day.year)
+        rows = self.store.table("Period").with_key("AccountYear", day.year)
+        month = next(row["ID"] for row in rows if row["PeriodSeriesID"] == 1 and row["No"] == day.month)
+        term = next(row["ID"] for row in rows if row["PeriodSeriesID"] == 2 and row["No"] == (day.month + 1) // 2)
+        return int(month), int(term)
+
+    def post(
+        self, kind: int, day: date, text: str, postings: Sequence[Posting], common: Mapping[str, Any] | None = None
+    ) -> tuple[Row, list[Row]]:
+        """Books a voucher of a journal entry type. Raises ValueError when its lines do not sum to zero."""
+        total = sum((posting.amount for posting in postings), ZERO)
+        if total != 0:
+            raise ValueError(f"voucher «{text}» sums to {total}")
+        month, term = self.period(day)
+        series = self.store.get("NumberSeries", journal_series(self.store, day.year)) or {}
+        number = self._take(series)
+        label = f"{number}-{day.year}"
+        entry = self.store.insert(
+            "JournalEntry",
+            {
+                "JournalEntryNumber": label,
+                "JournalEntryNumberNumeric": number,
+                "FinancialYearID": self.store.find("FinancialYear", Year=day.year)[0]["ID"],
+                "Description": text,
+                "NumberSeriesID": series["ID"],
+                "IsExternal": False,
+            },
+        )
+        shared = {
+            "JournalEntryID": entry["ID"],
+            "JournalEntryNumber": label,
+            "JournalEntryNumberNumeric": number,
+            "JournalEntryTypeID": kind,
+            "FinancialDate": day.isoformat(),
+            "RegisteredDate": day.isoformat(),
+            "VatDate": day.isoformat(),
+            "PeriodID": month,
+            "VatPeriodID": term,
+            "CurrencyCodeID": 1,
+            "CurrencyExchangeRate": four(1),
+            "Description": text,
+            **(common or {}),
+        }
+        lines = []
+        for posting in postings:
+            in_ledger = posting.sub_account is not None
+            amount = money(posting.amount)
+            values = {
+                **shared,
+                "AccountID": self.account(posting.account),
+                "SubAccountID": posting.sub_account,
+                "Amount": amount,
+                "AmountCurrency": amount,
+                "RestAmount": amount if in_ledger else ZERO,
+                "RestAmountCurrency": amount if in_ledger else ZERO,
+                "StatusCode": OPEN if in_ledger else None,
+                **(posting.more or {}),
+            }
+            if in_ledger and "RestAmountCurrency" not in (posting.more or {}):
+                values["RestAmountCurrency"] = values["AmountCurrency"]
+            lines.append(self.store.insert("JournalEntryLine", values))
+        return entry, lines
+
+    def match(self, first: int, second: int, amount: Decimal, day: date, currency_amount: Decimal | None = None) -> Row:
+        """Pairs two lines of opposite sign for `amount` (positive) and lowers what remains of both."""
+        foreign = amount if currency_amount is None else currency_amount
+        line = self.store.get("JournalEntryLine", first) or {}
+        row = self.store.insert(
+            "PostPost",
+            {
+                "JournalEntryLine1ID": first,
+                "JournalEntryLine2ID": second,
+                "Amount": money(amount),
+                "AmountCurrency": money(foreign),
+                "Date": day.isoformat(),
+                "CurrencyCodeID": line.get("CurrencyCodeID"),
+                "CurrencyExchangeRate": line.get("CurrencyExchangeRate"),
+                "StatusCode": None,
+            },
+        )
+        for line_id in (first, second):
+            self._lower(line_id, amount, foreign)
+        return row
+
+    def _lower(self, line_id: int, amount: Decimal, foreign: Decimal) -> None:
+        line = self.store.get("JournalEntryLine", line_id)
+        if line is None:
+            raise ValueError(f"no journal entry line {line_id}")
+        sign = 1 if line["Amount"] > 0 else -1
+        rest, rest_foreign = line["RestAmount"] - sign * amount, line["RestAmountCurrency"] - sign * foreign
+        if rest * sign < 0:
+            raise ValueError(f"line {line_id} would be matched beyond its amount")
+        self.store.change(
+            "JournalEntryLine",
+            line_id,
+            {
+                "RestAmount": money(rest),
+                "RestAmountCurrency": money(rest_foreign),
+                "StatusCode": MARKED if rest == 0 else PARTLY_MARKED,
+            },
+        )

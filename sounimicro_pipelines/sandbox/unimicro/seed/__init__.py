@@ -1,0 +1,1 @@
+"""Fills a company's store: chart and registers, the register's parties, then two years of trade."""
