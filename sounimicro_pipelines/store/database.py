@@ -213,14 +213,11 @@ def _parse(url: str) -> URL:
         path = Path(parsed.database).expanduser().absolute()
         return parsed.set(drivername="sqlite+pysqlite", database=str(path))
     if kind in ("postgresql", "postgres"):
-        if "+" in parsed.drivername:
-            return parsed
-        driver = "psycopg2" if importlib.util.find_spec("psycopg2") else "psycopg"
-        if not importlib.util.find_spec(driver):
+        if importlib.util.find_spec("psycopg2") is None:
             raise UnknownAddress(
                 "No driver for Postgres is installed.", remedy="Install the package with its extra: [server]."
             )
-        return parsed.set(drivername=f"postgresql+{driver}")
+        return parsed.set(drivername="postgresql+psycopg2")
     raise UnknownAddress(f"The store cannot live in «{kind}».", remedy=remedy)
 
 

@@ -1,0 +1,329 @@
+"""The published report tables: made from their columns, written a group at a time, read by the panels.
+
+A report table carries `company` (the alias) first and has the mart's columns after it. On SQLite decimals are text
+(`-1234.50`), dates `YYYY-MM-DD`, booleans 0/1 and moments UTC ISO with `Z`; on Postgres they have native types and live
+in schema `reports`. Readers get Decimal, date, bool and datetime whichever it is.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from sqlalchemy import delete, inspect, select, text
+
+from sounimicro_pipelines.store.database import Transaction
+from sounimicro_pipelines.store.errors import StoreError
+from sounimicro_pipelines.store.rows import build, upsert
+
+Kind = Literal["integer", "decimal", "text", "boolean", "date", "moment"]
+
+_NAME = re.compile(r"[a-z_][a-z0-9_]{0,59}")
+_DDL_LOCK = 0x536F556E0002
+_SQLITE_TYPES: dict[Kind, str] = {
+    "integer": "INTEGER",
+    "decimal": "TEXT",
+    "text": "TEXT",
+    "boolean": "INTEGER",
+    "date": "TEXT",
+    "moment": "TEXT",
+}
+_POSTGRES_TYPES: dict[Kind, str] = {
+    "integer": "BIGINT",
+    "decimal": "NUMERIC",
+    "text": "TEXT",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+    "moment": "TIMESTAMPTZ",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReportColumn:
+    """A column of a report table. `precision` and `scale` are for decimals."""
+
+    name: str
+    kind: Kind
+    precision: int = 38
+    scale: int = 6
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTable:
+    """A report table as it should stand in the store. `indexes` are lists of columns; `company` is put before each."""
+
+    name: str
+    columns: tuple[ReportColumn, ...]
+    indexes: tuple[tuple[str, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in (self.name, *(column.name for column in self.columns)):
+            if not _NAME.fullmatch(name):
+                raise StoreError(f"«{name}» cannot be the name of a report table or column.", remedy="Rename it.")
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Which version of a report table stands for a company; see `tables.published`."""
+
+    company: str
+    table_name: str
+    fetched_at: datetime
+    erp_as_of: date
+    rows: int
+    run_id: str
+    ties_out: bool | None
+    finding: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupCondition:
+    """Which rows belong to a group: columns and values. None means null, a pair means from (incl.) to (excl.)."""
+
+    columns: tuple[str, ...]
+    values: tuple[Any, ...]
+
+
+def qualified(tx: Transaction, name: str) -> str:
+    """The table's name in SQL."""
+    if not _NAME.fullmatch(name):
+        raise StoreError(f"«{name}» is no report table.", remedy="Use a name that stands in `published`.")
+    return f'reports."{name}"' if tx.is_postgres else f'"{name}"'
+
+
+def exists(tx: Transaction, name: str) -> bool:
+    return inspect(tx.connection).has_table(name, schema=tx.tables.reports_schema)
+
+
+def ensure(tx: Transaction, table: ReportTable) -> bool:
+    """Make the table, or add the columns that it lacks; true when it is new (its indexes are then made at the end)."""
+    inspector = inspect(tx.connection)
+    types = _POSTGRES_TYPES if tx.is_postgres else _SQLITE_TYPES
+    if tx.is_postgres and not exists(tx, table.name):
+        tx.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _DDL_LOCK})
+        inspector.clear_cache()
+
+    def declared(column: ReportColumn) -> str:
+        kind = types[column.kind]
+        size = f"({column.precision},{column.scale})" if kind == "NUMERIC" else ""
+        return f'"{column.name}" {kind}{size}'
+
+    if not inspector.has_table(table.name, schema=tx.tables.reports_schema):
+        columns = ", ".join(["company TEXT NOT NULL", *(declared(column) for column in table.columns)])
+        tx.connection.exec_driver_sql(f"CREATE TABLE {qualified(tx, table.name)} ({columns})")
+        return True
+    there = {c["name"] for c in inspector.get_columns(table.name, schema=tx.tables.reports_schema)}
+    if "company" not in there:
+        raise StoreError(
+            f"The store has a table «{table.name}» that is no report of ours.",
+            remedy="Give this product a database of its own.",
+        )
+    for column in table.columns:
+        if column.name not in there:
+            tx.connection.exec_driver_sql(f"ALTER TABLE {qualified(tx, table.name)} ADD COLUMN {declared(column)}")
+    return False
+
+
+def ensure_indexes(tx: Transaction, table: ReportTable) -> None:
+    """Make the indexes that are missing."""
+    for columns in dict.fromkeys(table.indexes):
+        name = "_".join(("ix", table.name, *columns))[:60]
+        listed = ", ".join(f'"{column}"' for column in ("company", *columns))
+        tx.connection.exec_driver_sql(f"CREATE INDEX IF NOT EXISTS {name} ON {qualified(tx, table.name)} ({listed})")
+
+
+def delete_company(tx: Transaction, name: str, company: str) -> None:
+    """Remove all rows of a company."""
+    tx.execute(text(f"DELETE FROM {qualified(tx, name)} WHERE company = :company"), {"company": company})  # noqa: S608
+
+
+def delete_groups(tx: Transaction, name: str, company: str, groups: Iterable[GroupCondition]) -> None:
+    """Remove the rows of some groups of a company."""
+    mark = "%s" if tx.is_postgres else "?"
+    batches: dict[str, list[tuple[Any, ...]]] = {}
+    for group in groups:
+        conditions: list[str] = [f"company = {mark}"]
+        values: list[Any] = [company]
+        for column, value in zip(group.columns, group.values, strict=True):
+            if value is None:
+                conditions.append(f'"{column}" IS NULL')
+            elif isinstance(value, tuple):
+                conditions.append(f'"{column}" >= {mark} AND "{column}" < {mark}')
+                values.extend(value)
+            else:
+                conditions.append(f'"{column}" = {mark}')
+                values.append(value)
+        batches.setdefault(" AND ".join(conditions), []).append(tuple(values))
+    for condition, parameters in batches.items():
+        _many(tx, f"DELETE FROM {qualified(tx, name)} WHERE {condition}", parameters)  # noqa: S608 - names are checked
+
+
+def insert_tuples(tx: Transaction, table: ReportTable, rows: Iterator[tuple[Any, ...]]) -> int:
+    """Insert rows (company first, values as SQLite keeps them), streaming; answers how many. SQLite only."""
+    marks = ", ".join("?" for _ in range(len(table.columns) + 1))
+    cursor = _driver(tx).cursor()
+    cursor.executemany(
+        f"INSERT INTO {qualified(tx, table.name)} ({_names(table)}) VALUES ({marks})",  # noqa: S608
+        rows,
+    )
+    count = int(cursor.rowcount)
+    cursor.close()
+    return max(count, 0)
+
+
+def copy_lines(tx: Transaction, table: ReportTable, lines: Iterator[str]) -> int:
+    """Insert lines of Postgres' COPY text format (company first), streaming; answers how many. Postgres only."""
+    cursor = _driver(tx).cursor()
+    cursor.copy_expert(f"COPY {qualified(tx, table.name)} ({_names(table)}) FROM STDIN", _Lines(lines))
+    count = int(cursor.rowcount)
+    cursor.close()
+    return count
+
+
+def digests(tx: Transaction, company: str, table_name: str) -> dict[str, str]:
+    """Group → digest, as last published."""
+    table = tx.tables.report_groups
+    rows = tx.execute(
+        select(table.c.group_key, table.c.digest).where(table.c.company == company, table.c.table_name == table_name)
+    )
+    return {row.group_key: row.digest for row in rows}
+
+
+def set_digests(tx: Transaction, company: str, table_name: str, changed: Mapping[str, tuple[str, int]]) -> None:
+    """Note the digest and row count of groups that were written."""
+    name = f"{tx.tables.sync_schema}.report_groups" if tx.tables.sync_schema else f"{tx.tables.prefix}report_groups"
+    mark = "%s" if tx.is_postgres else "?"
+    _many(
+        tx,
+        f"INSERT INTO {name} (company, table_name, group_key, digest, rows) "  # noqa: S608 - our own name
+        f"VALUES ({mark}, {mark}, {mark}, {mark}, {mark}) ON CONFLICT (company, table_name, group_key) "
+        "DO UPDATE SET digest = excluded.digest, rows = excluded.rows",
+        [(company, table_name, key, digest, rows) for key, (digest, rows) in changed.items()],
+    )
+
+
+def drop_digests(tx: Transaction, company: str, table_name: str, keys: Sequence[str] | None = None) -> None:
+    """Forget groups: those named, or all of the company's."""
+    table = tx.tables.report_groups
+    statement = delete(table).where(table.c.company == company, table.c.table_name == table_name)
+    if keys is None:
+        tx.execute(statement)
+        return
+    for start in range(0, len(keys), 500):
+        tx.execute(statement.where(table.c.group_key.in_(keys[start : start + 500])))
+
+
+def hold_company(tx: Transaction, company: str) -> None:
+    """Let one publisher at a time write a company's figures, until the transaction ends."""
+    if tx.is_postgres:
+        tx.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"sounimicro publish {company}"})
+
+
+def set_published(tx: Transaction, entry: Published) -> None:
+    """Say which version stands now."""
+    upsert(
+        tx,
+        tx.tables.published,
+        {
+            "company": entry.company,
+            "table_name": entry.table_name,
+            "fetched_at": entry.fetched_at,
+            "erp_as_of": entry.erp_as_of,
+            "rows": entry.rows,
+            "run_id": entry.run_id,
+            "ties_out": entry.ties_out,
+            "finding": entry.finding,
+        },
+        keys=["company", "table_name"],
+    )
+
+
+def published(tx: Transaction, company: str) -> dict[str, Published]:
+    """Table → the version that stands for a company."""
+    table = tx.tables.published
+    rows = tx.rows(select(table).where(table.c.company == company))
+    return {row.table_name: build(Published, row) for row in rows}
+
+
+def published_companies(tx: Transaction) -> list[str]:
+    """Aliases of companies that have figures."""
+    table = tx.tables.published
+    return [row.company for row in tx.rows(select(table.c.company).distinct().order_by(table.c.company))]
+
+
+def forget_company(tx: Transaction, company: str) -> None:
+    """Remove everything published for a company."""
+    for name in published(tx, company):
+        if exists(tx, name):
+            delete_company(tx, name, company)
+    tx.execute(delete(tx.tables.report_groups).where(tx.tables.report_groups.c.company == company))
+    tx.execute(delete(tx.tables.published).where(tx.tables.published.c.company == company))
+
+
+def as_decimal(value: Any) -> Decimal | None:
+    """A decimal column's value."""
+    return None if value is None else value if isinstance(value, Decimal) else Decimal(str(value))
+
+
+def as_date(value: Any) -> date | None:
+    """A date column's value."""
+    return None if value is None else value if isinstance(value, date) else date.fromisoformat(value)
+
+
+def as_moment(value: Any) -> datetime | None:
+    """A moment column's value, aware."""
+    return None if value is None else value if isinstance(value, datetime) else datetime.fromisoformat(value)
+
+
+def as_bool(value: Any) -> bool | None:
+    """A boolean column's value."""
+    return None if value is None else bool(value)
+
+
+class _Lines(io.TextIOBase):
+    """A readable file over an iterator of lines (each with its line end)."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self._rest = ""
+
+    def read(self, size: int | None = -1) -> str:
+        wanted = 65536 if size is None or size < 0 else size
+        parts, length = [self._rest], len(self._rest)
+        while length < wanted:
+            line = next(self._lines, None)
+            if line is None:
+                break
+            parts.append(line)
+            length += len(line)
+        whole = "".join(parts)
+        self._rest = whole[wanted:]
+        return whole[:wanted]
+
+
+def _names(table: ReportTable) -> str:
+    return ", ".join(f'"{name}"' for name in ("company", *(column.name for column in table.columns)))
+
+
+def _driver(tx: Transaction) -> Any:
+    connection = tx.connection.connection.driver_connection
+    if connection is None:
+        raise StoreError("The connection to the store was closed.", remedy="Try again.")
+    return connection
+
+
+def _many(tx: Transaction, statement: str, parameters: list[tuple[Any, ...]]) -> None:
+    if not parameters:
+        return
+    cursor = _driver(tx).cursor()
+    if tx.is_postgres:
+        importlib.import_module("psycopg2.extras").execute_batch(cursor, statement, parameters, page_size=500)
+    else:
+        cursor.executemany(statement, parameters)
+    cursor.close()

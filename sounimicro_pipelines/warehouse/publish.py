@@ -1,0 +1,344 @@
+"""From the marts of one company's DuckDB file to the store's report tables, one version after the other.
+
+Only groups of rows that changed (usually one party's) are written, all of them in one transaction: readers see the old
+version or the new one. A publish that is killed leaves the old one, and the next writes what this one would have.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+import xxhash
+
+from sounimicro_pipelines.errors import SounimicroError
+from sounimicro_pipelines.store import Store, Transaction, reports
+from sounimicro_pipelines.store.reports import GroupCondition, Published, ReportColumn, ReportTable
+from sounimicro_pipelines.warehouse.connection import Warehouse
+
+BUCKET = 256
+"""How many neighbouring ids make a group where rows do not belong to a party."""
+FETCH_ROWS = 5000
+ATTEMPTS = 5
+
+_ALIAS = re.compile(r"[a-z0-9_-]{1,40}")
+_DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
+_INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
+_MOMENTS = {"TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}
+
+
+class PublishError(SounimicroError):
+    """A mart that cannot be published."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishMeta:
+    """What a model says in `meta.publish`: the columns that make a row its own, and the indexes that readers want."""
+
+    key: tuple[str, ...]
+    indexes: tuple[tuple[str, ...], ...] = ()
+
+    @classmethod
+    def of(cls, key: Sequence[str], index: Sequence[str | Sequence[str]] = ()) -> PublishMeta:
+        """`index` is a list of columns (one index) or a list of such lists."""
+        if index and all(isinstance(part, str) for part in index):
+            return cls(tuple(key), (tuple(str(part) for part in index),))
+        return cls(tuple(key), tuple(tuple(part) if not isinstance(part, str) else (part,) for part in index))
+
+
+@dataclass(frozen=True, slots=True)
+class TieOut:
+    """Whether a table agrees with the ledger (None: not checked), and what does not."""
+
+    ties_out: bool | None = None
+    finding: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TableResult:
+    """What publishing one table did."""
+
+    table: str
+    rows: int
+    groups: int
+    changed_groups: int
+    removed_groups: int
+    written_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class PublishResult:
+    """What one publish did."""
+
+    company: str
+    seconds: float
+    tables: tuple[TableResult, ...] = field(default=())
+
+    @property
+    def rows(self) -> int:
+        return sum(table.rows for table in self.tables)
+
+    @property
+    def written_rows(self) -> int:
+        return sum(table.written_rows for table in self.tables)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """One mart and what must be written of it."""
+
+    table: ReportTable
+    duckdb_types: tuple[str, ...]
+    group_columns: tuple[str, ...]
+    group_sql: str
+    bucketed: bool
+    rows: int
+    groups: int
+    changed: dict[str, tuple[str, int]]
+    removed: list[str]
+    is_first: bool
+
+
+def publish(
+    db_path: Path | str,
+    store: Store,
+    *,
+    company: str,
+    as_of: date,
+    fetched_at: datetime,
+    run_id: str,
+    tie_out: TieOut | Mapping[str, TieOut] | None,
+    publish_meta: Mapping[str, PublishMeta | tuple[Sequence[str], Sequence[Any]]],
+    schema: str = "reports",
+) -> PublishResult:
+    """Publish a company's marts.
+
+    `company` is the alias, `as_of` the Oslo day that the marts were built for, `fetched_at` when the ERP was read (the
+    oldest feed). `tie_out` is one verdict for all tables or one for each. Raises PublishError for a mart that is
+    missing, lacks a key column or holds floating-point numbers; WarehouseError and StoreError as their rooms do.
+    """
+    started = time.perf_counter()
+    if not _ALIAS.fullmatch(company):
+        raise PublishError(f"«{company}» is no alias of a company.", remedy="Use 1 to 40 of a–z, 0–9, - and _.")
+    metas = {
+        name: meta if isinstance(meta, PublishMeta) else PublishMeta.of(*meta)
+        for name, meta in sorted(publish_meta.items())
+    }
+    with Warehouse(Path(db_path)) as warehouse:
+        for _ in range(ATTEMPTS):
+            with store.read() as tx:
+                version = reports.published(tx, company)
+                plans = [_plan(warehouse, tx, schema, name, meta, company) for name, meta in metas.items()]
+            with store.transaction() as tx:
+                reports.hold_company(tx, company)
+                if reports.published(tx, company) != version:
+                    continue
+                results = tuple(_write(warehouse, tx, schema, plan, company) for plan in plans)
+                for result in results:
+                    verdict = tie_out if isinstance(tie_out, TieOut) else (tie_out or {}).get(result.table, TieOut())
+                    reports.set_published(
+                        tx,
+                        Published(
+                            company=company,
+                            table_name=result.table,
+                            fetched_at=fetched_at,
+                            erp_as_of=as_of,
+                            rows=result.rows,
+                            run_id=run_id,
+                            ties_out=verdict.ties_out,
+                            finding=verdict.finding,
+                        ),
+                    )
+            return PublishResult(company, time.perf_counter() - started, results)
+    raise PublishError(
+        f"Another publish of «{company}» got in between {ATTEMPTS} times.",
+        remedy="Let one run publish a company at a time.",
+    )
+
+
+def meta_from_manifest(manifest: Mapping[str, Any], schema: str = "reports") -> dict[str, PublishMeta]:
+    """The tables to publish, as a dbt manifest names them (`meta.publish` of the models in the schema)."""
+    found: dict[str, PublishMeta] = {}
+    for node in manifest.get("nodes", {}).values():
+        meta = node.get("config", {}).get("meta", {}) or node.get("meta", {})
+        wish = meta.get("publish")
+        if node.get("resource_type") == "model" and wish and node.get("schema") == schema:
+            found[node.get("alias") or node["name"]] = PublishMeta.of(wish["key"], wish.get("index", ()))
+    return found
+
+
+def _plan(
+    warehouse: duckdb.DuckDBPyConnection, tx: Transaction, schema: str, name: str, meta: PublishMeta, company: str
+) -> _Plan:
+    described = warehouse.execute(
+        "SELECT column_name, data_type FROM duckdb_columns() WHERE schema_name = ? AND table_name = ?"
+        " AND database_name = current_database() ORDER BY column_index",
+        [schema, name],
+    ).fetchall()
+    described = [(column, kind) for column, kind in described if column != "company"]
+    if not described:
+        raise PublishError(f"There is no mart {schema}.{name} in the warehouse.", remedy="Build the reports first.")
+    types = dict(described)
+    missing = [column for column in meta.key if column not in types]
+    if missing or not meta.key:
+        raise PublishError(
+            f"The mart {name} has no key column {', '.join(missing) or 'at all'}.", remedy="Correct its meta.publish."
+        )
+    columns = tuple(_column(name, column, kind) for column, kind in described)
+    group_columns, bucketed = _grouping(meta.key, types)
+    indexes = (meta.key[:4], *meta.indexes)
+    table = ReportTable(name, columns, tuple(dict.fromkeys(indexes)))
+
+    parts = [
+        f'"{column}" // {BUCKET}' if bucketed and column == group_columns[-1] else f'"{column}"'
+        for column in group_columns
+    ]
+    group_sql = f"CAST(json_array({', '.join(parts)}) AS VARCHAR)"
+    listed = ", ".join(f'"{column.name}"' for column in columns)
+    backwards = ", ".join(f'"{column.name}"' for column in reversed(columns))
+    shape = xxhash.xxh3_64_hexdigest(repr((described, indexes, BUCKET)).encode())
+    now: dict[str, tuple[str, int]] = {}
+    cursor = warehouse.execute(
+        f"SELECT {group_sql}, count(*), hex(sum(hash({listed})::HUGEINT)), hex(sum(hash({backwards}, 1)::HUGEINT))"
+        f' FROM "{schema}"."{name}" GROUP BY 1'
+    )
+    rows = 0
+    while batch := cursor.fetchmany(FETCH_ROWS):
+        for key, count, one, two in batch:
+            now[key] = (f"{shape}{one}{two}", count)
+            rows += count
+    before = reports.digests(tx, company, name)
+    return _Plan(
+        table=table,
+        duckdb_types=tuple(kind for _, kind in described),
+        group_columns=group_columns,
+        group_sql=group_sql,
+        bucketed=bucketed,
+        rows=rows,
+        groups=len(now),
+        changed={key: value for key, value in now.items() if before.get(key) != value[0]},
+        removed=[key for key in before if key not in now],
+        is_first=not before,
+    )
+
+
+def _write(
+    warehouse: duckdb.DuckDBPyConnection, tx: Transaction, schema: str, plan: _Plan, company: str
+) -> TableResult:
+    table = plan.table
+    is_new = reports.ensure(tx, table)
+    if not is_new:
+        reports.ensure_indexes(tx, table)
+    whole = plan.is_first or len(plan.changed) == plan.groups
+    if whole and not is_new:
+        reports.delete_company(tx, table.name, company)
+        reports.drop_digests(tx, company, table.name)
+    elif not whole:
+        gone = [_condition(plan, key) for key in (*plan.changed, *plan.removed)]
+        reports.delete_groups(tx, table.name, company, gone)
+        reports.drop_digests(tx, company, table.name, plan.removed)
+    written = 0
+    if plan.changed:
+        select = _select(plan, schema, company, postgres=tx.is_postgres)
+        if not whole:
+            warehouse.execute("CREATE OR REPLACE TEMP TABLE changed_groups (group_key VARCHAR)")
+            warehouse.execute(
+                "INSERT INTO changed_groups SELECT unnest(from_json(?, '[\"VARCHAR\"]'))", [json.dumps([*plan.changed])]
+            )
+            select += f" WHERE {plan.group_sql} IN (SELECT group_key FROM changed_groups)"
+        cursor = warehouse.execute(select)
+        if tx.is_postgres:
+            written = reports.copy_lines(tx, table, (row[0] for row in _stream(cursor)))
+        else:
+            written = reports.insert_tuples(tx, table, _stream(cursor))
+        reports.set_digests(tx, company, table.name, plan.changed)
+    if is_new:
+        reports.ensure_indexes(tx, table)
+    expected = sum(count for _, count in plan.changed.values())
+    if written != expected:
+        raise PublishError(
+            f"{table.name}: {written} rows were written where {expected} were due.", remedy="Publish again."
+        )
+    return TableResult(table.name, plan.rows, plan.groups, len(plan.changed), len(plan.removed), written)
+
+
+def _grouping(key: Sequence[str], types: Mapping[str, str]) -> tuple[tuple[str, ...], bool]:
+    """The columns by which rows are compared and replaced, and whether the last of them is taken in buckets of ids."""
+    if "role" in key and "party_id" in key:
+        return ("role", "party_id"), False
+    for place, column in enumerate(key[:3]):
+        if types[column] in _INTEGERS:
+            return tuple(key[: place + 1]), True
+    return tuple(key[:1]), False
+
+
+def _condition(plan: _Plan, group_key: str) -> GroupCondition:
+    values: list[Any] = json.loads(group_key)
+    if plan.bucketed and values[-1] is not None:
+        values[-1] = (values[-1] * BUCKET, (values[-1] + 1) * BUCKET)
+    return GroupCondition(plan.group_columns, tuple(values))
+
+
+def _column(table: str, name: str, kind: str) -> ReportColumn:
+    if kind in _INTEGERS:
+        return ReportColumn(name, "integer")
+    if match := _DECIMAL.fullmatch(kind):
+        return ReportColumn(name, "decimal", int(match[1]), int(match[2]))
+    if kind in ("FLOAT", "DOUBLE"):
+        raise PublishError(
+            f"{table}.{name} is a floating-point number, which is never exact.",
+            remedy="Cast it to a decimal in the model.",
+        )
+    plain: dict[str, Literal["boolean", "date"]] = {"BOOLEAN": "boolean", "DATE": "date"}
+    if kind in plain:
+        return ReportColumn(name, plain[kind])
+    return ReportColumn(name, "moment" if kind in _MOMENTS else "text")
+
+
+def _select(plan: _Plan, schema: str, company: str, *, postgres: bool) -> str:
+    texts = [_as_text(column, kind) for column, kind in zip(plan.table.columns, plan.duckdb_types, strict=True)]
+    source = f'"{schema}"."{plan.table.name}"'
+    if postgres:
+        fields = ", ".join(
+            f"coalesce({_escaped(expression) if column.kind == 'text' else expression}, '\\N')"
+            for column, expression in zip(plan.table.columns, texts, strict=True)
+        )
+        return f"SELECT concat_ws(chr(9), '{company}', {fields}) || chr(10) FROM {source}"
+    values = ", ".join(
+        f'CAST("{column.name}" AS BIGINT)' if column.kind in ("integer", "boolean") else expression
+        for column, expression in zip(plan.table.columns, texts, strict=True)
+    )
+    return f"SELECT '{company}', {values} FROM {source}"
+
+
+def _as_text(column: ReportColumn, kind: str) -> str:
+    quoted = f'"{column.name}"'
+    if column.kind == "moment":
+        zone = f"({quoted} AT TIME ZONE 'UTC')" if kind == "TIMESTAMP WITH TIME ZONE" else quoted
+        return f"strftime({zone}, '%Y-%m-%dT%H:%M:%S.%fZ')"
+    if kind.endswith("]") or kind.startswith(("STRUCT", "MAP")):
+        return f"CAST(to_json({quoted}) AS VARCHAR)"
+    return f"CAST({quoted} AS VARCHAR)"
+
+
+def _escaped(expression: str) -> str:
+    for sign, escaped in (
+        ("chr(92)", "chr(92) || chr(92)"),
+        ("chr(9)", "'\\t'"),
+        ("chr(10)", "'\\n'"),
+        ("chr(13)", "'\\r'"),
+    ):
+        expression = f"replace({expression}, {sign}, {escaped})"
+    return f"replace({expression}, chr(0), '')"
+
+
+def _stream(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    while batch := cursor.fetchmany(FETCH_ROWS):
+        yield from batch

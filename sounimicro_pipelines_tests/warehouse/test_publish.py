@@ -1,0 +1,336 @@
+"""Publishing: exact, only what changed, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from sqlalchemy import text
+
+from sounimicro_pipelines.store import Store, open_store, reports
+from sounimicro_pipelines.warehouse.publish import (
+    PublishError,
+    PublishMeta,
+    PublishResult,
+    TieOut,
+    meta_from_manifest,
+    publish,
+)
+
+NOW = datetime(2026, 11, 23, 5, 8, tzinfo=UTC)
+META: dict[str, PublishMeta | tuple[Any, Any]] = {
+    "party": (["role", "party_id"], []),
+    "open_item": (["role", "party_id", "journal_entry_line_id"], [["role", "due_date"]]),
+    "voucher_line": (["journal_entry_line_id"], ["voucher_id"]),
+}
+PARTIES = 20
+
+
+def build(path: Path, parties: int = PARTIES, items: int = 10) -> None:
+    with duckdb.connect(str(path)) as db:
+        db.execute("CREATE SCHEMA IF NOT EXISTS reports")
+        db.execute(
+            f"""CREATE OR REPLACE TABLE reports.party AS SELECT 'customer' AS role, p::BIGINT AS party_id,
+                'Kunde ' || p AS name, (p * 100.25)::DECIMAL(19,2) AS balance FROM range({parties}) t(p)"""
+        )
+        db.execute(
+            f"""CREATE OR REPLACE TABLE reports.open_item AS SELECT 'customer' AS role, p::BIGINT AS party_id,
+                (p * 1000 + i)::BIGINT AS journal_entry_line_id, DATE '2026-01-01' + i::INTEGER AS due_date,
+                (i * -1234.5)::DECIMAL(19,2) AS remaining_amount, 1.000001::DECIMAL(19,6) AS rate,
+                i % 2 = 0 AS is_overdue, TIMESTAMP '2026-11-23 05:08:00' AS seen_at,
+                'tab\there, line\nbreak, back\\slash, \\N, æøå "quoted"' AS note,
+                NULL::VARCHAR AS nothing, '' AS empty FROM range({parties}) t(p), range({items}) u(i)"""
+        )
+        db.execute(
+            """CREATE OR REPLACE TABLE reports.voucher_line AS SELECT i::BIGINT AS journal_entry_line_id,
+               (i // 2)::BIGINT AS voucher_id, 10.00::DECIMAL(19,2) AS amount FROM range(2000) t(i)"""
+        )
+
+
+def run(path: Path, store: Store, run_id: str = "r1", **options: Any) -> PublishResult:
+    given: dict[str, Any] = {
+        "company": "demo",
+        "as_of": date(2026, 11, 23),
+        "fetched_at": NOW,
+        "run_id": run_id,
+        "tie_out": TieOut(True),
+        "publish_meta": META,
+    }
+    return publish(path, store, **{**given, **options})
+
+
+def rows(store: Store, name: str, order: str = "1", company: str = "demo") -> list[tuple[Any, ...]]:
+    with store.read() as tx:
+        found = tx.execute(
+            text(f"SELECT * FROM {reports.qualified(tx, name)} WHERE company = :c ORDER BY {order}"), {"c": company}
+        )
+        return [tuple(row) for row in found]
+
+
+@pytest.fixture
+def marts(tmp_path: Path) -> Path:
+    path = tmp_path / "demo.duckdb"
+    build(path)
+    return path
+
+
+def change(marts: Path, *statements: str) -> None:
+    with duckdb.connect(str(marts)) as db:
+        for statement in statements:
+            db.execute(statement)
+
+
+def test_every_type_arrives_exactly(marts: Path, store: Store) -> None:
+    run(marts, store)
+    first = rows(store, "open_item", "journal_entry_line_id")[3]
+    note = 'tab\there, line\nbreak, back\\slash, \\N, æøå "quoted"'
+    if store.is_postgres:
+        money, rate, due, overdue, seen = Decimal("-3703.50"), Decimal("1.000001"), date(2026, 1, 4), False, NOW
+    else:
+        money, rate, due, overdue = "-3703.50", "1.000001", "2026-01-04", 0  # type: ignore[assignment]
+        seen = "2026-11-23T05:08:00.000000Z"  # type: ignore[assignment]
+    assert first == ("demo", "customer", 0, 3, due, money, rate, overdue, seen, note, None, "")
+    assert reports.as_decimal(first[5]) == Decimal("-3703.50")
+    assert reports.as_date(first[4]) == date(2026, 1, 4)
+    assert reports.as_moment(first[8]) == NOW
+    assert reports.as_bool(first[7]) is False
+
+
+def test_big_and_tiny_money_is_never_rounded(marts: Path, store: Store) -> None:
+    change(marts, "UPDATE reports.party SET balance = 12345678901234567.89 WHERE party_id = 1")
+    run(marts, store)
+    assert reports.as_decimal(rows(store, "party", "party_id")[1][4]) == Decimal("12345678901234567.89")
+
+
+def test_nothing_changed_writes_nothing_and_says_that_it_was_read_again(marts: Path, store: Store) -> None:
+    first = run(marts, store)
+    assert first.written_rows == first.rows == PARTIES + PARTIES * 10 + 2000
+    again = run(marts, store, "r2", as_of=date(2026, 11, 24))
+    assert again.written_rows == 0
+    assert all(table.changed_groups == table.removed_groups == 0 for table in again.tables)
+    with store.read() as tx:
+        published = reports.published(tx, "demo")
+    assert set(published) == set(META)
+    assert {p.run_id for p in published.values()} == {"r2"}
+    assert published["open_item"].erp_as_of == date(2026, 11, 24)
+    assert published["open_item"].rows == PARTIES * 10
+
+
+def test_only_the_parties_whose_rows_changed_are_written(marts: Path, store: Store) -> None:
+    run(marts, store)
+    change(
+        marts,
+        "UPDATE reports.open_item SET remaining_amount = 1 WHERE journal_entry_line_id = 3005",
+        "DELETE FROM reports.open_item WHERE party_id = 4",
+        "INSERT INTO reports.open_item SELECT * REPLACE (99 AS party_id) FROM reports.open_item WHERE party_id = 5",
+        "UPDATE reports.voucher_line SET amount = 11 WHERE journal_entry_line_id = 1999",
+    )
+    result = {table.table: table for table in run(marts, store, "r2").tables}
+    assert (result["open_item"].changed_groups, result["open_item"].removed_groups) == (2, 1)
+    assert result["open_item"].written_rows == 20
+    assert result["party"].written_rows == 0
+    assert result["voucher_line"].changed_groups == 1
+    assert result["voucher_line"].written_rows == 2000 % 256
+    fresh = store_copy(marts, store)
+    assert fresh == {name: sorted(map(str, rows(store, name))) for name in META}
+
+
+def store_copy(marts: Path, store: Store) -> dict[str, list[str]]:
+    """What a first publish of the same marts would give."""
+    with store.transaction() as tx:
+        reports.forget_company(tx, "fresh")
+    run(marts, store, company="fresh")
+    return {name: sorted(str(("demo", *row[1:])) for row in rows(store, name, company="fresh")) for name in META}
+
+
+def test_rows_without_a_party_are_a_group_of_their_own(marts: Path, store: Store) -> None:
+    change(marts, "INSERT INTO reports.party VALUES ('customer', NULL, 'Unknown', 5.00)")
+    run(marts, store)
+    change(marts, "UPDATE reports.party SET balance = 6 WHERE party_id IS NULL")
+    assert run(marts, store).written_rows == 1
+    assert len(rows(store, "party")) == PARTIES + 1
+
+
+def test_two_companies_never_mix(marts: Path, store: Store) -> None:
+    run(marts, store, company="north")
+    run(marts, store, company="south")
+    change(marts, "DELETE FROM reports.party")
+    run(marts, store, company="south")
+    assert len(rows(store, "party", company="north")) == PARTIES
+    assert rows(store, "party", company="south") == []
+    with store.transaction() as tx:
+        reports.forget_company(tx, "south")
+        assert reports.published_companies(tx) == ["north"]
+
+
+def test_a_new_column_is_added_and_filled(marts: Path, store: Store) -> None:
+    run(marts, store)
+    change(marts, "ALTER TABLE reports.party ADD COLUMN rating VARCHAR", "UPDATE reports.party SET rating = 'A'")
+    assert {t.table: t.written_rows for t in run(marts, store).tables}["party"] == PARTIES
+    assert {row[-1] for row in rows(store, "party")} == {"A"}
+
+
+def test_a_column_that_the_mart_lost_is_emptied(marts: Path, store: Store) -> None:
+    run(marts, store)
+    change(marts, "ALTER TABLE reports.party DROP COLUMN name")
+    run(marts, store)
+    assert {row[3] for row in rows(store, "party")} == {None}
+
+
+def test_verdicts_stand_per_table(marts: Path, store: Store) -> None:
+    run(marts, store, tie_out={"open_item": TieOut(False, "customer 7 differs by 1.00")})
+    with store.read() as tx:
+        published = reports.published(tx, "demo")
+    assert (published["open_item"].ties_out, published["open_item"].finding) == (False, "customer 7 differs by 1.00")
+    assert published["party"].ties_out is None
+
+
+def test_floating_point_numbers_are_refused(marts: Path, store: Store) -> None:
+    change(marts, "ALTER TABLE reports.party ALTER balance TYPE DOUBLE")
+    with pytest.raises(PublishError, match=r"party\.balance is a floating-point number"):
+        run(marts, store)
+
+
+def test_a_missing_mart_and_a_missing_key_are_one_clear_error(marts: Path, store: Store) -> None:
+    with pytest.raises(PublishError, match="no mart"):
+        run(marts, store, publish_meta={"nothing": (["id"], [])})
+    with pytest.raises(PublishError, match="no key column"):
+        run(marts, store, publish_meta={"party": (["number"], [])})
+    with pytest.raises(PublishError, match="no alias"):
+        run(marts, store, company="x'; DROP TABLE party; --")
+
+
+def test_indexes_are_made_for_the_readers(marts: Path, sqlite_store: Store) -> None:
+    run(marts, sqlite_store)
+    with sqlite_store.read() as tx:
+        plan = tx.rows(
+            text(
+                "EXPLAIN QUERY PLAN SELECT * FROM open_item"
+                " WHERE company = 'demo' AND role = 'customer' AND party_id = 3"
+            )
+        )
+    assert "USING INDEX" in str(plan)
+
+
+def test_an_error_in_the_middle_leaves_the_version_that_was(
+    marts: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(marts, store)
+    before = {name: rows(store, name) for name in META}
+    change(marts, "UPDATE reports.open_item SET remaining_amount = 1", "DELETE FROM reports.party WHERE party_id < 5")
+
+    def fail(*_: Any) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reports, "set_published", fail)
+        with pytest.raises(RuntimeError):
+            run(marts, store, "r2")
+    assert {name: rows(store, name) for name in META} == before
+    assert run(marts, store, "r3").written_rows == PARTIES * 10
+
+
+_PUBLISH = """
+import sys
+from datetime import date, datetime, UTC
+from sounimicro_pipelines.store import open_store
+from sounimicro_pipelines.warehouse.publish import publish
+store = open_store(sys.argv[2])
+print("ready", flush=True)
+publish(sys.argv[1], store, company="demo", as_of=date(2026, 11, 24), fetched_at=datetime.now(UTC), run_id="killed",
+        tie_out=None, publish_meta={"party": (["role", "party_id"], []),
+        "open_item": (["role", "party_id", "journal_entry_line_id"], [])})
+print("done", flush=True)
+"""
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.03, 0.08, 0.15])
+def test_a_publish_that_is_killed_leaves_a_whole_version(tmp_path: Path, store_url: str, delay: float) -> None:
+    marts = tmp_path / "demo.duckdb"
+    build(marts)
+    store = open_store(store_url)
+    metas = {name: META[name] for name in ("party", "open_item")}
+    run(marts, store, publish_meta=metas)
+    build(marts, parties=400, items=100)
+    process = subprocess.Popen(
+        [sys.executable, "-c", _PUBLISH, str(marts), store_url], stdout=subprocess.PIPE, env=os.environ.copy()
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(delay)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    with store.read() as tx:
+        version = reports.published(tx, "demo")["open_item"]
+    counts = (len(rows(store, "party")), len(rows(store, "open_item")))
+    assert counts == ((20, 200) if version.run_id == "r1" else (400, 40_000))
+    run(marts, store, "r2", publish_meta=metas)
+    assert (len(rows(store, "party")), len(rows(store, "open_item"))) == (400, 40_000)
+    store.close()
+
+
+def test_readers_never_see_half_a_version(tmp_path: Path, store: Store) -> None:
+    marts = tmp_path / "demo.duckdb"
+    metas = {name: META[name] for name in ("party", "open_item")}
+    build(marts, parties=10, items=10)
+    run(marts, store, publish_meta=metas)
+    seen: set[tuple[int, int, int]] = set()
+    stop = threading.Event()
+
+    def read() -> None:
+        while not stop.is_set():
+            with store.read() as tx:
+                name = reports.qualified(tx, "open_item")
+                parties = int(tx.scalar(text(f"SELECT count(*) FROM {reports.qualified(tx, 'party')}")))
+                seen.add((parties, int(tx.scalar(text(f"SELECT count(*) FROM {name}"))), _published_rows(tx)))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for parties in (200, 10, 300, 5):
+        build(marts, parties=parties, items=10)
+        run(marts, store, publish_meta=metas)
+    stop.set()
+    reader.join()
+    assert all(items == parties * 10 == published for parties, items, published in seen), seen
+
+
+def _published_rows(tx: Any) -> int:
+    return reports.published(tx, "demo")["open_item"].rows
+
+
+def test_two_publishers_of_one_company_leave_one_whole_version(marts: Path, store: Store, tmp_path: Path) -> None:
+    other = tmp_path / "other.duckdb"
+    build(other, parties=7)
+    threads = [threading.Thread(target=run, args=(path, store)) for path in (marts, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(rows(store, "party")), len(rows(store, "open_item"))) in ((PARTIES, PARTIES * 10), (7, 70))
+
+
+def test_the_manifest_says_what_is_published() -> None:
+    manifest = {
+        "nodes": {
+            "model.x.open_item": {
+                "resource_type": "model",
+                "name": "open_item",
+                "schema": "reports",
+                "config": {"meta": {"publish": {"key": ["role", "party_id"], "index": ["due_date", "role"]}}},
+            },
+            "model.x.stg": {"resource_type": "model", "name": "stg", "schema": "staging", "config": {"meta": {}}},
+            "test.x": {"resource_type": "test", "name": "t", "schema": "reports"},
+        }
+    }
+    assert meta_from_manifest(manifest) == {"open_item": PublishMeta(("role", "party_id"), (("due_date", "role"),))}
