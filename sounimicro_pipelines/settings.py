@@ -215,7 +215,7 @@ class Settings(BaseSettings):
 def load_settings(env_file: Path | None = Path(".env")) -> Settings:
     """The settings of this process. Raises SettingsError with a line for each value that cannot be read."""
     try:
-        settings = Settings(_env_file=env_file)  # type: ignore[call-arg]
+        settings = Settings(_env_file=env_file)
     except ValidationError as error:
         raise SettingsError(
             [f"{str(part['loc'][0]).upper()}: {part['msg']}." for part in error.errors(include_input=False)]

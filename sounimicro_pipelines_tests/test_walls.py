@@ -17,6 +17,7 @@ ROOMS = [
     "sync_definitions",
     "panels",
     "orchestration",
+    "installation",
     "sync",
     "rules",
     "warehouse",

@@ -1,0 +1,1 @@
+"""Everything that knows Dagster: resources, partitions, assets, checks, sensors, schedules and jobs."""

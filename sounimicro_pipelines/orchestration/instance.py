@@ -1,0 +1,88 @@
+"""Dagster's own home: its configuration, and letting go of what a killed run still holds."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import dagster as dg
+import yaml
+from dagster import DagsterRunStatus, RunsFilter
+
+OUR_MARK = "# Written by sounimicro at start. Take this line out to keep your own changes.\n"
+
+CONFIGURATION = {
+    "telemetry": {"enabled": False},
+    "run_queue": {"dequeue_interval_seconds": 1, "dequeue_use_threads": True, "dequeue_num_workers": 2},
+    "concurrency": {
+        "pools": {"default_limit": 2, "granularity": "op"},
+        "runs": {
+            "max_concurrent_runs": 4,
+            # One company's file is one process's at a time; different companies run side by side.
+            "tag_concurrency_limits": [
+                {"key": "sounimicro/file", "value": {"applyLimitPerUniqueValue": True}, "limit": 1},
+            ],
+        },
+    },
+    "sensors": {"use_threads": True, "num_workers": 4, "num_submit_workers": 2},
+    "run_retries": {"enabled": True, "max_retries": 2},
+    "run_monitoring": {"enabled": True, "free_slots_after_run_end_seconds": 1},
+    "freshness": {"enabled": True},
+    "retention": {"sensor": {"purge_after_days": {"skipped": 1, "failure": 30, "success": 30}}},
+}
+
+PROCESS_TAG = "sounimicro/process"
+"""On runs of our own commands: which process runs them, so that a killed one is recognised."""
+
+
+def write_configuration(dagster_home: Path) -> None:
+    """Writes dagster.yaml unless a person keeps one of their own."""
+    path = dagster_home / "dagster.yaml"
+    if path.is_file() and not path.read_text(encoding="utf-8").startswith(OUR_MARK):
+        return
+    draft = path.with_suffix(".draft")
+    draft.write_text(OUR_MARK + yaml.safe_dump(CONFIGURATION, sort_keys=False), encoding="utf-8")
+    draft.replace(path)
+
+
+def open_instance(dagster_home: Path) -> dg.DagsterInstance:
+    """The instance in this home, configured, with nothing held by dead runs."""
+    write_configuration(dagster_home)
+    instance = dg.DagsterInstance.from_config(str(dagster_home))
+    let_go_of_dead_runs(instance)
+    return instance
+
+
+def process_tag() -> dict[str, str]:
+    return {PROCESS_TAG: f"{os.getpid()}@{_boot_id()}"}
+
+
+def let_go_of_dead_runs(instance: dg.DagsterInstance) -> None:
+    """A run of our own commands whose process was killed is marked as failed, and its places in pools are freed."""
+    running = [DagsterRunStatus.STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.CANCELING]
+    for run in instance.get_runs(filters=RunsFilter(statuses=running)):
+        owner = run.tags.get(PROCESS_TAG)
+        if owner is not None and not _is_alive(owner):
+            instance.report_run_failed(run, "The process that ran this was ended from outside; nothing is lost.")
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def _is_alive(owner: str) -> bool:
+    process, _, boot = owner.partition("@")
+    if boot != _boot_id() or not process.isdigit():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _boot_id() -> str:
+    """Tells process numbers before a restart of the machine from those after it, where the system can say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return "unknown"
