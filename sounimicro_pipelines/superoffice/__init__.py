@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from sounimicro_pipelines.superoffice.archive import Archive, Row
 from sounimicro_pipelines.superoffice.bulk import SuperOfficeBulkReader
-from sounimicro_pipelines.superoffice.client import Entity, Merge, Principal, SuperOfficeClient
+from sounimicro_pipelines.superoffice.carriers import new_entity
+from sounimicro_pipelines.superoffice.client import SuperOfficeClient
 from sounimicro_pipelines.superoffice.entities import entity_specs
+from sounimicro_pipelines.superoffice.entity import Entity, Merge, Principal
 from sounimicro_pipelines.superoffice.failures import (
     FieldProblem,
     FilterIgnored,
@@ -17,17 +19,25 @@ from sounimicro_pipelines.superoffice.failures import (
     UnknownName,
     ValueTooLong,
 )
+from sounimicro_pipelines.superoffice.field_table import FieldInfo
+from sounimicro_pipelines.superoffice.fields import FieldRegistry, Scalar
 from sounimicro_pipelines.superoffice.foreign_keys import Device, ForeignKey
 from sounimicro_pipelines.superoffice.lists import ListItem
 from sounimicro_pipelines.superoffice.providers import PROVIDERS
 from sounimicro_pipelines.superoffice.query import Query, Where
+from sounimicro_pipelines.superoffice.web_panels import WebPanel
+from sounimicro_pipelines.superoffice.webhooks import EVENTS, CrmEvent, Webhook, parse_event, signature_holds
 
 __all__ = [
+    "EVENTS",
     "PROVIDERS",
     "Archive",
+    "CrmEvent",
     "Device",
     "Entity",
+    "FieldInfo",
     "FieldProblem",
+    "FieldRegistry",
     "FilterIgnored",
     "ForeignKey",
     "ListItem",
@@ -35,12 +45,18 @@ __all__ = [
     "Principal",
     "Query",
     "Row",
+    "Scalar",
     "SuperOfficeBulkReader",
     "SuperOfficeClient",
     "TenantNotRunning",
     "TokenRejected",
     "UnknownName",
     "ValueTooLong",
+    "WebPanel",
+    "Webhook",
     "Where",
     "entity_specs",
+    "new_entity",
+    "parse_event",
+    "signature_holds",
 ]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -13,92 +12,24 @@ from sounimicro_pipelines.clock import Clock, SystemClock
 from sounimicro_pipelines.settings import SuperOfficeSettings
 from sounimicro_pipelines.superoffice.archive import Archive, Row
 from sounimicro_pipelines.superoffice.auth import SystemUser
+from sounimicro_pipelines.superoffice.changing import Manners, change
+from sounimicro_pipelines.superoffice.custom_fields import read_custom_fields
+from sounimicro_pipelines.superoffice.entity import ENTITIES, MERGED_TABLES, Entity, Merge, Principal
 from sounimicro_pipelines.superoffice.failures import SYSTEM, UnknownName, own_words
-from sounimicro_pipelines.superoffice.foreign_keys import ForeignKeys, keys_on
+from sounimicro_pipelines.superoffice.field_table import FieldInfo
+from sounimicro_pipelines.superoffice.fields import FieldRegistry, Scalar
+from sounimicro_pipelines.superoffice.foreign_keys import ForeignKeys
+from sounimicro_pipelines.superoffice.links import record_url
 from sounimicro_pipelines.superoffice.lists import Lists
 from sounimicro_pipelines.superoffice.providers import MERGE_LOG, PROVIDERS
 from sounimicro_pipelines.superoffice.query import Query, Where
 from sounimicro_pipelines.superoffice.session import JSON_PATCH, Session
 from sounimicro_pipelines.superoffice.tenant import TenantAddress
 from sounimicro_pipelines.superoffice.tokens import IdentityProvider
-from sounimicro_pipelines.superoffice.values import LANGUAGE, as_int, http_date, member, parse_moment
+from sounimicro_pipelines.superoffice.values import LANGUAGE, as_int, member
+from sounimicro_pipelines.superoffice.web_panels import WebPanels
+from sounimicro_pipelines.superoffice.webhooks import Webhooks
 from sounimicro_pipelines.transport import BadAnswer, Limits, NotFound, Transport
-
-ENTITIES: Mapping[str, str] = {"contact": "Contact", "person": "Person", "project": "Project"}
-"""Our name → the route's."""
-
-MERGED_TABLES: Mapping[int, str] = {5: "contact", 6: "person", 9: "project"}
-"""The database's table numbers in the merge log."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entity:
-    """A contact, person or project as it was read.
-
-    `last_modified` is the answer's header, sent back word for word as the condition of a change.
-    """
-
-    name: str
-    id: int
-    data: dict[str, Any] = field(repr=False)
-    last_modified: str | None = None
-
-    @property
-    def updated(self) -> datetime | None:
-        """When it was changed last, in UTC."""
-        return parse_moment(self.data.get("UpdatedDate"))
-
-    @property
-    def updated_by(self) -> int | None:
-        """The associate who changed it last."""
-        return as_int(member(self.data.get("UpdatedBy"), "AssociateId"))
-
-    @property
-    def created_by(self) -> int | None:
-        return as_int(member(self.data.get("CreatedBy"), "AssociateId"))
-
-    @property
-    def deleted(self) -> bool:
-        """Soft-deleted but still shown (vendor reference 9, no. 5)."""
-        return bool(as_int(self.data.get("Deleted"))) or parse_moment(self.data.get("DeletedDate")) is not None
-
-    @property
-    def condition(self) -> str | None:
-        """What `If-Unmodified-Since` should say for a change based on this reading."""
-        if self.last_modified:
-            return self.last_modified
-        updated = self.updated
-        return None if updated is None else http_date(updated + timedelta(seconds=1 if updated.microsecond else 0))
-
-    def foreign_keys(self, app: str) -> dict[tuple[str, str], str]:
-        """(device, key) → value, when the entity was read with its foreign keys."""
-        return keys_on(self.data, app)
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Who the credentials belong to (1.2)."""
-
-    associate_id: int
-    login: str
-    full_name: str
-    person_id: int | None
-    contact_id: int | None
-    group_id: int | None
-    user_type: str
-    tenant: str
-    function_rights: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Merge:
-    """A line of the merge log: what was `source` is now `destination` (3.3). `entity` is None for another table."""
-
-    entity: str | None
-    operation: int | None
-    source: int
-    destination: int
-    registered: datetime | None
 
 
 class SuperOfficeClient:
@@ -127,6 +58,10 @@ class SuperOfficeClient:
         self.archive = Archive(self.session)
         self.lists = Lists(self.session)
         self.foreign_keys = ForeignKeys(self.session)
+        self.webhooks = Webhooks(self.session)
+        self.web_panels = WebPanels(self.session)
+        self.fields = FieldRegistry()
+        self._manners = Manners()
         self._principal: Principal | None = None
 
     async def __aenter__(self) -> SuperOfficeClient:
@@ -146,17 +81,7 @@ class SuperOfficeClient:
 
     async def read(self, entity: str, record_id: int, *, foreign_keys: bool = False) -> Entity:
         """An entity, soft-deleted ones included. Raises NotFound when it is gone."""
-        route = _route(entity)
-        call = f"GET {route}"
-        answer, response = await self.session.request(
-            "GET", (route, record_id), call=call, query={"fk": "true"} if foreign_keys else None
-        )
-        if answer is None:
-            raise NotFound(SYSTEM, call, status=response.status_code)
-        found = _entity(entity, answer, response, call)
-        if found.id != record_id:
-            raise BadAnswer(SYSTEM, call, detail="it is another record")
-        return found
+        return await read_entity(self.session, entity, record_id, foreign_keys=foreign_keys)
 
     async def find(self, entity: str, record_id: int, *, foreign_keys: bool = False) -> Entity | None:
         """An entity that lives; None when it is gone or soft-deleted."""
@@ -206,6 +131,27 @@ class SuperOfficeClient:
             return await self.read(entity, record_id)
         return _entity(entity, answer, response, call, written=True)
 
+    async def change(self, before: Entity, changes: Mapping[str, Scalar]) -> Entity:
+        """Change fields by their paths, only if they and the record are still as in `before` (`changing.py`).
+
+        Raises PreconditionFailed when they are not, FieldProblem and ValueTooLong before anything is sent.
+        """
+        return await change(self.fields, self._manners, self.read, self.patch, before, changes)
+
+    async def custom_fields(self, entity: str) -> list[FieldInfo] | None:
+        """The tenant's user-defined fields of an entity, None where it does not tell."""
+        return await read_custom_fields(self.session, entity, _route(entity))
+
+    async def load_fields(self) -> FieldRegistry:
+        """The field registry with the tenant's user-defined fields; from now on `fields` is it."""
+        found = {name: await self.custom_fields(name) for name in ENTITIES}
+        self.fields = FieldRegistry({name: infos for name, infos in found.items() if infos is not None})
+        return self.fields
+
+    async def record_url(self, entity: str, record_id: int) -> str:
+        """The address that opens a record in the CRM's own client."""
+        return record_url(await self.address.current(), entity, record_id)
+
     async def validate(self, entity: str, data: Mapping[str, Any]) -> dict[str, str]:
         """What the CRM finds wrong with an entity before it is saved: field → problem; empty when nothing is."""
         route = _route(entity)
@@ -253,6 +199,21 @@ class SuperOfficeClient:
             if len(rows) < query.top or not fresh or not stamps:
                 return list(merges.values())
             moment = max(stamps)
+
+
+async def read_entity(session: Session, entity: str, record_id: int, *, foreign_keys: bool = False) -> Entity:
+    """An entity as a session's user may see it, soft-deleted ones included; see `SuperOfficeClient.read`."""
+    route = _route(entity)
+    call = f"GET {route}"
+    answer, response = await session.request(
+        "GET", (route, record_id), call=call, query={"fk": "true"} if foreign_keys else None
+    )
+    if answer is None:
+        raise NotFound(SYSTEM, call, status=response.status_code)
+    found = _entity(entity, answer, response, call)
+    if found.id != record_id:
+        raise BadAnswer(SYSTEM, call, detail="it is another record")
+    return found
 
 
 async def read_principal(session: Session) -> Principal:

@@ -1,0 +1,44 @@
+"""What a create sends: the tenant's blank entity with the fields filled in (vendor reference 2.1, 8.2)."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from sounimicro_pipelines.superoffice.fields import FieldRegistry, Scalar
+from sounimicro_pipelines.superoffice.values import member
+
+_NOT_SENT = ("_Links", "TableRight", "FieldProperties")
+
+
+def new_entity(
+    registry: FieldRegistry, entity_name: str, default: Mapping[str, Any], values: Mapping[str, Scalar]
+) -> dict[str, Any]:
+    """The body of a create from `client.default(entity_name)`; blank values leave the default as it is.
+
+    Raises UnknownName, FieldProblem and ValueTooLong as `FieldRegistry.patch`.
+    """
+    document: dict[str, Any] = copy.deepcopy(dict(default))
+    filled = {path: value for path, value in values.items() if value is not None and value != ""}
+    for operation in registry.patch(entity_name, document, filled, creating=True):
+        _replace(document, operation["path"], operation["value"])
+    address = document.get("Address")
+    if isinstance(address, dict) and any(path.replace("/", ".").startswith("Address.") for path in filled):
+        # The localized form would win over the structured one that was just filled in (2.3).
+        address.pop("LocalizedAddress", None)
+    for name in _NOT_SENT:
+        document.pop(name, None)
+    return document
+
+
+def _replace(document: dict[str, Any], pointer: str, value: Any) -> None:
+    *parents, last = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+    at: Any = document
+    for part in parents:
+        at = member(at, part)
+    held = at.get(last)
+    if isinstance(held, dict) and isinstance(value, dict):
+        held.update(value)
+    else:
+        at[last] = value
