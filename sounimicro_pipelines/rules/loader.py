@@ -1,0 +1,150 @@
+"""Reading rules from YAML: every mistake with its file, its line, the reason and the nearest valid name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from sounimicro_pipelines.errors import SounimicroError
+from sounimicro_pipelines.rules.model import Rule
+from sounimicro_pipelines.rules.refusals import Place, Registries, check_rule
+
+Lines = dict[Place, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing that is wrong with a rule. `line` counts from 1."""
+
+    file: str
+    line: int
+    reason: str
+    suggestion: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.reason}" + (f" {self.suggestion}" if self.suggestion else "")
+
+
+class RuleError(SounimicroError):
+    """A rule that cannot be used; one line for each mistake."""
+
+    exit_code = 2
+
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+        super().__init__("\n".join(str(mistake) for mistake in mistakes))
+        self.mistakes = tuple(mistakes)
+
+
+def read_rule(text: str, file: str, registries: Registries | None = None) -> Rule:
+    """The rule that a YAML document says. Fields are checked when registries are given.
+
+    Raises RuleError with every mistake that was found.
+    """
+    data, lines = _parse(text, file)
+    if not isinstance(data, dict):
+        raise RuleError([Mistake(file, 1, "A rule is a list of names and values, beginning with «rule: customer».")])
+    try:
+        rule = Rule.model_validate(data)
+    except ValidationError as error:
+        raise RuleError(list(_shape_mistakes(error, file, lines))) from None
+    problems = check_rule(rule, registries)
+    if problems:
+        raise RuleError([Mistake(file, _line(lines, where), reason, hint) for where, reason, hint in problems])
+    return rule
+
+
+def read_rule_file(path: Path, registries: Registries | None = None) -> Rule:
+    """The rule in a file. Raises RuleError, also when the file cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RuleError([Mistake(path.name, 1, f"The file cannot be read: {type(error).__name__}.")]) from None
+    return read_rule(text, path.name, registries)
+
+
+def _parse(text: str, file: str) -> tuple[Any, Lines]:
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        lines: Lines = {}
+        if node is not None:
+            duplicates = list(_collect(node, (), lines))
+            if duplicates:
+                raise RuleError([Mistake(file, line, f"«{key}» stands twice.") for key, line in duplicates])
+        return yaml.safe_load(text), lines
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark is not None else 1
+        what = getattr(error, "problem", None) or "it cannot be read"
+        raise RuleError([Mistake(file, line, f"This is no YAML: {what}.", "Check indentation and quotes.")]) from None
+
+
+def _collect(node: yaml.Node, place: Place, lines: Lines) -> Iterator[tuple[str, int]]:
+    lines[place] = node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            name = str(key.value)
+            if name in seen:
+                yield name, key.start_mark.line + 1
+            seen.add(name)
+            yield from _collect(value, (*place, name), lines)
+            lines[(*place, name)] = key.start_mark.line + 1
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield from _collect(item, (*place, index), lines)
+
+
+def _shape_mistakes(error: ValidationError, file: str, lines: Lines) -> Iterator[Mistake]:
+    for part in error.errors(include_input=True, include_url=False):
+        place = tuple(part["loc"])
+        kind, context = part["type"], part.get("ctx") or {}
+        name = str(place[-1]) if place else ""
+        line = _line(lines, place)
+        if kind == "extra_forbidden":
+            yield Mistake(file, line, f"«{name}» is not known here.", nearest(name, _known_names(place)))
+        elif kind == "missing":
+            yield Mistake(file, line, f"«{name}» is missing.", "Add it.")
+        elif kind == "literal_error":
+            choices = str(context.get("expected", ""))
+            words = [word.strip("' ") for word in choices.replace(" or ", ",").split(",")]
+            hint = nearest(str(part["input"]), words) or f"Use {choices}."
+            yield Mistake(file, line, f"«{part['input']}» is no valid {name}.", hint)
+        else:
+            message = str(part["msg"]).removeprefix("Value error, ")
+            yield Mistake(file, line, f"«{name}»: {message[:1].lower()}{message[1:]}.".replace("..", "."))
+
+
+def _known_names(place: tuple[Any, ...]) -> list[str]:
+    from sounimicro_pipelines.rules import model
+
+    if len(place) >= 3 and place[0] == "fields" and "on_create" in place[:-1]:
+        return list(model.OnCreate.model_fields)
+    if len(place) >= 2 and place[0] == "fields":
+        return [name for name in model.RuleField.model_fields if name != "key"]
+    by_head: dict[str, type[BaseModel]] = {
+        "create": model.Create,
+        "takes_part": model.TakesPart,
+        "match": model.MatchStep,
+    }
+    if len(place) >= 2 and place[0] in by_head:
+        return list(by_head[place[0]].model_fields)
+    return list(model.Rule.model_fields)
+
+
+def _line(lines: Lines, place: tuple[Any, ...]) -> int:
+    while place and place not in lines:
+        place = place[:-1]
+    return lines.get(place, 1)
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """«Did you mean …?» for the nearest known names, or ""."""
+    folded = {word.casefold(): word for word in known if word}
+    close = [folded[match] for match in difflib.get_close_matches(name.casefold(), folded, n=2, cutoff=0.5)]
+    return f"Did you mean {' or '.join(close)}?" if close else ""
