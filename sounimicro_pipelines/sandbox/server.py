@@ -107,7 +107,7 @@ class Sandbox:
     def _start_erp(self) -> None:
         erp = ErpServer(self.keys, self.clock, self.journal, CLIENT_ID, self._erp_options)
         for facts in self.register.companies:
-            erp.add_company(facts, build_company(self.register, facts.index, self.clock))
+            erp.add_company(facts, build_company(self.register, facts.index, self.clock).store)
         self.erp_server = erp
         url = self._serve("erp", erp.application())
         erp.start(url, f"{url}/identity", f"{url}/files")

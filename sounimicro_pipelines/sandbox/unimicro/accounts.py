@@ -37,6 +37,8 @@ class Books:
         self.store = store
         self._accounts: dict[int, int] = {}
         self._dimensions: dict[tuple[int | None, int | None], int] = {}
+        self._periods: dict[tuple[int, int], tuple[int, int]] = {}
+        self._years: dict[int, tuple[int, int]] = {}
 
     def account(self, number: int) -> int:
         """The id of a general ledger account."""
@@ -140,12 +142,25 @@ class Books:
 
     def period(self, day: date) -> tuple[int, int]:
         """Ids of the accounting period and the VAT term of a day; the year is opened when it is new."""
+        known = self._periods.get((day.year, day.month))
+        if known is not None:
+            return known
         if not self.store.find("FinancialYear", Year=day.year):
             add_year(self.store, day.year)
         rows = self.store.table("Period").with_key("AccountYear", day.year)
         month = next(row["ID"] for row in rows if row["PeriodSeriesID"] == 1 and row["No"] == day.month)
         term = next(row["ID"] for row in rows if row["PeriodSeriesID"] == 2 and row["No"] == (day.month + 1) // 2)
-        return int(month), int(term)
+        self._periods[day.year, day.month] = (month, term)
+        return month, term
+
+    def year(self, year: int) -> tuple[int, int]:
+        """Ids of a financial year and of its voucher series, both made when missing."""
+        known = self._years.get(year)
+        if known is None:
+            self.period(date(year, 1, 1))
+            series = journal_series(self.store, year)
+            known = self._years[year] = (int(self.store.find("FinancialYear", Year=year)[0]["ID"]), series)
+        return known
 
     def post(
         self, kind: int, day: date, text: str, postings: Sequence[Posting], common: Mapping[str, Any] | None = None
@@ -155,17 +170,17 @@ class Books:
         if total != 0:
             raise ValueError(f"voucher «{text}» sums to {total}")
         month, term = self.period(day)
-        series = self.store.get("NumberSeries", journal_series(self.store, day.year)) or {}
-        number = self._take(series)
+        year_id, series_id = self.year(day.year)
+        number = self._take(self.store.table("NumberSeries").rows[series_id])
         label = f"{number}-{day.year}"
         entry = self.store.insert(
             "JournalEntry",
             {
                 "JournalEntryNumber": label,
                 "JournalEntryNumberNumeric": number,
-                "FinancialYearID": self.store.find("FinancialYear", Year=day.year)[0]["ID"],
+                "FinancialYearID": year_id,
                 "Description": text,
-                "NumberSeriesID": series["ID"],
+                "NumberSeriesID": series_id,
                 "IsExternal": False,
             },
         )

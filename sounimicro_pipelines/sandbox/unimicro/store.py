@@ -67,9 +67,13 @@ class Table:
 
     def put(self, row: Row) -> None:
         row_id = row["ID"]
-        if row_id in self.rows:
-            self._unindex(row_id)
-        elif not self.ids or row_id > self.ids[-1]:
+        old = self.rows.get(row_id)
+        if old is not None:
+            self._reindex(row_id, old, row)
+            self.rows[row_id] = row
+            self.version += 1
+            return
+        if not self.ids or row_id > self.ids[-1]:
             self.ids.append(row_id)
         else:
             insort(self.ids, row_id)
@@ -90,6 +94,17 @@ class Table:
         del self.rows[row_id]
         self.ids.pop(bisect_left(self.ids, row_id))
         self.version += 1
+
+    def _reindex(self, row_id: int, old: Row, new: Row) -> None:
+        for key, values in self.by_key.items():
+            before, after = old.get(key), new.get(key)
+            if before == after:
+                continue
+            if before is not None:
+                ids = values[before]
+                ids.pop(bisect_left(ids, row_id))
+            if after is not None:
+                insort(values.setdefault(after, []), row_id)
 
     def _unindex(self, row_id: int) -> None:
         old = self.rows[row_id]
