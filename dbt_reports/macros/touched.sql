@@ -1,0 +1,33 @@
+{# Incremental models rebuild whole scopes: every row of a touched party, voucher, project … is deleted and made anew, so
+   that a row which is gone leaves no trace. A model names its scope in `meta.scope`: a touched_* model and the columns
+   that both have. #}
+
+{% macro forget_touched() -%}
+    {%- set scope = model.config.get('meta', {}).get('scope') -%}
+    {%- if scope -%}
+        {%- set touched = ref('touched_' ~ scope.touched) -%}
+        {%- if is_incremental() -%}
+            delete from {{ this }} as gone using {{ touched }} as touched where
+            {%- for column in scope.columns %} gone.{{ column }} = touched.{{ column }}{{ ' and' if not loop.last }}{% endfor %}
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{# Limits a from-clause to what was touched. `columns` maps the touched model's columns to expressions. #}
+{% macro only_touched(scope, columns) -%}
+    {%- set touched = ref('touched_' ~ scope) -%}
+    {%- if is_incremental() -%}
+    semi join {{ touched }} as touched on
+        {%- for column, expression in columns.items() %} touched.{{ column }} = {{ expression }}{{ ' and' if not loop.last }}{% endfor %}
+    {%- endif -%}
+{%- endmacro %}
+
+{# The keys of a raw table's rows that came since the last finished build. #}
+{% macro changed(table) -%}
+    (select id from {{ ref('changed_row') }} where table_name = '{{ table }}')
+{%- endmacro %}
+
+{# The changed records of one kind. #}
+{% macro changed_record(record) -%}
+    (select id from {{ ref('changed_record') }} where record = '{{ record }}')
+{%- endmacro %}

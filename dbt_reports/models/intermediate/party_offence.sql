@@ -1,0 +1,127 @@
+{{ config(meta={'scope': {'touched': 'party', 'columns': ['role', 'party_id']}}) }}
+
+-- Where an identity between a party's figures does not hold. `key` says which line or document, where there is one.
+with entry as (
+    select entry.*
+    from {{ ref('int_ledger_entry') }} as entry
+    {{ only_touched('party', {'role': 'entry.role', 'party_id': 'entry.party_id'}) }}
+),
+
+ledger as (
+    select
+        role,
+        party_id,
+        sum(amount) as balance,
+        sum(amount) filter (where not is_credited) as stated
+    from entry
+    group by role, party_id
+),
+
+open_item as (
+    select
+        item.role,
+        item.party_id,
+        sum(item.remaining_amount) as remaining
+    from {{ ref('open_item') }} as item
+    {{ only_touched('party', {'role': 'item.role', 'party_id': 'item.party_id'}) }}
+    group by item.role, item.party_id
+),
+
+statement as (
+    select
+        line.role,
+        line.party_id,
+        sum(line.amount) as closing
+    from {{ ref('statement_line') }} as line
+    {{ only_touched('party', {'role': 'line.role', 'party_id': 'line.party_id'}) }}
+    group by line.role, line.party_id
+),
+
+party as (
+    select party.*
+    from {{ ref('party') }} as party
+    {{ only_touched('party', {'role': 'party.role', 'party_id': 'party.party_id'}) }}
+),
+
+matched as (
+    select
+        pair.role,
+        pair.party_id,
+        pair.journal_entry_line_id,
+        sum(pair.amount) as amount
+    from {{ ref('matching') }} as pair
+    {{ only_touched('party', {'role': 'pair.role', 'party_id': 'pair.party_id'}) }}
+    group by pair.role, pair.party_id, pair.journal_entry_line_id
+),
+
+offence as (
+    select
+        'open_items_equal_ledger' as check_name,
+        ledger.role,
+        ledger.party_id,
+        cast(null as varchar) as key,
+        ledger.balance as expected,
+        coalesce(open_item.remaining, 0) as actual
+    from ledger
+    left join open_item using (role, party_id)
+
+    union all
+
+    select
+        'statement_equals_ledger' as check_name,
+        ledger.role,
+        ledger.party_id,
+        cast(null as varchar) as key,
+        ledger.balance as expected,
+        coalesce(statement.closing, 0) as actual
+    from ledger
+    left join statement using (role, party_id)
+
+    union all
+
+    select
+        'aging_equals_balance' as check_name,
+        party.role,
+        party.party_id,
+        cast(null as varchar) as key,
+        party.balance as expected,
+        party.not_due_amount + party.overdue_1_30_amount + party.overdue_31_60_amount + party.overdue_61_90_amount
+        + party.overdue_over_90_amount + party.unallocated_amount as actual
+    from party
+
+    union all
+
+    select
+        'open_as_of_equals_open_items' as check_name,
+        entry.role,
+        entry.party_id,
+        'journal_entry_line_id=' || entry.journal_entry_line_id as key,
+        entry.remaining_amount as expected,
+        entry.amount - coalesce(matched.amount, 0) as actual
+    from entry
+    left join matched using (role, party_id, journal_entry_line_id)
+    where not entry.is_credited
+
+    union all
+
+    select
+        'ledger_party_is_known' as check_name,
+        ledger.role,
+        ledger.party_id,
+        cast(null as varchar) as key,
+        cast(0 as decimal(19, 2)) as expected,
+        ledger.balance as actual
+    from ledger
+    anti join party on party.role = ledger.role and party.party_id = ledger.party_id
+    where ledger.balance <> 0
+)
+
+select
+    check_name,
+    role,
+    party_id,
+    key,
+    cast(expected as decimal(19, 2)) as expected,
+    cast(actual as decimal(19, 2)) as actual
+from offence
+where expected <> actual

@@ -1,0 +1,80 @@
+{{ config(meta={
+    'publish': {'key': ['role', 'party_id'], 'index': [['role', 'party_id', 'invoice_date'], ['role', 'invoice_id']]},
+    'scope': {'touched': 'party', 'columns': ['role', 'party_id']},
+}) }}
+
+with document as (
+    select document.*
+    from {{ ref('int_document') }} as document
+    {{ only_touched('party', {'role': 'document.role', 'party_id': 'document.party_id'}) }}
+),
+
+latest_reminder as (
+    select
+        invoice_id,
+        reminder_state
+    from {{ ref('stg_reminder') }}
+    where invoice_id is not null
+    qualify row_number() over (
+        partition by invoice_id order by coalesce(reminder_number, 0) desc, reminder_id desc
+    ) = 1
+),
+
+invoiced_order as (
+    select distinct
+        line.invoice_id,
+        "order".order_id,
+        "order".number
+    from {{ ref('stg_customer_invoice_line') }} as line
+    join {{ ref('stg_order_line') }} as order_line on order_line.line_id = line.order_line_id
+    join {{ ref('stg_order') }} as "order" on "order".order_id = order_line.order_id
+    semi join document on document.role = 'customer' and document.invoice_id = line.invoice_id
+),
+
+order_numbers as (
+    select
+        invoice_id,
+        string_agg(number, ', ' order by order_id) as order_number
+    from invoiced_order
+    group by invoice_id
+)
+
+select
+    document.role,
+    document.party_id,
+    document.invoice_id,
+    document.number,
+    case when document.is_credit_note then 'credit_note' else 'invoice' end as kind,
+    document.invoice_date,
+    document.due_date,
+    cast(document.net_amount as decimal(19, 2)) as net_amount,
+    cast(document.vat_amount as decimal(19, 2)) as vat_amount,
+    cast(document.gross_amount as decimal(19, 2)) as gross_amount,
+    cast(document.remaining_amount as decimal(19, 2)) as remaining_amount,
+    coalesce(currency.code, own_currency.code) as currency,
+    cast(document.net_amount_currency as decimal(19, 2)) as net_amount_currency,
+    cast(document.vat_amount_currency as decimal(19, 2)) as vat_amount_currency,
+    cast(document.gross_amount_currency as decimal(19, 2)) as gross_amount_currency,
+    cast(document.remaining_amount_currency as decimal(19, 2)) as remaining_amount_currency,
+    document.status,
+    document.status_code,
+    document.payment_status,
+    {{ collection_state('greatest(' ~ collection_rank('document.collector_state') ~ ', '
+                        ~ collection_rank('latest_reminder.reminder_state') ~ ')') }} as collection_state,
+    order_numbers.order_number,
+    document.requisition,
+    document.our_reference,
+    document.your_reference,
+    document.payment_reference,
+    document.seller_id,
+    seller.name as seller,
+    dimension.project_id,
+    document.voucher_id,
+    document.credited_invoice_id
+from document
+left join latest_reminder on document.role = 'customer' and latest_reminder.invoice_id = document.invoice_id
+left join order_numbers on document.role = 'customer' and order_numbers.invoice_id = document.invoice_id
+left join {{ ref('stg_seller') }} as seller on seller.seller_id = document.seller_id
+left join {{ ref('stg_dimension') }} as dimension on dimension.dimensions_id = document.dimensions_id
+left join {{ ref('int_currency') }} as currency on currency.currency_id = document.currency_id
+left join {{ ref('int_currency') }} as own_currency on own_currency.currency_id = 0

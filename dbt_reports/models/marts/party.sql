@@ -1,0 +1,152 @@
+{{ config(meta={
+    'publish': {'key': ['role', 'party_id'], 'index': [['role', 'party_id'], ['role', 'number'], ['org_number']]},
+    'scope': {'touched': 'party', 'columns': ['role', 'party_id']},
+}) }}
+
+with today as (
+    select
+        as_of,
+        extract(year from as_of) as year,
+        cast(as_of - interval 12 months as date) as behaviour_from
+    from {{ source('reports_state', 'this_build') }}
+),
+
+party as (
+    select party.*
+    from {{ ref('int_party') }} as party
+    {{ only_touched('party', {'role': 'party.role', 'party_id': 'party.party_id'}) }}
+),
+
+entry as (
+    select entry.*
+    from {{ ref('int_ledger_entry') }} as entry
+    {{ only_touched('party', {'role': 'entry.role', 'party_id': 'entry.party_id'}) }}
+),
+
+ledger as (
+    select
+        role,
+        party_id,
+        sum(amount) as balance,
+        max(financial_date) filter (where kind = 'payment' and amount < 0 and not is_credited) as last_payment_date
+    from entry
+    group by role, party_id
+),
+
+open_items as (
+    select
+        role,
+        party_id,
+        sum(remaining_amount) filter (where bucket <> 'unallocated') as open_amount,
+        sum(remaining_amount) filter (where is_overdue) as overdue_amount,
+        sum(remaining_amount) filter (where bucket = 'unallocated') as unallocated_amount,
+        sum(remaining_amount) filter (where bucket = 'not_due') as not_due_amount,
+        sum(remaining_amount) filter (where bucket = '1_30') as overdue_1_30_amount,
+        sum(remaining_amount) filter (where bucket = '31_60') as overdue_31_60_amount,
+        sum(remaining_amount) filter (where bucket = '61_90') as overdue_61_90_amount,
+        sum(remaining_amount) filter (where bucket = 'over_90') as overdue_over_90_amount,
+        min(due_date) filter (where bucket <> 'unallocated') as oldest_due_date,
+        count(*) filter (where is_overdue) as overdue_count,
+        count(*) as open_count,
+        max({{ collection_rank('collection_state') }}) as collection_rank,
+        count(*) filter (where collection_state = 'reminded') as reminded_count,
+        count(*) filter (where collection_state = 'collection') as collection_count,
+        count(*) filter (where collection_state = 'factoring') as factoring_count,
+        count(*) filter (where collection_state = 'third_party') as third_party_count
+    from {{ ref('open_item') }} as item
+    {{ only_touched('party', {'role': 'item.role', 'party_id': 'item.party_id'}) }}
+    group by role, party_id
+),
+
+invoiced as (
+    select
+        invoice.role,
+        invoice.party_id,
+        sum(invoice.net_amount) filter (where extract(year from invoice.invoice_date) = today.year) as this_year,
+        sum(invoice.net_amount) filter (where extract(year from invoice.invoice_date) = today.year - 1) as last_year
+    from {{ ref('invoice') }} as invoice
+    cross join today
+    {{ only_touched('party', {'role': 'invoice.role', 'party_id': 'invoice.party_id'}) }}
+    group by invoice.role, invoice.party_id
+),
+
+-- An invoice is settled on the day of the last pairing, when nothing remains and some of it was paid, not only credited.
+settled as (
+    select
+        entry.role,
+        entry.party_id,
+        entry.journal_entry_line_id,
+        max(entry.invoice_date) as invoice_date,
+        max(entry.due_date) as due_date,
+        max(matching.date) as settled_date
+    from entry
+    join {{ ref('matching') }} as matching
+        on matching.role = entry.role
+        and matching.party_id = entry.party_id
+        and matching.journal_entry_line_id = entry.journal_entry_line_id
+    left join entry as counter
+        on counter.role = entry.role
+        and counter.party_id = entry.party_id
+        and counter.journal_entry_line_id = matching.counter_line_id
+    where entry.kind = 'invoice' and entry.remaining_amount = 0 and not entry.is_credited
+    group by entry.role, entry.party_id, entry.journal_entry_line_id
+    having bool_or(counter.kind = 'payment')
+),
+
+behaviour as (
+    select
+        settled.role,
+        settled.party_id,
+        count(*) as paid_invoice_count,
+        sum(settled.settled_date - settled.invoice_date) as credit_days,
+        sum(greatest(0, settled.settled_date - settled.due_date)) as days_late
+    from settled
+    cross join today
+    where settled.settled_date > today.behaviour_from and settled.settled_date <= today.as_of
+    group by settled.role, settled.party_id
+)
+
+select
+    party.role,
+    party.party_id,
+    party.number,
+    party.name,
+    party.org_number,
+    party.status,
+    party.status_code,
+    coalesce(currency.code, own_currency.code) as currency,
+    seller.name as seller,
+    {{ money('ledger.balance') }} as balance,
+    {{ money('open_items.open_amount') }} as open_amount,
+    {{ money('open_items.overdue_amount') }} as overdue_amount,
+    {{ money('open_items.unallocated_amount') }} as unallocated_amount,
+    {{ money('open_items.not_due_amount') }} as not_due_amount,
+    {{ money('open_items.overdue_1_30_amount') }} as overdue_1_30_amount,
+    {{ money('open_items.overdue_31_60_amount') }} as overdue_31_60_amount,
+    {{ money('open_items.overdue_61_90_amount') }} as overdue_61_90_amount,
+    {{ money('open_items.overdue_over_90_amount') }} as overdue_over_90_amount,
+    open_items.oldest_due_date,
+    coalesce(open_items.open_count, 0) as open_count,
+    coalesce(open_items.overdue_count, 0) as overdue_count,
+    {{ collection_state('coalesce(open_items.collection_rank, 0)') }} as collection_state,
+    coalesce(open_items.reminded_count, 0) as reminded_count,
+    coalesce(open_items.collection_count, 0) as collection_count,
+    coalesce(open_items.factoring_count, 0) as factoring_count,
+    coalesce(open_items.third_party_count, 0) as third_party_count,
+    party.credit_days,
+    cast({{ exact_ratio('behaviour.credit_days', 'behaviour.paid_invoice_count', 2) }} as decimal(19, 2))
+        as actual_credit_days,
+    cast({{ exact_ratio('behaviour.days_late', 'behaviour.paid_invoice_count', 2) }} as decimal(19, 2))
+        as average_days_late,
+    coalesce(behaviour.paid_invoice_count, 0) as paid_invoice_count,
+    ledger.last_payment_date,
+    {{ money('invoiced.this_year') }} as invoiced_this_year,
+    {{ money('invoiced.last_year') }} as invoiced_last_year
+from party
+left join ledger using (role, party_id)
+left join open_items using (role, party_id)
+left join invoiced using (role, party_id)
+left join behaviour using (role, party_id)
+left join {{ ref('stg_seller') }} as seller on seller.seller_id = party.seller_id
+left join {{ ref('int_currency') }} as currency on currency.currency_id = party.currency_id
+left join {{ ref('int_currency') }} as own_currency on own_currency.currency_id = 0

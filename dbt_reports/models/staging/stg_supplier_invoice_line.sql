@@ -1,0 +1,18 @@
+select
+    "ID" as line_id,
+    "SupplierInvoiceID" as invoice_id,
+    nullif("ProductID", 0) as product_id,
+    "ItemText" as text,
+    "SortIndex" as sort_index,
+    "Unit" as unit,
+    nullif("DimensionsID", 0) as dimensions_id,
+    {{ quantity('"NumberOfItems"') }} as quantity,
+    {{ quantity('"PriceExVat"') }} as unit_price,
+    {{ quantity('"DiscountPercent"') }} as discount_percent,
+    {{ money('"SumTotalExVat"') }} as net_amount,
+    {{ money('"SumVat"') }} as vat_amount,
+    {{ money('"SumTotalIncVat"') }} as gross_amount,
+    {{ money('"SumTotalExVatCurrency"') }} as net_amount_currency,
+    {{ money('"SumTotalIncVatCurrency"') }} as gross_amount_currency
+from {{ source('raw', 'supplier_invoice_item') }}
+where not coalesce("Deleted", false)

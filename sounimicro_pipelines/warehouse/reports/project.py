@@ -1,0 +1,166 @@
+"""The dbt project as the runner uses it: read once, kept as a manifest, bound to one company's file at a time.
+
+dbt reads its project in seconds, so the manifest is made once and kept in the given folder (never in the project's own,
+which may be read-only). The database of a DuckDB file is named after the file, hence a manifest is bound to each
+company before it is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+from sounimicro_pipelines.warehouse.reports.errors import ReportProjectBroken
+
+LOCK = RLock()
+"""dbt keeps global state: one build at a time in a process."""
+
+_FILES = ("*.sql", "*.yml", "*.yaml", "*.md", "*.csv")
+_NOT_OURS = {"target", "logs", "dbt_packages"}
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedProject:
+    """A project that has been read. `digest` names its files and its engine; `manifest_path` is dbt's own file."""
+
+    folder: Path
+    target: Path
+    digest: str
+    manifest_path: Path
+    manifest: Any = field(repr=False)
+
+
+_prepared: dict[tuple[Path, Path, str], PreparedProject] = {}
+
+
+def project_folder() -> Path:
+    """The dbt project that belongs to this package."""
+    return Path(__file__).resolve().parents[3] / "dbt_reports"
+
+
+def project_digest(folder: Path) -> str:
+    """Changes with any file of the project and with the versions of dbt and DuckDB."""
+    digest = hashlib.sha256()
+    for package in ("dbt-core", "dbt-duckdb", "duckdb"):
+        digest.update(f"{package}={version(package)}\n".encode())
+    files = {file for pattern in _FILES for file in folder.rglob(pattern)}
+    for file in sorted(files):
+        inside = file.relative_to(folder)
+        if not _NOT_OURS & set(inside.parts):
+            digest.update(inside.as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()[:32]
+
+
+def prepare_manifest(target: Path, *, project_dir: Path | None = None) -> PreparedProject:
+    """Reads the project, or takes the manifest that an earlier call left in `target`.
+
+    Raises ReportProjectBroken when dbt cannot read the project.
+    """
+    folder = (project_dir or project_folder()).resolve()
+    target = target.resolve()
+    digest = project_digest(folder)
+    with LOCK:
+        known = _prepared.get((folder, target, digest))
+        if known is not None and known.manifest_path.is_file():
+            return known
+        target.mkdir(parents=True, exist_ok=True)
+        kept = target / f"manifest-{digest}.msgpack"
+        manifest_path = target / "manifest.json"
+        stamp = target / "manifest.digest"
+        manifest = _read_kept(kept) if manifest_path.is_file() and _text(stamp) == digest else None
+        if manifest is None:
+            manifest = _parse(folder, target)
+            _keep(manifest, kept)
+            stamp.write_text(digest)
+        prepared = PreparedProject(folder, target, digest, manifest_path, manifest)
+        _prepared[(folder, target, digest)] = prepared
+        return prepared
+
+
+@contextmanager
+def dbt_environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Sets what the profile reads from the environment, and puts back what was there."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def bind(manifest: Any, database: str) -> None:
+    """Points every node and source of the manifest at one database, and forgets what an earlier run compiled."""
+    for node in [*manifest.nodes.values(), *manifest.sources.values()]:
+        if getattr(node, "extra_ctes_injected", False):
+            node.compiled, node.compiled_code, node.extra_ctes, node.extra_ctes_injected = False, None, [], False
+        old = node.database
+        if old is None or old == database:
+            continue
+        node.database = database
+        if getattr(node, "relation_name", None):
+            node.relation_name = node.relation_name.replace(f'"{old}".', f'"{database}".', 1)
+
+
+def common_flags(prepared: PreparedProject, log: Path) -> list[str]:
+    """What every invocation of dbt is given: its folders, and silence on the terminal."""
+    return [
+        "--project-dir",
+        str(prepared.folder),
+        "--profiles-dir",
+        str(prepared.folder),
+        *_folders(prepared.target, log),
+    ]
+
+
+def _folders(target: Path, log: Path) -> list[str]:
+    quiet = ["--quiet", "--log-level", "none", "--log-level-file", "info", "--no-use-colors", "--no-version-check"]
+    return ["--target-path", str(target), "--log-path", str(log), *quiet]
+
+
+def _parse(folder: Path, target: Path) -> Any:
+    from dbt.cli.main import dbtRunner
+
+    with dbt_environment({"SOUNIMICRO_DBT_PATH": str(target / "warehouse.duckdb")}):
+        arguments = ["parse", "--project-dir", str(folder), "--profiles-dir", str(folder), "--no-partial-parse"]
+        outcome = dbtRunner().invoke(arguments + _folders(target, target))
+    if not outcome.success:
+        raise ReportProjectBroken(
+            f"The reports' dbt project in {folder} cannot be read: {outcome.exception}",
+            remedy="Install the package again, or undo the last change to the project.",
+        )
+    return outcome.result
+
+
+def _read_kept(path: Path) -> Any | None:
+    from dbt.contracts.graph.manifest import Manifest
+    from dbt.parser.manifest import extended_mashumuro_decoder
+
+    try:
+        return Manifest.from_msgpack(path.read_bytes(), decoder=extended_mashumuro_decoder)
+    except Exception:
+        return None
+
+
+def _keep(manifest: Any, path: Path) -> None:
+    from dbt.parser.manifest import extended_mashumaro_encoder
+
+    for old in path.parent.glob("manifest-*.msgpack"):
+        old.unlink(missing_ok=True)
+    new = path.with_suffix(".new")
+    new.write_bytes(manifest.to_msgpack(extended_mashumaro_encoder))
+    new.replace(path)
+
+
+def _text(path: Path) -> str:
+    return path.read_text() if path.is_file() else ""

@@ -1,0 +1,90 @@
+"""The reports are built from raw tables, whole and by parts, for one company after the other in one process."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from sounimicro_pipelines.warehouse.reports import build_reports
+from sounimicro_pipelines_tests.reports.raw_tables import write_raw
+
+AS_OF = date(2026, 9, 20)
+
+VENDOR_SAMPLE: dict[str, list[dict[str, Any]]] = {
+    "CompanySettings": [{"ID": 1, "BaseCurrencyCodeID": 1}],
+    "CurrencyCode": [{"ID": 1, "Code": "NOK"}],
+    "BusinessRelation": [{"ID": 512, "Name": "Fjordvik Mekaniske AS"}],
+    "Customer": [{"ID": 79, "CustomerNumber": 100079, "BusinessRelationID": 512, "StatusCode": 30001}],
+    "Account": [
+        {"ID": 33, "AccountNumber": 1500, "AccountName": "Kundefordringer"},
+        {"ID": 40, "AccountNumber": 3000, "AccountName": "Salg"},
+        {"ID": 42, "AccountNumber": 1920, "AccountName": "Bank"},
+        {"ID": 5511, "AccountNumber": 100079, "CustomerID": 79, "AccountID": 33},
+    ],
+    "CustomerInvoice": [
+        {
+            "ID": 990, "InvoiceNumber": "50112", "InvoiceType": 0, "StatusCode": 42003, "CollectorStatusCode": 42501,
+            "CustomerID": 79, "InvoiceDate": "2026-08-21", "PaymentDueDate": "2026-09-04", "JournalEntryID": 4410,
+            "TaxExclusiveAmount": 10000.0, "TaxInclusiveAmount": 10000.0, "RestAmount": 4000.0,
+        }
+    ],
+    "JournalEntryLine": [
+        {
+            "ID": 77120, "JournalEntryID": 4410, "JournalEntryNumber": "1204-2026", "JournalEntryTypeID": 8,
+            "AccountID": 33, "SubAccountID": 5511, "FinancialDate": "2026-08-21", "DueDate": "2026-09-04",
+            "InvoiceNumber": "50112", "CustomerInvoiceID": 990, "Amount": 10000, "RestAmount": 4000,
+        },
+        {"ID": 77121, "JournalEntryID": 4410, "AccountID": 40, "FinancialDate": "2026-08-21", "Amount": -10000},
+        {
+            "ID": 77130, "JournalEntryID": 4411, "JournalEntryTypeID": 9, "AccountID": 33, "SubAccountID": 5511,
+            "FinancialDate": "2026-09-10", "Amount": -7000, "RestAmount": -1000,
+        },
+        {"ID": 77131, "JournalEntryID": 4411, "AccountID": 42, "FinancialDate": "2026-09-10", "Amount": 7000},
+    ],
+    "PostPost": [
+        {"ID": 1, "JournalEntryLine1ID": 77120, "JournalEntryLine2ID": 77130, "Amount": 6000, "Date": "2026-09-10"}
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def dbt_target(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the manifest, read once for the session."""
+    return tmp_path_factory.mktemp("dbt")
+
+
+def test_a_part_paid_invoice_and_the_rest_of_its_payment_stand_open(tmp_path: Path, dbt_target: Path) -> None:
+    path = tmp_path / "alpha.duckdb"
+    write_raw(path, VENDOR_SAMPLE)
+    run = build_reports(path, company="alpha", as_of=AS_OF, target=dbt_target)
+    assert run.is_full
+    assert run.ties_out, run.finding
+    with duckdb.connect(str(path)) as connection:
+        items = connection.execute(
+            "select journal_entry_line_id, kind, remaining_amount, days_overdue, is_overdue, bucket, collection_state"
+            " from reports.open_item order by 1"
+        ).fetchall()
+        party = connection.execute(
+            "select name, balance, open_amount, overdue_amount, unallocated_amount, overdue_count from reports.party"
+        ).fetchall()
+    assert items == [
+        (77120, "invoice", Decimal("4000.00"), 16, True, "1_30", "reminded"),
+        (77130, "payment", Decimal("-1000.00"), 10, False, "unallocated", "none"),
+    ]
+    assert party == [
+        ("Fjordvik Mekaniske AS", Decimal(3000), Decimal(4000), Decimal(4000), Decimal(-1000), 1),
+    ]
+
+
+def test_nothing_is_made_anew_when_nothing_changed(tmp_path: Path, dbt_target: Path) -> None:
+    path = tmp_path / "alpha.duckdb"
+    write_raw(path, VENDOR_SAMPLE)
+    build_reports(path, company="alpha", as_of=AS_OF, target=dbt_target)
+    again = build_reports(path, company="alpha", as_of=AS_OF, target=dbt_target)
+    assert not again.is_full
+    assert set(again.touched.values()) == {0}
