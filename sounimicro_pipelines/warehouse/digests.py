@@ -15,7 +15,6 @@ from sounimicro_pipelines.warehouse.schema import key_column, quoted, table_name
 
 Keys = npt.NDArray[np.int64]
 Halves = npt.NDArray[np.uint64]
-_TWO_64 = 2**64
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +54,8 @@ class KnownDigests:
     @staticmethod
     def of_table(connection: duckdb.DuckDBPyConnection, spec: EntitySpec) -> KnownDigests:
         found = connection.execute(
-            f"SELECT {quoted(key_column(spec).raw_name)} AS key, (_digest // {_TWO_64})::UBIGINT AS high,"
-            f" (_digest % {_TWO_64})::UBIGINT AS low FROM {table_name(spec.table)} WHERE _digest IS NOT NULL"
+            f"SELECT {quoted(key_column(spec).raw_name)} AS key, _digest AS high, _digest_low AS low"
+            f" FROM {table_name(spec.table)} WHERE _digest IS NOT NULL"
         ).fetchnumpy()
         keys, high, low = (np.ma.filled(found[name]) for name in ("key", "high", "low"))
         return KnownDigests(keys.astype(np.int64), Digests(high.astype(np.uint64), low.astype(np.uint64)))

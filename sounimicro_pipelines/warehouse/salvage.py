@@ -68,5 +68,10 @@ def _rewritten(chunk: Chunk, file: Path, places: Sequence[int], lines: Sequence[
     write_private(file, b"".join(line + b"\n" for line in lines))
     some = np.array(places, dtype=np.int64)
     return Chunk(
-        file, True, chunk.keys[some], chunk.digests[some], np.empty(0, np.int64), max(map(len, lines), default=0)
+        file,
+        True,
+        chunk.keys[some],
+        chunk.digests[some],
+        np.empty(0, np.int64),
+        longest=max(map(len, lines), default=0),
     )

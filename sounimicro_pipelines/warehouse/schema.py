@@ -109,7 +109,7 @@ def head_columns(spec: EntitySpec) -> list[tuple[str, str]]:
     columns = [(column.raw_name, TYPES[column.kind]) for column in spec.columns]
     if deleted_column(spec) is None:
         columns.append((DELETED, "BOOLEAN"))
-    return [*columns, ("_fetched_at", "TIMESTAMP"), ("_digest", "UHUGEINT")]
+    return [*columns, ("_fetched_at", "TIMESTAMP"), ("_digest", "UBIGINT"), ("_digest_low", "UBIGINT")]
 
 
 def child_columns(child: ChildTable) -> list[tuple[str, str]]:
@@ -150,7 +150,7 @@ def prepare(connection: duckdb.DuckDBPyConnection, specs: Sequence[EntitySpec]) 
             for child in spec.children:
                 _bring_up(connection, existing, child.table, child_columns(child))
             if spec.table in known:
-                connection.execute(f"UPDATE {table_name(spec.table)} SET _digest = NULL")
+                connection.execute(f"UPDATE {table_name(spec.table)} SET _digest = NULL, _digest_low = NULL")
                 connection.execute("UPDATE raw._feed SET full_at = NULL WHERE table_name = ?", [spec.table])
             connection.execute("DELETE FROM raw._schema WHERE table_name = ?", [spec.table])
             connection.execute("INSERT INTO raw._schema VALUES (?, ?)", [spec.table, signature(spec)])
@@ -201,6 +201,12 @@ def write_feed(
         f" (SELECT count(*) FROM {table} WHERE {quoted(DELETED)} IS NOT TRUE), ?",
         [spec.entity, spec.table, state, message, feed.watermark, feed.full_at, fetched, feed.empty_at],
     )
+
+
+def count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    """The one number that a query answers with."""
+    found = connection.execute(query).fetchone()
+    return int(found[0]) if found else 0
 
 
 def _existing_columns(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:

@@ -27,8 +27,9 @@ class Quarantined:
 class Chunk:
     """Judged records on disk: a file of those to load, with their keys and digests line by line.
 
-    `is_stage` says that the file serves the loading alone. `known_keys` are the records that were skipped,
-    `longest` is the size of the longest line in bytes.
+    `is_stage` says that the file serves the loading alone. `known_keys` are the records that were skipped; `child_keys`
+    those of the children, by child table, or None when they were not gathered. `longest` is the size of the longest
+    line in bytes.
     """
 
     file: Path | None
@@ -36,6 +37,7 @@ class Chunk:
     keys: Keys
     digests: Digests
     known_keys: Keys
+    child_keys: tuple[Keys, ...] | None = None
     longest: int = 0
     quarantined: Sequence[Quarantined] = field(default_factory=tuple)
 
@@ -49,39 +51,44 @@ class Sieve:
         self._known = known
 
     def sift(self, rows: Sequence[bytes]) -> Chunk:
-        """Raises DiskFull or WarehouseUnreachable when the records cannot be landed."""
-        lines = b"\n".join(rows) + b"\n"
-        longest = max(map(len, rows))
-        file = self._landing.write_chunk(lines, len(rows))
+        """Records that the warehouse holds byte for byte are not landed again.
+
+        Raises DiskFull or WarehouseUnreachable when the others cannot be landed.
+        """
         digests = Digests.of(rows)
         known, known_keys = self._known.find(digests)
-        is_stage = bool(known.any())
-        if is_stage:
+        if len(known_keys):
             fresh = np.flatnonzero(~known)
             rows = [rows[place] for place in fresh.tolist()]
             digests = digests[fresh]
-            lines = b"\n".join(rows) + b"\n"
         if not rows:
             return Chunk(None, False, np.empty(0, np.int64), digests, known_keys)
-        keys = self._validator.strict(lines)
+        lines = b"\n".join(rows) + b"\n"
+        longest = max(map(len, rows))
+        file = self._landing.write_chunk(lines, len(rows))
+        judged = self._validator.strict(lines)
         refused: list[Quarantined] = []
-        if keys is None or len(keys) != len(rows):
+        child_keys: tuple[Keys, ...] | None = None
+        if judged is not None and len(judged.keys) == len(rows):
+            keys = np.array(judged.keys, dtype=np.int64)
+            child_keys = tuple(np.array(found, dtype=np.int64) for found in judged.child_keys)
+        else:
             accepted, refused = self._one_by_one(rows)
-            keys = [key for _, key, _ in accepted]
+            keys = np.array([key for _, key, _ in accepted], dtype=np.int64)
             digests = digests[np.array([place for place, _, _ in accepted], dtype=np.int64)]
             lines = b"".join(row + b"\n" for _, _, row in accepted)
             longest = max((len(row) for _, _, row in accepted), default=0)
-            is_stage = True
-        if is_stage and keys:
-            file = self._landing.write_stage(file.stem, lines)
+            if len(keys):
+                file = self._landing.write_stage(file.stem, lines)
         return Chunk(
-            file if keys else None,
-            is_stage,
-            np.array(keys, dtype=np.int64),
-            digests,
-            known_keys,
-            longest,
-            tuple(refused),
+            file=file if len(keys) else None,
+            is_stage=child_keys is None,
+            keys=keys,
+            digests=digests,
+            known_keys=known_keys,
+            child_keys=child_keys,
+            longest=longest,
+            quarantined=tuple(refused),
         )
 
     def _one_by_one(self, rows: Sequence[bytes]) -> tuple[list[tuple[int, int, bytes]], list[Quarantined]]:

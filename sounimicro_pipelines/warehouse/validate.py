@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from operator import attrgetter
 from typing import Annotated, Any
 
 import msgspec
@@ -40,24 +42,37 @@ class Refused(Exception):
         self.key = key
 
 
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """The keys of judged records, and those of their children, child table by child table."""
+
+    keys: list[int]
+    child_keys: list[list[int]]
+
+
 class Validator:
     """Judges the records of one entity."""
 
     def __init__(self, spec: EntitySpec) -> None:
         self._spec = spec
         self._key = key_column(spec)
+        self._parts = [attrgetter(f"c{place}") for place in range(len(spec.children))]
         self._decoders = [_decoder(spec, date), _decoder(spec, datetime)]
 
-    def strict(self, lines: bytes) -> list[int] | None:
+    def strict(self, lines: bytes) -> Keyed | None:
         """The keys of newline-separated records in their order, when every record can be loaded as it stands.
 
         None when at least one cannot; `one` then tells which and why.
         """
         for decoder in self._decoders:
             try:
-                return [record.key for record in decoder.decode_lines(lines)]
+                records = decoder.decode_lines(lines)
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 continue
+            return Keyed(
+                [record.key for record in records],
+                [[part.key for record in records for part in get(record) or ()] for get in self._parts],
+            )
         return None
 
     def one(self, row: bytes) -> tuple[int, bytes]:
