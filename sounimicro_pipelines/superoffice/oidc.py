@@ -31,7 +31,7 @@ _LIFE_WITHOUT_WORD: Final = 1200
 class SignIn:
     """A sign-in that has begun: send the person to `url`, keep `state`, `nonce` and `verifier` until they are back."""
 
-    url: str
+    url: str = field(repr=False)
     state: str
     nonce: str = field(repr=False)
     verifier: str = field(repr=False)
