@@ -102,8 +102,8 @@ def verify(headers: Mapping[str, str], body: bytes, key: SecretStr, now: datetim
 async def ensure_plan(company: CompanyClient, plan: Plan, key: SecretStr) -> Literal["ok", "created", "repaired"]:
     """Make the event plan of that name as wanted; it is found by its name, so that there is never a second one.
 
-    Whether the ERP tells the signing key in force is not documented; it is written along with every repair. Raises AccessDenied when
-    the client has not the right to manage event plans.
+    Whether the ERP tells the signing key in force is not documented; it is written along with every repair. Raises
+    AccessDenied when the client has not the right to manage event plans.
     """
     wanted = {
         "Name": plan.name,
@@ -144,4 +144,4 @@ def _subscriber(plan: Plan, *, new: bool) -> dict[str, Any]:
 def _same(present: Any, wanted: Any) -> bool:
     if isinstance(wanted, bool):
         return bool(present) is wanted
-    return str(present if present is not None else "").replace(" ", "") == str(wanted)
+    return str("" if present is None else present).replace(" ", "") == str(wanted).replace(" ", "")

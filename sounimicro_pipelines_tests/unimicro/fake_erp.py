@@ -128,7 +128,7 @@ class Filter:
     @staticmethod
     def value(row: Any, path: str) -> Any:
         for name in path.split("."):
-            row = row[0] if isinstance(row, list) else row
+            row = next(iter(row), None) if isinstance(row, list) else row
             row = row.get(name) if isinstance(row, dict) else None
         return row
 
@@ -232,7 +232,11 @@ class FakeErp:
         form = request.form()
         audience = self.url + "/id/connect/token"
         claims = jwt.decode(
-            form["client_assertion"], client_key().public_key(), ["RS256"], audience=audience, leeway=timedelta(days=1)
+            form["client_assertion"],
+            client_key().public_key(),
+            ["RS256"],
+            audience=audience,
+            leeway=timedelta(days=36500),
         )
         self.assertions.append(claims)
         self.tokens.append(f"token-canary-{len(self.tokens)}")
@@ -263,7 +267,7 @@ async def running(
             identity_url=None,
             files_url=None,
             client_id=CLIENT_ID,
-            certificate_file=write_p12(folder / "client.p12"),
+            certificate_file=write_p12(folder / "client.p12", days=3650),
             certificate_password=SecretStr(PASSWORD),
             scope="AppFramework",
         )

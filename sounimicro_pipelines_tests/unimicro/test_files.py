@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from sounimicro_pipelines.clock import UTC
+from sounimicro_pipelines.transport import BadAnswer, NotFound, Unavailable
+from sounimicro_pipelines.unimicro.client import CompanyClient
+from sounimicro_pipelines.unimicro.files import StoredFile, choose_pdf, download, files_of, invoice_link
+from sounimicro_pipelines_tests.http_server import Answer, Request
+from sounimicro_pipelines_tests.unimicro.fake_erp import KEY_A, FakeErp, company_of, stamped
+
+T = TypeVar("T")
+PDF = b"%PDF-1.7" + bytes(100_000)
+
+
+def using(erp: FakeErp, folder: Path, use: Callable[[CompanyClient], Awaitable[T]]) -> T:
+    async def run() -> T:
+        async with company_of(erp, folder) as company:
+            return await use(company)
+
+    return asyncio.run(run())
+
+
+def stored(file_id: int, name: str, day: int, content_type: str = "application/pdf") -> StoredFile:
+    return StoredFile(file_id, name, content_type, 1, f"ref-{file_id}", datetime(2026, 1, day, tzinfo=UTC))
+
+
+async def fetch(company: CompanyClient) -> tuple[str, str, bytes]:
+    async with download(company, "ref-1") as file:
+        return file.content_type, file.name, b"".join([part async for part in file.parts])
+
+
+def serving(answer: Answer) -> FakeErp:
+    return FakeErp(before=lambda r: answer if r.path == "/files/api/download" else None)
+
+
+def test_the_pdf_named_by_the_number_is_chosen_else_the_newest_else_none() -> None:
+    files = [
+        stored(1, "Faktura 50112.pdf", 1),
+        stored(2, "Vedlegg.pdf", 9),
+        stored(3, "50112.xml", 8, "application/xml"),
+    ]
+    assert choose_pdf(files, "50112") == files[0]
+    assert choose_pdf(files, "777") == files[1]
+    assert choose_pdf(files, None) == files[1]
+    assert choose_pdf(files[2:], "50112") is None
+    assert choose_pdf([], "50112") is None
+
+
+def test_files_of_a_record_are_listed_newest_first_without_deleted_ones(tmp_path: Path) -> None:
+    rows = [
+        stamped(1, Name="a.pdf", ContentType="application/pdf", Size="12", StorageReference="r1"),
+        stamped(2, "2026-05-01T00:00:00Z", Name="b.pdf", ContentType=None, Size=None, StorageReference="r2"),
+        stamped(3) | {"Deleted": True},
+    ]
+    erp = FakeErp(before=lambda r: Answer(rows) if r.path == "/api/biz/files/CustomerInvoice/42" else None)
+
+    async def use(company: CompanyClient) -> None:
+        files = await files_of(company, "CustomerInvoice", 42)
+        assert [(one.id, one.size, one.is_pdf) for one in files] == [(2, None, True), (1, 12, True)]
+        assert invoice_link(company, 42) == f"{erp.url}/#/sales/invoices/42"
+
+    using(erp, tmp_path, use)
+
+
+def test_where_the_short_route_is_missing_files_are_found_by_their_links(tmp_path: Path) -> None:
+    erp = FakeErp()
+    link = {"EntityType": "JournalEntry", "EntityID": 991}
+    erp.rows("files").extend([stamped(1, Name="x.pdf", EntityLinks=[link]), stamped(2, Name="y", EntityLinks=[])])
+
+    async def use(company: CompanyClient) -> list[int]:
+        return [one.id for one in await files_of(company, "JournalEntry", 991)]
+
+    assert using(erp, tmp_path, use) == [1]
+
+
+def test_a_download_carries_the_key_under_both_names_and_the_token_never_in_the_address(tmp_path: Path) -> None:
+    erp = serving(
+        Answer(PDF, headers={"content-type": "application/pdf", "content-disposition": 'x; filename="../å.pdf"'})
+    )
+    content_type, name, content = using(erp, tmp_path, fetch)
+    assert (content_type, content) == ("application/pdf", PDF)
+    assert "/" not in name
+    (request,) = erp.asked("/api/download")
+    assert request.query == {"id": "ref-1", "key": KEY_A}
+    assert (request.headers["key"], request.headers["companykey"]) == (KEY_A, KEY_A)
+    assert request.headers["authorization"].startswith("Bearer ")
+
+
+def test_a_sign_in_page_or_a_cut_file_is_not_taken_for_the_document(tmp_path: Path) -> None:
+    with pytest.raises(BadAnswer, match="web page"):
+        using(serving(Answer(b"<html>", headers={"content-type": "text/html"})), tmp_path, fetch)
+    with pytest.raises(BadAnswer, match="cut short"):
+        using(serving(Answer(PDF, cut=500)), tmp_path, fetch)
+    with pytest.raises(NotFound):
+        using(serving(Answer(status=404)), tmp_path, fetch)
+
+
+def test_a_token_refused_by_the_files_service_is_renewed(tmp_path: Path) -> None:
+    erp = FakeErp()
+
+    def before(request: Request) -> Answer | None:
+        if request.path != "/files/api/download":
+            return None
+        return Answer(PDF) if len(erp.tokens) > 1 else Answer(status=401)
+
+    erp.before = before
+    assert using(erp, tmp_path, fetch)[2] == PDF
+
+
+def test_without_a_files_service_a_download_is_not_available(tmp_path: Path) -> None:
+    erp = FakeErp()
+    erp.before = lambda r: Answer({"Identity": erp.url + "/id"}) if r.path == "/api/endpoints" else None
+    with pytest.raises(Unavailable, match="UNIMICRO_FILES_URL"):
+        using(erp, tmp_path, fetch)
