@@ -1,4 +1,4 @@
-"""What one simulated tenant is and how it behaves: identities, lifetimes, and a switch for each thing the vendor leaves open.
+"""What one simulated tenant is and how it behaves: identities, lifetimes, a switch for what the vendor leaves open.
 
 Every default is the behaviour that asks most of a client; the other documented or plausible behaviours are switches.
 Section numbers in this package are those of the vendor reference for SuperOffice.
@@ -30,7 +30,6 @@ class Application:
     public_key: RSAPublicKey
     redirect_uris: Collection[str] | None = None
     name: str = "Sounimicro"
-    status_url: str | None = None
 
 
 @dataclass(slots=True)

@@ -297,12 +297,6 @@ DEFINITIONS: tuple[TableDef, ...] = (
         {"webhook_id": 0, "total_calls": 0, "total_errors": 0, "consecutive_errors": 0, **_STAMPS},
         keys=_WHO,
     ),
-    TableDef(
-        "traveltransactionlog",
-        "traveltransactionlog_id",
-        {"ttime": None, "type": 0, "tablenumber": 0, "record_id": 0, "associate_id": 0, "application_id": 0},
-        keys={"associate_id": "associate"},
-    ),
 )
 
 BY_NAME: dict[str, TableDef] = {definition.name: definition for definition in DEFINITIONS}
