@@ -20,6 +20,7 @@ from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.sandbox.faults import FaultPlan, FaultyApp
 from sounimicro_pipelines.sandbox.journal import System, WriteJournal
 from sounimicro_pipelines.sandbox.keys import SandboxKeys, make_keys
+from sounimicro_pipelines.sandbox.superoffice import CrmOptions, CrmState, create_app, service
 from sounimicro_pipelines.sandbox.unimicro.options import ErpOptions
 from sounimicro_pipelines.sandbox.unimicro.seed.company import build_company
 from sounimicro_pipelines.sandbox.unimicro.server import ErpServer
@@ -51,6 +52,7 @@ class Sandbox:
         ports: Mapping[str, int] | None = None,
         faults: FaultPlan | None = None,
         erp_options: ErpOptions | None = None,
+        crm_options: CrmOptions | None = None,
         test_company: bool = True,
         folder: Path | None = None,
     ) -> None:
@@ -67,8 +69,10 @@ class Sandbox:
         self._servers: list[_Server] = []
         self.keys: SandboxKeys
         self._erp_options = erp_options or ErpOptions()
+        self._crm_options = crm_options or CrmOptions()
         self._environment: dict[str, str] = {}
         self.erp_server: ErpServer
+        self.crm: CrmState
 
     @property
     def environment(self) -> dict[str, str]:
@@ -82,6 +86,7 @@ class Sandbox:
         self.keys = make_keys(self._given_folder or Path(self._temporary.name if self._temporary else "."))
         try:
             self._start_erp()
+            self._start_crm()
         except BaseException:
             self.stop()
             raise
@@ -120,6 +125,11 @@ class Sandbox:
             "UNIMICRO_CERTIFICATE_PASSWORD": self.keys.erp_certificate_password,
             "UNIMICRO_SCOPE": "AppFramework",
         }
+
+    def _start_crm(self) -> None:
+        self.crm = service.open_tenant(self.keys, self.register, self.clock, self.journal, self._crm_options)
+        url = self._serve("crm", create_app(self.crm))
+        self._environment |= service.environment(self.crm, url, self.keys)
 
     def _serve(self, system: System, app: ASGIApp) -> str:
         server = _Server(FaultyApp(app, system, self.faults, self.journal), self._ports.get(system, 0))
