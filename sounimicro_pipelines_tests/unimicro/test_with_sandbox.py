@@ -1,0 +1,129 @@
+"""The client against the sandbox's ERP: two readings of one vendor reference that must agree."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from sounimicro_pipelines.clock import UTC
+from sounimicro_pipelines.records import EntitySpec
+from sounimicro_pipelines.sandbox import FaultPlan, Sandbox
+from sounimicro_pipelines.sandbox.faults import USUAL
+from sounimicro_pipelines.settings import Settings
+from sounimicro_pipelines.transport import Limits, Retries
+from sounimicro_pipelines.unimicro.bulk import UnimicroBulkReader
+from sounimicro_pipelines.unimicro.client import UnimicroClient
+from sounimicro_pipelines.unimicro.companies import choose
+from sounimicro_pipelines.unimicro.entities import SPECS, spec_of
+from sounimicro_pipelines.unimicro.expressions import where
+from sounimicro_pipelines.unimicro.query import Query
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(seed=3, parties=12) as running:
+        yield running
+
+
+def settings_of(sandbox: Sandbox) -> Settings:
+    values: dict[str, Any] = {name.lower(): value for name, value in sandbox.environment.items()}
+    return Settings(_env_file=None, **values)  # type: ignore[call-arg]
+
+
+@asynccontextmanager
+async def readers(sandbox: Sandbox) -> AsyncIterator[list[UnimicroBulkReader]]:
+    settings = settings_of(sandbox)
+    retries = Retries(attempts=8, base=0.01, cap=0.05, retry_after_cap=0.05)
+    async with UnimicroClient(settings.require_unimicro(), limits=Limits(8, 0), retries=retries, timeout=5.0) as client:
+        used, _ = choose(await client.companies(), settings)
+        yield [UnimicroBulkReader(client.company(company)) for company in used]
+
+
+async def all_of(reader: UnimicroBulkReader, spec: EntitySpec, since: datetime | None = None) -> list[dict[str, Any]]:
+    pages = reader.full(spec) if since is None else reader.changed(spec, since)
+    return [json.loads(row) async for page in pages for row in page.rows]
+
+
+def test_every_register_is_read_whole_and_with_every_declared_field(sandbox: Sandbox) -> None:
+    async def run() -> None:
+        async with readers(sandbox) as (first, *_):
+            filled = 0
+            for spec in SPECS:
+                rows = await all_of(first, spec)
+                filled += bool(rows)
+                assert len({row["ID"] for row in rows}) == len(rows)
+                for table, columns in [(rows, spec.columns)] + [
+                    ([line for row in rows for line in row[child.path]], child.columns) for child in spec.children
+                ]:
+                    for column in columns:
+                        missing = [row["ID"] for row in table if column.name not in row]
+                        assert not missing, f"{spec.entity}: {column.name} is absent"
+                        assert not column.required or all(row[column.name] is not None for row in table)
+            assert filled >= len(SPECS) - 3
+
+    asyncio.run(run())
+
+
+def test_two_companies_with_the_same_ids_never_mix(sandbox: Sandbox) -> None:
+    async def run() -> None:
+        async with readers(sandbox) as (first, second):
+            one, other = await asyncio.gather(
+                *(all_of(reader, spec_of("CompanySettings")) for reader in (first, second))
+            )
+            assert one[0]["ID"] == other[0]["ID"] == 1
+            assert one[0]["OrganizationNumber"] == first._company.company.organization_number
+            assert other[0]["OrganizationNumber"] == second._company.company.organization_number
+
+    asyncio.run(run())
+
+
+def test_changes_since_the_beginning_are_the_whole_register_and_since_tomorrow_nothing(sandbox: Sandbox) -> None:
+    async def run() -> None:
+        async with readers(sandbox) as (first, *_):
+            for name in ("Customer", "CustomerInvoice", "BusinessRelation", "File"):
+                spec = spec_of(name)
+                whole = {row["ID"] for row in await all_of(first, spec)}
+                assert {row["ID"] for row in await all_of(first, spec, datetime(1990, 1, 1, tzinfo=UTC))} == whole
+                assert await all_of(first, spec, datetime.now(UTC) + timedelta(days=2)) == []
+
+    asyncio.run(run())
+
+
+def test_a_customer_is_found_by_its_number_its_organisation_number_and_its_name(sandbox: Sandbox) -> None:
+    async def run() -> None:
+        async with readers(sandbox) as (first, *_):
+            company = first._company
+            customers = await company.find(Query("Customer", expand=("Info",), order_by=("ID",), top=200))
+            chosen = next(one for one in customers if one["OrgNumber"])
+            for condition in (
+                where("CustomerNumber").eq(chosen["CustomerNumber"]),
+                where("OrgNumber").eq(chosen["OrgNumber"]),
+                where("Info.Name").contains(chosen["Info"]["Name"][2:9].strip()),
+            ):
+                found = await company.find(Query("Customer", condition, expand=("Info",), top=20))
+                assert chosen["ID"] in [row["ID"] for row in found]
+
+    asyncio.run(run())
+
+
+def test_with_faults_every_register_still_comes_whole() -> None:
+    plan = FaultPlan(seed=5, probabilities={**USUAL, "slow": 0.0})
+    with (
+        Sandbox(seed=3, parties=8, companies=1, faults=plan) as faulty,
+        Sandbox(seed=3, parties=8, companies=1) as calm,
+    ):
+
+        async def ids(sandbox: Sandbox) -> dict[str, list[int]]:
+            async with readers(sandbox) as (first, *_):
+                return {
+                    name: sorted(row["ID"] for row in await all_of(first, spec_of(name)))
+                    for name in ("Customer", "CustomerInvoice", "JournalEntryLine", "File", "Account")
+                }
+
+        assert asyncio.run(ids(faulty)) == asyncio.run(ids(calm))
