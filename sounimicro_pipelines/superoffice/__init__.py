@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sounimicro_pipelines.superoffice.archive import Archive, Row
 from sounimicro_pipelines.superoffice.bulk import SuperOfficeBulkReader
-from sounimicro_pipelines.superoffice.carriers import new_entity
+from sounimicro_pipelines.superoffice.carriers import allotted_number, new_entity
 from sounimicro_pipelines.superoffice.client import SuperOfficeClient
 from sounimicro_pipelines.superoffice.entities import entity_specs
 from sounimicro_pipelines.superoffice.entity import Entity, Merge, Principal
@@ -19,6 +19,7 @@ from sounimicro_pipelines.superoffice.failures import (
     UnknownName,
     ValueTooLong,
 )
+from sounimicro_pipelines.superoffice.feeds import Change, Feeds
 from sounimicro_pipelines.superoffice.field_table import FieldInfo
 from sounimicro_pipelines.superoffice.fields import FieldRegistry, Scalar
 from sounimicro_pipelines.superoffice.foreign_keys import Device, ForeignKey
@@ -32,9 +33,11 @@ __all__ = [
     "EVENTS",
     "PROVIDERS",
     "Archive",
+    "Change",
     "CrmEvent",
     "Device",
     "Entity",
+    "Feeds",
     "FieldInfo",
     "FieldProblem",
     "FieldRegistry",
@@ -55,6 +58,7 @@ __all__ = [
     "WebPanel",
     "Webhook",
     "Where",
+    "allotted_number",
     "entity_specs",
     "new_entity",
     "parse_event",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sounimicro_pipelines.superoffice.failures import SYSTEM, FilterIgnored
@@ -25,6 +25,9 @@ from sounimicro_pipelines.transport import AccessDenied, BadAnswer, NotFound, Va
 
 TEXT_OF = "/text"
 """Suffix of the key that holds what a list or associate column shows; the column itself holds the id."""
+
+_ABSENCE_LIFE = timedelta(hours=1)
+"""Calls are metered: an archive that is not available is asked again only after this."""
 
 _NOT_AVAILABLE = (NotFound, ValidationFailed, AccessDenied)
 _log = logging.getLogger(__name__)
@@ -54,6 +57,7 @@ class Archive:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._absent: dict[tuple[str, ...], datetime] = {}
 
     async def page(self, query: Query) -> list[Row]:
         """The rows of one query, at most `query.top`.
@@ -71,7 +75,8 @@ class Archive:
             row = read_row(query, raw)
             if row is None:
                 raise BadAnswer(SYSTEM, call, detail="a row has no primary key")
-            wrong_type = bool(query.entities and row.entity and row.entity not in query.entities)
+            types = {entity.lower() for entity in query.entities}
+            wrong_type = bool(types and row.entity and row.entity.lower() not in types)
             if wrong_type or not query.satisfied_by(row.values):
                 raise FilterIgnored(SYSTEM, call)
             rows.append(row)
@@ -121,23 +126,36 @@ class Archive:
 
         `since` is a stamp's column and the moment it must be after.
         """
+        asked = (*query.columns, since[0]) if since else query.columns
+        if self._known_absent(asked):
+            return None
         rows: list[Row] = []
         pages = self.pages(query) if since is None else self.pages_since(query, *since)
         try:
             async for page in pages:
                 rows.extend(page)
         except _NOT_AVAILABLE as error:
-            _not_available(query, error)
+            self._remember_absent(asked, query.provider.name, error)
             return None
         return rows
 
     async def optional_page(self, query: Query) -> list[Row] | None:
         """One page, or None where this archive is not available to us."""
+        if self._known_absent(query.columns):
+            return None
         try:
             return await self.page(query)
         except _NOT_AVAILABLE as error:
-            _not_available(query, error)
+            self._remember_absent(query.columns, query.provider.name, error)
             return None
+
+    def _known_absent(self, asked: tuple[str, ...]) -> bool:
+        found = self._absent.get(asked)
+        return found is not None and self._session.clock.now() - found < _ABSENCE_LIFE
+
+    def _remember_absent(self, asked: tuple[str, ...], archive: str, error: Exception) -> None:
+        self._absent[asked] = self._session.clock.now()
+        _log.info("%s is not available (%s).", archive, type(error).__name__)
 
 
 def read_row(query: Query, raw: Any) -> Row | None:
@@ -167,10 +185,6 @@ def read_row(query: Query, raw: Any) -> Row | None:
             values[key_column] = key
     entity = member(raw, "EntityName")
     return None if key is None else Row(key, entity if isinstance(entity, str) else "", values)
-
-
-def _not_available(query: Query, error: Exception) -> None:
-    _log.info("%s is not available (%s).", query.provider.name, type(error).__name__)
 
 
 _MISSING: Any = object()

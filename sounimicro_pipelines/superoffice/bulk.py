@@ -11,25 +11,22 @@ from typing import Any
 import msgspec
 
 from sounimicro_pipelines.records import EntitySpec, RecordPage
-from sounimicro_pipelines.superoffice.archive import Row
+from sounimicro_pipelines.superoffice.archive import TEXT_OF, Row
 from sounimicro_pipelines.superoffice.client import SuperOfficeClient
 from sounimicro_pipelines.superoffice.entities import DELETED, LIST_KEY_STEP, LISTS, entity_specs
-from sounimicro_pipelines.superoffice.providers import (
-    ADDRESS_OWNERS,
-    EMAIL_CONTACTS,
-    EMAIL_PERSONS,
-    PHONE_OWNERS,
-    PROJECT_MEMBER,
-    PROVIDERS,
-    Provider,
-)
+from sounimicro_pipelines.superoffice.providers import PROJECT_MEMBER, PROVIDERS, Provider
 from sounimicro_pipelines.superoffice.query import Query, Where
 from sounimicro_pipelines.superoffice.values import as_int, moment_to_wire, parse_moment
 from sounimicro_pipelines.transport import AccessDenied, NotFound, ValidationFailed
 
-_CHILDREN: Mapping[str, tuple[Provider, ...]] = {
-    "contact": (PHONE_OWNERS, ADDRESS_OWNERS, EMAIL_CONTACTS),
-    "person": (PHONE_OWNERS, ADDRESS_OWNERS, EMAIL_PERSONS),
+_LISTS_OF_COLUMNS: Mapping[str, str] = {
+    "category": "category",
+    "business": "business",
+    "country": "country",
+    "position": "perspos",
+    "type": "projecttype",
+    "status": "projectstatus",
+    "associateId": "associate",
 }
 _KEYS_A_CALL = 40
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -55,7 +52,7 @@ class SuperOfficeBulkReader:
         began = self._client.clock.now()
         if spec.entity in PROVIDERS:
             async for rows in self._client.archive.pages(_query(spec)):
-                yield _page(spec, rows, began)
+                yield _page(spec, await self._resolved(rows), began)
             return
         for records in await self._small(spec):
             yield _plain_page(records, spec, began)
@@ -69,45 +66,40 @@ class SuperOfficeBulkReader:
             return
         query = _query(spec)
         seen: set[int] = set()
-        for column in (spec.updated, spec.created):
-            if column is None:
-                continue
-            async for rows in self._client.archive.pages_since(query, column, since):
-                fresh = [row for row in rows if row.key not in seen]
-                seen.update(row.key for row in fresh)
-                if fresh:
-                    yield _page(spec, fresh, began)
-        touched, newest = await self._touched(spec, since)
-        wanted = sorted(touched - seen)
+        async for rows in self._client.feeds.changed_rows(query, since):
+            seen.update(row.key for row in rows)
+            yield _page(spec, await self._resolved(rows), began)
+        touched = {c.id: c.at for c in await self._client.feeds.touched(spec.entity, since) or () if c.id not in seen}
+        wanted = sorted(touched)
         for start in range(0, len(wanted), _KEYS_A_CALL):
-            some = tuple(Where(spec.key, "eq", key) for key in wanted[start : start + _KEYS_A_CALL])
+            keys = wanted[start : start + _KEYS_A_CALL]
+            some = tuple(Where(spec.key, "eq", key) for key in keys)
             rows = await self._client.archive.page(replace(query, where=some, any_of=True))
             if rows:
-                page = _page(spec, rows, began)
-                yield replace(page, high_water=_latest((page.high_water, newest), began))
+                page = _page(spec, await self._resolved(rows), began)
+                stamps = (page.high_water, *(touched[row.key] for row in rows))
+                yield replace(page, high_water=_latest(stamps, began))
 
     async def deleted(self, spec: EntitySpec, since: datetime) -> Sequence[int] | None:
         """Keys soft-deleted since, or None where the archive cannot say (projects, lists, an unknown column)."""
-        provider = PROVIDERS.get(spec.entity)
-        if provider is None or provider.deleted is None:
-            return None
-        rows = await self._client.archive.optional(Query(provider, ()), (provider.deleted, since))
-        return None if rows is None else [row.key for row in rows]
+        return await self._client.feeds.deleted(spec.entity, since) if spec.entity in PROVIDERS else None
 
-    async def _touched(self, spec: EntitySpec, since: datetime) -> tuple[set[int], datetime | None]:
-        owners: set[int] = set()
-        newest: datetime | None = None
-        for provider in _CHILDREN.get(spec.entity, ()):
-            stamp = next(name for name, column in provider.columns.items() if column.kind == "datetime")
-            rows = await self._client.archive.optional(Query(provider, (stamp,)), (stamp, since))
-            for row in rows or ():
-                # An owner id alone does not say whether a company or a person owns the row; reading one too many
-                # does no harm.
-                owners.add(row.key)
-                moment = row.get(stamp)
-                newest = moment if newest is None or (moment and moment > newest) else newest
-        owners.discard(0)
-        return owners, newest
+    async def _resolved(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """Rows whose list columns hold ids, also when the answer showed only texts (8.6 no. 10)."""
+        for name, list_name in _LISTS_OF_COLUMNS.items():
+            if any(row.get(name) is None and row.get(name + TEXT_OF) for row in rows):
+                rows = [await self._with_id(row, name, list_name) for row in rows]
+        return rows
+
+    async def _with_id(self, row: Row, name: str, list_name: str) -> Row:
+        text = row.get(name + TEXT_OF)
+        if row.get(name) is not None or not text:
+            return row
+        try:
+            item = await self._client.lists.named(list_name, text)
+        except (NotFound, AccessDenied, ValidationFailed):
+            item = None
+        return row if item is None else replace(row, values={**row.values, name: item.id})
 
     async def _small(self, spec: EntitySpec, since: datetime | None = None) -> list[list[dict[str, Any]]]:
         if spec.entity == "associate":

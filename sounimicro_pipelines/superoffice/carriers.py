@@ -9,6 +9,7 @@ from typing import Any
 from sounimicro_pipelines.superoffice.fields import FieldRegistry, Scalar
 from sounimicro_pipelines.superoffice.values import member
 
+_NUMBERS: Mapping[str, str] = {"contact": "Number2", "person": "PersonNumber", "project": "ProjectNumber"}
 _NOT_SENT = ("_Links", "TableRight", "FieldProperties")
 
 
@@ -30,6 +31,11 @@ def new_entity(
     for name in _NOT_SENT:
         document.pop(name, None)
     return document
+
+
+def allotted_number(entity_name: str, default: Mapping[str, Any]) -> str:
+    """The number that the tenant itself allots to a new record, "" when it allots none (8.2)."""
+    return str(member(default, _NUMBERS[entity_name]) or "")
 
 
 def _replace(document: dict[str, Any], pointer: str, value: Any) -> None:

@@ -14,14 +14,14 @@ from sounimicro_pipelines.superoffice.archive import Archive, Row
 from sounimicro_pipelines.superoffice.auth import SystemUser
 from sounimicro_pipelines.superoffice.changing import Manners, change
 from sounimicro_pipelines.superoffice.custom_fields import read_custom_fields
-from sounimicro_pipelines.superoffice.entity import ENTITIES, MERGED_TABLES, Entity, Merge, Principal
+from sounimicro_pipelines.superoffice.entity import ENTITIES, Entity, Principal
 from sounimicro_pipelines.superoffice.failures import SYSTEM, UnknownName, own_words
+from sounimicro_pipelines.superoffice.feeds import Feeds, provider_of
 from sounimicro_pipelines.superoffice.field_table import FieldInfo
 from sounimicro_pipelines.superoffice.fields import FieldRegistry, Scalar
 from sounimicro_pipelines.superoffice.foreign_keys import ForeignKeys
 from sounimicro_pipelines.superoffice.links import record_url
 from sounimicro_pipelines.superoffice.lists import Lists
-from sounimicro_pipelines.superoffice.providers import MERGE_LOG, PROVIDERS
 from sounimicro_pipelines.superoffice.query import Query, Where
 from sounimicro_pipelines.superoffice.session import JSON_PATCH, Session
 from sounimicro_pipelines.superoffice.tenant import TenantAddress
@@ -56,6 +56,7 @@ class SuperOfficeClient:
         self.address = TenantAddress(settings.environment_url, settings.tenant, self.transport, self.clock)
         self.session = Session(self.address, self.user, self.transport, self.clock, language=language)
         self.archive = Archive(self.session)
+        self.feeds = Feeds(self.archive)
         self.lists = Lists(self.session)
         self.foreign_keys = ForeignKeys(self.session)
         self.webhooks = Webhooks(self.session)
@@ -162,12 +163,12 @@ class SuperOfficeClient:
 
     async def search(self, entity: str, *where: Where, select: Sequence[str] = (), full: bool = False) -> list[Row]:
         """Every row of an entity's archive for which all restrictions hold."""
-        query = Query(_provider(entity), tuple(select), where, full=full)
+        query = Query(provider_of(entity), tuple(select), where, full=full)
         return [row async for rows in self.archive.pages(query) for row in rows]
 
     async def created_since(self, entity: str, since: datetime, *where: Where) -> list[Entity]:
         """What we ourselves have registered since a moment, read whole: the search after an unknown create."""
-        provider = _provider(entity)
+        provider = provider_of(entity)
         column = provider.registered or provider.changed or provider.key
         ours = (await self.principal()).associate_id
         found = []
@@ -177,28 +178,6 @@ class SuperOfficeClient:
                 if candidate is not None and candidate.created_by in (ours, None):
                     found.append(candidate)
         return found
-
-    async def merges_since(self, since: datetime) -> list[Merge] | None:
-        """Merges and moves since a moment, oldest first; None where the tenant does not tell (3.3)."""
-        merges: dict[int, Merge] = {}
-        moment = since
-        columns = tuple(MERGE_LOG.columns)
-        while True:
-            query = Query(
-                MERGE_LOG,
-                columns,
-                (Where("mergemovelog.registered", "afterTime", moment),),
-                order_by=("mergemovelog.registered",),
-            )
-            rows = await self.archive.optional_page(query)
-            if rows is None:
-                return None
-            fresh = [row for row in rows if row.key not in merges]
-            merges.update((row.key, merge) for row in fresh if (merge := _merge(row)) is not None)
-            stamps = [stamp for row in rows if (stamp := row.get("mergemovelog.registered")) is not None]
-            if len(rows) < query.top or not fresh or not stamps:
-                return list(merges.values())
-            moment = max(stamps)
 
 
 async def read_entity(session: Session, entity: str, record_id: int, *, foreign_keys: bool = False) -> Entity:
@@ -244,26 +223,8 @@ def _route(entity: str) -> str:
         raise UnknownName("entity", entity, "The CRM's client") from None
 
 
-def _provider(entity: str) -> Any:
-    _route(entity)
-    return PROVIDERS[entity]
-
-
 def _entity(name: str, answer: Any, response: httpx.Response, call: str, *, written: bool = False) -> Entity:
     record_id = as_int(member(answer, f"{ENTITIES[name]}Id"))
     if not isinstance(answer, dict) or not record_id:
         raise BadAnswer(SYSTEM, call, detail="it is no entity", status=response.status_code, effect_unknown=written)
     return Entity(name, record_id, answer, response.headers.get("last-modified"))
-
-
-def _merge(row: Row) -> Merge | None:
-    source, destination = row.get("mergemovelog.sourceRecord"), row.get("mergemovelog.destinationRecord")
-    if not source or not destination:
-        return None
-    return Merge(
-        entity=MERGED_TABLES.get(row.get("mergemovelog.tableNumber")),
-        operation=row.get("mergemovelog.operation"),
-        source=source,
-        destination=destination,
-        registered=row.get("mergemovelog.registered"),
-    )

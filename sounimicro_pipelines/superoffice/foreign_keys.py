@@ -56,12 +56,14 @@ class ForeignKeys:
         """The value on a record, None where there is none."""
         call = "GET ForeignApp key"
         segments = (*device.segments, "Key", key, table, record_id)
-        found = _foreign_key(await self._optional(segments, call))
-        if found is None:
+        answer = await self._optional(segments, call)
+        value = member(answer, "Value")
+        if value in (None, ""):
             return None
-        if found.record_id != record_id or found.table.lower() != table.lower():
+        record, named = as_int(member(answer, "RecordId")), member(answer, "TableName")
+        if record not in (None, record_id) or (isinstance(named, str) and named.lower() not in ("", table.lower())):
             raise FilterIgnored(SYSTEM, call)
-        return found.value
+        return str(value)
 
     async def find(self, device: Device, key: str, table: str, value: str) -> ForeignKey | None:
         """The record that carries a value, None where none does. Raises FilterIgnored for another value's record."""
@@ -126,8 +128,11 @@ class ForeignKeys:
         return [one for raw in answer if (one := _foreign_key(raw)) is not None and one.table.lower() == table.lower()]
 
     async def _ensure(self, segments: tuple[str, ...], what: str) -> None:
-        if await self._optional(segments, f"GET {what}"):
-            return
+        try:
+            if await self._optional(segments, f"GET {what}"):
+                return
+        except ValidationFailed:
+            pass
         try:
             await self._session.json("POST", segments, call=f"POST {what}")
         except (PreconditionFailed, ValidationFailed):

@@ -61,9 +61,10 @@ class Lists:
             return items
 
     async def named(self, name: str, text: str) -> ListItem | None:
-        """The one item that is not deleted and has this name, case aside; None when none or several have."""
+        """The one item with this name, case aside, deleted ones only where no other has it; None when several have."""
         wanted = text.strip().casefold()
-        found = [item for item in await self.items(name) if not item.deleted and item.name.casefold() == wanted]
+        same = [item for item in await self.items(name) if wanted in (item.name.casefold(), item.full_name.casefold())]
+        found = [item for item in same if not item.deleted] or same
         return found[0] if len(found) == 1 else None
 
     async def _read(self, name: str) -> tuple[ListItem, ...]:

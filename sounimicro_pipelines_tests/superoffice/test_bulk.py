@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sounimicro_pipelines.clock import ManualClock
 from sounimicro_pipelines.records import BulkReader, EntitySpec, RecordPage
 from sounimicro_pipelines.superoffice import FilterIgnored, SuperOfficeBulkReader, SuperOfficeClient
 from sounimicro_pipelines.transport import BadAnswer, ServerFailed
@@ -81,7 +82,7 @@ class Register:
 
     def __call__(self, call: Call) -> Any:
         self.filters.append(call.query.get("$filter", ""))
-        assert call.query["$mode"] == "Full" or "$mode" not in call.query
+        assert call.query.get("$mode", "Full") == "Full"
         assert call.query["$orderby"] == "contactId"
         joint = " or " if " or " in self.filters[-1] else " and "
         held = [
@@ -144,6 +145,51 @@ def test_both_modes_and_both_primary_keys_become_the_same_flat_record(
     assert record["updatedDate"] == "2026-03-02T09:14:07Z"
     assert page.size == len(page.rows[0])
     assert b"\n" not in page.rows[0]
+
+
+def test_a_tenant_that_answers_texts_only_gets_its_ids_from_the_lists(crm: CrmServer, make_client: Make) -> None:
+    crm.routes["GET", "/MDOList/category"] = lambda call: [{"Id": 3, "Name": 'US:"Vendor";NO:"Leverandør"'}]
+    crm.routes["GET", "/MDOList/associate"] = lambda call: [{"Id": 11, "Name": "KARI", "FullName": "Kari Nes"}]
+    crm.routes["GET", "/Contact"] = Register(
+        [contact(1, category="Leverandør", business="Unknown", associateId="Kari Nes"), contact(2)], full=False
+    )
+    records, _ = read(make_client, "contact")
+    assert [(r.get("category"), r.get("business"), r.get("associateId")) for r in records] == [
+        (3, None, 11),
+        (None, None, None),
+    ]
+    assert len(crm.calls_to("GET", "/MDOList/category")) == 1
+
+
+def test_an_archive_that_is_not_there_is_not_asked_again_and_again(
+    crm: CrmServer, make_client: Make, clock: ManualClock
+) -> None:
+    async def main() -> None:
+        async with make_client() as client:
+            assert await client.feeds.touched("contact", NOW) is None
+            asked = len(crm.calls_to("GET", "/Archive/dynamic"))
+            assert await client.feeds.touched("contact", NOW) is None
+            assert len(crm.calls_to("GET", "/Archive/dynamic")) == asked
+            clock.advance(3601)
+            assert await client.feeds.touched("contact", NOW) is None
+            assert len(crm.calls_to("GET", "/Archive/dynamic")) == 2 * asked
+
+    asyncio.run(main())
+
+
+def test_changes_say_when_and_by_whom(crm: CrmServer, make_client: Make) -> None:
+    row = contact(1, updatedDate="2026-03-02T08:30:00Z", updatedBy=17)
+    crm.routes["GET", "/Contact"] = Register([row, contact(2)])
+
+    async def main() -> Any:
+        async with make_client() as client:
+            return await client.feeds.changed("contact", NOW - timedelta(hours=1)), [
+                ids async for ids in client.feeds.living("contact")
+            ]
+
+    changes, living = asyncio.run(main())
+    assert [(c.id, c.by, c.at) for c in changes] == [(1, 17, datetime(2026, 3, 2, 8, 30, tzinfo=UTC))]
+    assert living == [[1, 2]]
 
 
 def test_every_column_of_a_spec_is_asked_for_and_named_for_the_table(crm: CrmServer, make_client: Make) -> None:

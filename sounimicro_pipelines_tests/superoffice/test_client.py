@@ -311,10 +311,10 @@ def test_the_merge_log_is_read_oldest_first_or_told_absent(crm: CrmServer, make_
         return {"value": [row]}
 
     crm.routes["GET", "/Archive/dynamic"] = dynamic
-    (merge,) = run(make_client, lambda client: client.merges_since(NOW - timedelta(hours=1)))
+    (merge,) = run(make_client, lambda client: client.feeds.merged(NOW - timedelta(hours=1)))
     assert (merge.entity, merge.source, merge.destination) == ("contact", 1041, 1042)
     del crm.routes["GET", "/Archive/dynamic"]
-    assert run(make_client, lambda client: client.merges_since(NOW)) is None
+    assert run(make_client, lambda client: client.feeds.merged(NOW)) is None
 
 
 def test_validation_tells_its_problems(crm: CrmServer, make_client: Make) -> None:

@@ -1,0 +1,142 @@
+"""What changed in the CRM: by its own stamps, by its children's, by soft deletes and merges (vendor reference 3.5).
+
+Every answer may hold too much, never too little: the caller subtracts the overlap and compares what it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sounimicro_pipelines.superoffice.archive import Archive, Row
+from sounimicro_pipelines.superoffice.entity import MERGED_TABLES, Merge
+from sounimicro_pipelines.superoffice.failures import UnknownName
+from sounimicro_pipelines.superoffice.providers import (
+    ADDRESS_OWNERS,
+    EMAIL_CONTACTS,
+    EMAIL_PERSONS,
+    MERGE_LOG,
+    PHONE_OWNERS,
+    PROVIDERS,
+    Provider,
+)
+from sounimicro_pipelines.superoffice.query import Query, Where
+
+CHILDREN: Final[Mapping[str, tuple[Provider, ...]]] = {
+    "contact": (PHONE_OWNERS, ADDRESS_OWNERS, EMAIL_CONTACTS),
+    "person": (PHONE_OWNERS, ADDRESS_OWNERS, EMAIL_PERSONS),
+    "project": (),
+}
+_UPDATED_BY: Final[Mapping[str, str]] = {"contact": "updatedBy", "person": "personUpdatedBy", "project": "updatedBy"}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A record that was changed, when and by which associate; None where it is not told."""
+
+    id: int
+    at: datetime | None
+    by: int | None = None
+
+
+class Feeds:
+    """The change feeds of one tenant."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    async def changed(self, entity: str, since: datetime) -> list[Change]:
+        """Records whose own row was changed or registered since."""
+        provider = provider_of(entity)
+        stamps = tuple(name for name in (provider.changed, provider.registered) if name)
+        found: dict[int, Change] = {}
+        async for rows in self.changed_rows(Query(provider, (_UPDATED_BY[entity], *stamps), full=True), since):
+            for row in rows:
+                moments = [moment for name in stamps if (moment := row.get(name)) is not None]
+                found[row.key] = Change(row.key, max(moments, default=None), row.get(_UPDATED_BY[entity]))
+        return list(found.values())
+
+    async def changed_rows(self, query: Query, since: datetime) -> AsyncIterator[list[Row]]:
+        """Rows of an entity's archive that were changed or registered since, each key once."""
+        seen: set[int] = set()
+        for column in (query.provider.changed, query.provider.registered):
+            if column is None:
+                continue
+            async for rows in self._archive.pages_since(query, column, since):
+                fresh = [row for row in rows if row.key not in seen]
+                seen.update(row.key for row in fresh)
+                if fresh:
+                    yield fresh
+
+    async def touched(self, entity: str, since: datetime) -> list[Change] | None:
+        """Records whose phones, addresses or e-mails were changed since, which does not move their own stamp.
+
+        None where the tenant tells of none of these tables. An owner's id alone does not say whether it is a
+        company's or a person's, so some that were not touched may be among them.
+        """
+        available = False
+        found: dict[int, Change] = {}
+        for provider in CHILDREN[provider_of(entity).entities[0]]:
+            stamp = next(name for name, column in provider.columns.items() if column.kind == "datetime")
+            rows = await self._archive.optional(Query(provider, (stamp,)), (stamp, since))
+            available = available or rows is not None
+            for row in rows or ():
+                moment, held = row.get(stamp), found.get(row.key)
+                if row.key > 0 and (held is None or (moment and held.at and moment > held.at)):
+                    found[row.key] = Change(row.key, moment)
+        return list(found.values()) if available else None
+
+    async def deleted(self, entity: str, since: datetime) -> list[int] | None:
+        """Records soft-deleted since; None where the archive cannot say (projects have no soft delete)."""
+        provider = provider_of(entity)
+        if provider.deleted is None:
+            return None
+        rows = await self._archive.optional(Query(provider, ()), (provider.deleted, since))
+        return None if rows is None else [row.key for row in rows]
+
+    async def merged(self, since: datetime) -> list[Merge] | None:
+        """Merges and moves since a moment, oldest first; None where the tenant does not tell (3.3)."""
+        merges: dict[int, Merge] = {}
+        moment = since
+        columns = tuple(MERGE_LOG.columns)
+        while True:
+            after = Where("mergemovelog.registered", "afterTime", moment)
+            query = Query(MERGE_LOG, columns, (after,), order_by=("mergemovelog.registered",))
+            rows = await self._archive.optional_page(query)
+            if rows is None:
+                return None
+            fresh = [row for row in rows if row.key not in merges]
+            merges.update((row.key, merge) for row in fresh if (merge := _merge(row)) is not None)
+            stamps = [stamp for row in rows if (stamp := row.get("mergemovelog.registered")) is not None]
+            if len(rows) < query.top or not fresh or not stamps:
+                return list(merges.values())
+            moment = max(stamps)
+
+    async def living(self, entity: str) -> AsyncIterator[Sequence[int]]:
+        """The ids of every record, page by page: the sweep that finds what is gone for good (3.5)."""
+        provider = provider_of(entity)
+        async for rows in self._archive.pages(Query(provider, (), entities=provider.entities)):
+            yield [row.key for row in rows]
+
+
+def provider_of(entity: str) -> Provider:
+    """The archive of an entity. Raises UnknownName."""
+    try:
+        return PROVIDERS[entity]
+    except KeyError:
+        raise UnknownName("entity", entity, "The CRM's client") from None
+
+
+def _merge(row: Row) -> Merge | None:
+    source, destination = row.get("mergemovelog.sourceRecord"), row.get("mergemovelog.destinationRecord")
+    if not source or not destination:
+        return None
+    return Merge(
+        entity=MERGED_TABLES.get(row.get("mergemovelog.tableNumber")),
+        operation=row.get("mergemovelog.operation"),
+        source=source,
+        destination=destination,
+        registered=row.get("mergemovelog.registered"),
+    )
