@@ -97,6 +97,8 @@ class Sandbox:
         for server in self._servers:
             server.stop()
         self._servers.clear()
+        if hasattr(self, "erp_server"):
+            self.erp_server.deliverer.stop()
         if self._temporary is not None:
             self._temporary.cleanup()
             self._temporary = None

@@ -71,26 +71,30 @@ class Books:
 
     def add_customer(self, values: Mapping[str, Any]) -> Row:
         """A customer with the next number (none for a lead, status 20001) and its sub-ledger account."""
-        series = self.store.find("NumberSeries", Name="Customer Account number series")[0]
-        number = None if values.get("StatusCode") == 20001 else self._take(series)
-        row = self.store.insert(
-            "Customer",
-            {"SubAccountNumberSeriesID": series["ID"], "StatusCode": 30001, **values, "CustomerNumber": number},
-        )
-        if number is not None:
-            self._ledger_account(row, "CustomerID", number, series)
-        return row
+        return self.number_customer(self.store.insert("Customer", {"StatusCode": 30001, **values}))
+
+    def number_customer(self, row: Row) -> Row:
+        """Gives a customer its number and account, unless it is a lead or has them already."""
+        return self._number(row, "Customer", lead=row.get("StatusCode") == 20001)
 
     def add_supplier(self, values: Mapping[str, Any]) -> Row:
         """A supplier with the next number and its sub-ledger account."""
-        series = self.store.find("NumberSeries", Name="Supplier Account number series")[0]
+        return self.number_supplier(self.store.insert("Supplier", {"StatusCode": 30001, **values}))
+
+    def number_supplier(self, row: Row) -> Row:
+        """Gives a supplier its number and account, unless it has them already."""
+        return self._number(row, "Supplier", lead=False)
+
+    def _number(self, row: Row, entity: str, *, lead: bool) -> Row:
+        if lead or row.get(f"{entity}Number") is not None:
+            return row
+        chosen = self.store.get("NumberSeries", row.get("SubAccountNumberSeriesID"))
+        series = chosen or self.store.find("NumberSeries", Name=f"{entity} Account number series")[0]
         number = self._take(series)
-        row = self.store.insert(
-            "Supplier",
-            {"SubAccountNumberSeriesID": series["ID"], "StatusCode": 30001, **values, "SupplierNumber": number},
-        )
-        self._ledger_account(row, "SupplierID", number, series)
-        return row
+        values = {f"{entity}Number": number, "SubAccountNumberSeriesID": series["ID"]}
+        numbered = self.store.change(entity, row["ID"], values, touch=False)
+        self._ledger_account(numbered, f"{entity}ID", number, series)
+        return numbered
 
     def _ledger_account(self, party: Row, key: str, number: int, series: Row) -> None:
         relation = self.store.get("BusinessRelation", party.get("BusinessRelationID")) or {}

@@ -21,8 +21,9 @@ class ErpOptions:
     key or for all (""). `wrap_always`: statistics answer wrapped also with wrap=false, as older deployments do.
     `company_spelling`: "Key" or "CompanyKey" in the companies list. `signature_header`: what webhooks are signed in.
     `webhooks_lost`: share of deliveries that never arrive. `webhook_failures_before_block`: refusals in a row after
-    which a URL is blocked. `metadata`: whether the model metadata, the current session, the audit log and the entity
-    lock exist at all. `endpoints_published`: whether /api/endpoints answers.
+    which a URL is blocked. `metadata` and `audit`: whether the model metadata with the current session, and the audit
+    log, exist at all. `put_clears_omitted`: a PUT clears scalars that it leaves out. `endpoints_published`: whether
+    /api/endpoints answers.
     """
 
     query: QueryOptions = field(default_factory=QueryOptions)
@@ -38,6 +39,7 @@ class ErpOptions:
     webhook_failures_before_block: int = 5
     metadata: bool = True
     audit: bool = True
+    put_clears_omitted: bool = False
     endpoints_published: bool = True
 
     def is_denied(self, company_key: str, entity: str) -> bool:

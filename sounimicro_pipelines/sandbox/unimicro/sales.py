@@ -34,7 +34,13 @@ class Sales:
         self.books = books
 
     def line(
-        self, product: Row | None, quantity: Decimal, price: Decimal, *, discount: int = 0, rate: Decimal = Decimal(1)
+        self,
+        product: Row | None,
+        quantity: Decimal,
+        price: Decimal,
+        *,
+        discount: Decimal | int = 0,
+        rate: Decimal = Decimal(1),
     ) -> dict[str, Any]:
         """The fields of a line. `price` is per unit without VAT in the document's currency; `rate` converts to NOK."""
         vat_type = (product or {}).get("VatTypeID", 3)
@@ -287,7 +293,7 @@ class Sales:
                 product,
                 -item["NumberOfItems"] * share,
                 item["PriceExVatCurrency"],
-                discount=int(item["DiscountPercent"]),
+                discount=item["DiscountPercent"],
                 rate=Decimal(rate),
             )
             kept = {"ItemText": item.get("ItemText"), "DimensionsID": item.get("DimensionsID")}
@@ -384,7 +390,7 @@ class Sales:
                 store.get("Product", item.get("ProductID")),
                 quantity,
                 item["PriceExVatCurrency"],
-                discount=int(item["DiscountPercent"]),
+                discount=item["DiscountPercent"],
                 rate=Decimal(order["CurrencyExchangeRate"]),
             )
             kept = {name: item.get(name) for name in ("ItemText", "DimensionsID", "AccountID")}

@@ -14,23 +14,36 @@ from starlette.routing import Route
 from sounimicro_pipelines.clock import Clock
 from sounimicro_pipelines.sandbox.journal import WriteJournal
 from sounimicro_pipelines.sandbox.keys import SandboxKeys
+from sounimicro_pipelines.sandbox.unimicro.accounts import Books
+from sounimicro_pipelines.sandbox.unimicro.actions import Actions
 from sounimicro_pipelines.sandbox.unimicro.business import Business
+from sounimicro_pipelines.sandbox.unimicro.events import Announcer, Deliverer
 from sounimicro_pipelines.sandbox.unimicro.identity import Identity, TokenRefused
+from sounimicro_pipelines.sandbox.unimicro.model import ENTITIES
 from sounimicro_pipelines.sandbox.unimicro.options import ErpOptions
 from sounimicro_pipelines.sandbox.unimicro.query import Query
 from sounimicro_pipelines.sandbox.unimicro.replies import Refused, answer, unauthorized
+from sounimicro_pipelines.sandbox.unimicro.sales import Sales
+from sounimicro_pipelines.sandbox.unimicro.services import Services
+from sounimicro_pipelines.sandbox.unimicro.statistics import Statistics
 from sounimicro_pipelines.sandbox.unimicro.store import CompanyStore
+from sounimicro_pipelines.sandbox.unimicro.trail import Trail
+from sounimicro_pipelines.sandbox.unimicro.writes import Writer
 from sounimicro_pipelines.sandbox.world.register import ErpCompany
 
 
 @dataclass
 class Company:
-    """One company with its rows and the query engine over them."""
+    """One company with its rows and everything that reads and writes them."""
 
     id: int
     facts: ErpCompany
     store: CompanyStore
     query: Query
+    statistics: Statistics
+    writer: Writer
+    actions: Actions
+    trail: Trail
 
     def listing(self, spelling: str) -> dict[str, Any]:
         """The entry in the companies list."""
@@ -64,6 +77,10 @@ class ErpServer:
     identity_url: str = ""
     files_url: str = ""
     identity: Identity = field(init=False)
+    deliverer: Deliverer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.deliverer = Deliverer(self.options, lambda: int(self.clock.now().timestamp()))
 
     def start(self, api_url: str, identity_url: str, files_url: str) -> None:
         """Tells the server under which addresses it is reached."""
@@ -72,7 +89,12 @@ class ErpServer:
 
     def add_company(self, facts: ErpCompany, store: CompanyStore) -> Company:
         """Makes a company known under its key."""
-        company = Company(4020 + facts.index, facts, store, Query(store, self.options.query))
+        query = Query(store, self.options.query)
+        books = Books(store)
+        writer = Writer(store, books, Sales(store, books), put_clears_omitted=self.options.put_clears_omitted)
+        trail = Trail(store, self.journal, self.client_id)
+        Announcer(store, self.deliverer, lambda entity, row: query.render(ENTITIES[entity], row))
+        company = Company(4020 + facts.index, facts, store, query, Statistics(store), writer, Actions(writer), trail)
         self.companies[facts.key.lower()] = company
         return company
 
@@ -88,7 +110,7 @@ class ErpServer:
 
     def application(self) -> Starlette:
         """The ASGI application of API, identity and files in one."""
-        business = Business(self)
+        business, services = Business(self), Services(self)
         anything = ["GET", "POST", "PUT", "DELETE", "PATCH"]
         routes = [
             Route("/identity/.well-known/openid-configuration", self._discovery),
@@ -97,6 +119,11 @@ class ErpServer:
             Route("/api/endpoints", self._endpoints),
             Route("/api/init/companies", self._guarded(self._companies)),
             Route("/api/biz/{route:path}", self._guarded(business.handle), methods=anything),
+            Route("/api/statistics", self._guarded(services.statistics)),
+            Route("/api/metadata/allmodels", self._guarded(services.all_models)),
+            Route("/api/metadata/{model}/types", self._guarded(services.model_types)),
+            Route("/api/metadata/{model}/new", self._guarded(services.new_entity)),
+            Route("/files/api/download", self._guarded(services.download)),
             Route("/{rest:path}", self._guarded(self._unknown), methods=anything),
         ]
         return Starlette(routes=routes)

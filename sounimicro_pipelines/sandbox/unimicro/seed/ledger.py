@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from sounimicro_pipelines.clock import OSLO
 from sounimicro_pipelines.sandbox.unimicro.accounts import CREDITED, Books, Posting
+from sounimicro_pipelines.sandbox.unimicro.documents import attach_voucher
 from sounimicro_pipelines.sandbox.unimicro.store import CompanyStore, Row
 from sounimicro_pipelines.sandbox.unimicro.values import ZERO, money, stamp
 
@@ -71,7 +72,10 @@ class Ledger:
                 [Posting(5400, employer), Posting(2770, -employer)],
             )
             rent = money(42_500)
-            self.books.post(_PAYMENT_OUT, day, f"Husleie {day:%m.%Y}", [Posting(6300, rent), Posting(1920, -rent)])
+            entry, _ = self.books.post(
+                _PAYMENT_OUT, day, f"Husleie {day:%m.%Y}", [Posting(6300, rent), Posting(1920, -rent)]
+            )
+            attach_voucher(self.store, entry)
             charge = money(Decimal(self.rng.randint(8_000, 40_000)) / 100)
             self.books.post(_PAYMENT_OUT, day, "Bankgebyr", [Posting(7770, charge), Posting(1920, -charge)])
             if day.month % 2 == 0:

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from sounimicro_pipelines.clock import OSLO
+from sounimicro_pipelines.sandbox.unimicro.documents import attach_invoice, attach_supplier_invoice
 from sounimicro_pipelines.sandbox.unimicro.money_flows import MoneyFlows
 from sounimicro_pipelines.sandbox.unimicro.sales import Sales
 from sounimicro_pipelines.sandbox.unimicro.store import CompanyStore, Row
@@ -313,6 +314,8 @@ class Trade:
 
     def _issue(self, invoice_id: int, day: date) -> Row:
         invoice = self.sales.issue(invoice_id, day)
+        if self.rng.random() < 0.85:
+            attach_invoice(self.store, invoice, voucher=self.rng.random() < 0.3)
         due = date.fromisoformat(invoice["PaymentDueDate"])
         self._plan_payment(invoice, day, due)
         if self.rng.random() < 0.85:
@@ -384,7 +387,7 @@ class Trade:
     def _credit(self, invoice: int, share: Decimal, day: date) -> None:
         row = self.store.table("CustomerInvoice").rows[invoice]
         if row["StatusCode"] in (42002, 42003, 42004) and not row.get("Credited"):
-            self.sales.credit(invoice, day, share=share)
+            attach_invoice(self.store, self.sales.credit(invoice, day, share=share), voucher=False)
 
     def _remind(self, invoice_id: int, step: int, day: date) -> None:
         invoice = self.store.table("CustomerInvoice").rows[invoice_id]
@@ -412,8 +415,12 @@ class Trade:
         draw = rng.random()
         if draw < 0.04:
             status = rng.choice((30101, 30102, 30103, 30108))
-            return self.flows.supplier_invoice(supplier, number, day, costs, status=status, project=project)
+            waiting = self.flows.supplier_invoice(supplier, number, day, costs, status=status, project=project)
+            attach_supplier_invoice(self.store, waiting)
+            return waiting
         invoice = self.flows.supplier_invoice(supplier, number, day, costs, project=project)
+        if rng.random() < 0.9:
+            attach_supplier_invoice(self.store, invoice)
         due = date.fromisoformat(invoice["PaymentDueDate"])
         if draw < 0.08:
             half = [(account, money(amount / 2), kind) for account, amount, kind in costs]
