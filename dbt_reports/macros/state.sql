@@ -7,8 +7,7 @@
     create schema if not exists reports_state;
     create schema if not exists budget_register;
     create table if not exists budget_register.customer_budget (
-        customer_number varchar, year integer, period integer, amount decimal(19, 2), is_deleted boolean,
-        _fetched_at timestamp
+        customer_number varchar, year integer, period integer, amount decimal(19, 2)
     );
     create table if not exists reports_state.this_build (company varchar, as_of date, build bigint, project varchar);
     delete from reports_state.this_build;
@@ -35,7 +34,9 @@
 {# Everything that must stand before a build counts as finished. #}
 {% macro finished_models() -%}
     {{ return([
-        'party', 'open_item', 'statement_line', 'matching', 'invoice', 'voucher_line', 'document_file', 'tie_out',
-        'rebuilt_party', 'rebuilt_voucher', 'rebuilt_file',
+        'party', 'open_item', 'statement_line', 'matching', 'invoice', 'invoice_line', 'turnover_month',
+        'turnover_product', 'turnover_seller', 'sales_document', 'sales_line', 'order_product', 'order_requisition',
+        'project', 'project_line', 'budget_actual', 'voucher_line', 'document_file', 'tie_out', 'rebuilt_party',
+        'rebuilt_voucher', 'rebuilt_project', 'rebuilt_budget', 'rebuilt_file',
     ]) }}
 {%- endmacro %}

@@ -54,6 +54,46 @@ matched as (
     group by pair.role, pair.party_id, pair.journal_entry_line_id
 ),
 
+invoice as (
+    select invoice.*
+    from {{ ref('invoice') }} as invoice
+    {{ only_touched('party', {'role': 'invoice.role', 'party_id': 'invoice.party_id'}) }}
+),
+
+invoiced as (
+    select
+        role,
+        party_id,
+        sum(net_amount) as net_amount,
+        sum(gross_amount) as gross_amount
+    from invoice
+    group by role, party_id
+),
+
+line_total as (
+    select
+        line.role,
+        line.invoice_id,
+        sum(line.gross_amount) as gross_amount,
+        sum(line.net_amount) as net_amount
+    from {{ ref('invoice_line') }} as line
+    {{ only_touched('party', {'role': 'line.role', 'party_id': 'line.party_id'}) }}
+    group by line.role, line.invoice_id
+),
+
+{% for name, model in [('month', 'turnover_month'), ('product', 'turnover_product'), ('seller', 'turnover_seller')] %}
+by_{{ name }} as (
+    select
+        part.role,
+        part.party_id,
+        sum(part.net_amount) as net_amount,
+        sum(part.gross_amount) as gross_amount
+    from {{ ref(model) }} as part
+    {{ only_touched('party', {'role': 'part.role', 'party_id': 'part.party_id'}) }}
+    group by part.role, part.party_id
+),
+
+{% endfor %}
 offence as (
     select
         'open_items_equal_ledger' as check_name,
@@ -114,6 +154,37 @@ offence as (
     from ledger
     anti join party on party.role = ledger.role and party.party_id = ledger.party_id
     where ledger.balance <> 0
+
+    -- An invoice without lines has nothing to compare with, and a supplier's lines are no part of the ERP's postings.
+    {% for amount in ['net_amount', 'gross_amount'] %}
+    union all
+
+    select
+        'invoice_equals_lines' as check_name,
+        invoice.role,
+        invoice.party_id,
+        'invoice_id=' || invoice.invoice_id || ' {{ amount }}' as key,
+        invoice.{{ amount }} as expected,
+        line_total.{{ amount }} as actual
+    from invoice
+    join line_total using (role, invoice_id)
+    where invoice.role = 'customer'
+    {% endfor %}
+    {% for name in ['month', 'product', 'seller'] %}
+    {% for amount in ['net_amount', 'gross_amount'] %}
+    union all
+
+    select
+        'invoiced_by_{{ name }}' as check_name,
+        invoiced.role,
+        invoiced.party_id,
+        '{{ amount }}' as key,
+        invoiced.{{ amount }} as expected,
+        coalesce(by_{{ name }}.{{ amount }}, 0) as actual
+    from invoiced
+    left join by_{{ name }} using (role, party_id)
+    {% endfor %}
+    {% endfor %}
 )
 
 select

@@ -1,5 +1,5 @@
 {{ config(meta={
-    'publish': {'key': ['file_id'], 'index': [['owner_type', 'owner_id'], ['file_id']]},
+    'publish': {'key': ['file_id', 'owner_type', 'owner_id'], 'index': [['owner_type', 'owner_id'], ['file_id']]},
     'scope': {'touched': 'file', 'columns': ['file_id']},
 }) }}
 

@@ -1,5 +1,5 @@
 {{ config(meta={
-    'publish': {'key': ['role', 'party_id'], 'index': [['role', 'party_id', 'invoice_date'], ['role', 'invoice_id']]},
+    'publish': {'key': ['role', 'party_id', 'invoice_id'], 'index': [['role', 'party_id', 'invoice_date'], ['role', 'invoice_id']]},
     'scope': {'touched': 'party', 'columns': ['role', 'party_id']},
 }) }}
 
@@ -78,3 +78,4 @@ left join {{ ref('stg_seller') }} as seller on seller.seller_id = document.selle
 left join {{ ref('stg_dimension') }} as dimension on dimension.dimensions_id = document.dimensions_id
 left join {{ ref('int_currency') }} as currency on currency.currency_id = document.currency_id
 left join {{ ref('int_currency') }} as own_currency on own_currency.currency_id = 0
+-- depends_on: {{ ref('held_project') }}

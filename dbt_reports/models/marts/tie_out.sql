@@ -1,6 +1,6 @@
 {{ config(
     materialized='table',
-    meta={'publish': {'key': ['check_name'], 'index': [['check_name']]}},
+    meta={'publish': {'key': ['check_name'], 'index': []}, 'checks': tie_out_checks()},
 ) }}
 
 -- Every identity of the company's figures and whether it holds, with the first offending keys where it does not.

@@ -1,29 +1,16 @@
 {{ config(meta={
-    'publish': {'key': ['voucher_id'], 'index': [['voucher_id'], ['journal_entry_line_id']]},
+    'publish': {'key': ['voucher_id', 'journal_entry_line_id'], 'index': [['journal_entry_line_id']]},
     'scope': {'touched': 'voucher', 'columns': ['voucher_id']},
 }) }}
 
 -- Every posted line as the ledger has it, with what it is posted on: account, party, project, department and period.
-with account as (
-    select
-        account.account_id,
-        account.number,
-        account.name,
-        cast(left(coalesce(top_group.group_number, account_group.group_number, account.number), 1) as varchar) as class
-    from {{ ref('stg_account') }} as account
-    left join {{ ref('stg_account_group') }} as top_group
-        on top_group.account_group_id = account.top_account_group_id
-    left join {{ ref('stg_account_group') }} as account_group
-        on account_group.account_group_id = account.account_group_id
-)
-
 select
     line.journal_entry_line_id,
     coalesce(line.voucher_id, 0) as voucher_id,
     line.voucher_number,
     line.financial_date,
-    coalesce(period.year, accounting_day.year, extract(year from line.financial_date)) as year,
-    coalesce(period.period, accounting_day.period, extract(month from line.financial_date)) as period,
+    cast(coalesce(period.year, accounting_day.year, extract(year from line.financial_date)) as integer) as year,
+    cast(coalesce(period.period, accounting_day.period, extract(month from line.financial_date)) as integer) as period,
     line.account_id,
     account.number as account_number,
     account.name as account_name,
@@ -40,7 +27,7 @@ select
     line.amount_currency
 from {{ ref('stg_journal_line') }} as line
 {{ only_touched('voucher', {'voucher_id': 'coalesce(line.voucher_id, 0)'}) }}
-left join account on account.account_id = line.account_id
+left join {{ ref('int_account') }} as account on account.account_id = line.account_id
 left join {{ ref('int_party_account') }} as party_account on party_account.sub_account_id = line.sub_account_id
 left join {{ ref('int_party') }} as party
     on party.role = party_account.role and party.party_id = party_account.party_id
@@ -49,3 +36,4 @@ left join {{ ref('stg_period') }} as period on period.period_id = line.period_id
 left join {{ ref('accounting_day') }} as accounting_day on accounting_day.day = line.financial_date
 left join {{ ref('int_currency') }} as currency on currency.currency_id = line.currency_id
 left join {{ ref('int_currency') }} as own_currency on own_currency.currency_id = 0
+-- depends_on: {{ ref('held_project') }}, {{ ref('held_budget') }}

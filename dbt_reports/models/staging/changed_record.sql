@@ -15,6 +15,12 @@ with record as (
     union all
     {% endfor %}
 
+    select 'ledger_account' as record, account."ID" as id
+    from {{ source('raw', 'account') }} as account
+    semi join {{ changed('account') }} as changed on changed.id = account."ID"
+    where nullif(account."CustomerID", 0) is null and nullif(account."SupplierID", 0) is null
+    union all
+
     -- a name, a credit term or a seller that a party shows
     {% for role in ['customer', 'supplier'] %}
     select '{{ role }}' as record, party."ID" as id

@@ -5,4 +5,3 @@ select
     period,
     amount
 from {{ source('budget_register', 'customer_budget') }}
-where not is_deleted

@@ -23,3 +23,7 @@ class ReportBuildFailed(SounimicroError):
         )
         self.company = company
         self.models = models
+
+
+class ReportsMissing(SounimicroError):
+    """No report has been built in a warehouse file yet."""

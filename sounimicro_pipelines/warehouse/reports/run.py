@@ -11,11 +11,12 @@ import duckdb
 from sounimicro_pipelines.clock import Clock, SystemClock
 from sounimicro_pipelines.warehouse.connection import Warehouse
 from sounimicro_pipelines.warehouse.reports.by_dbt import build_by_dbt
+from sounimicro_pipelines.warehouse.reports.finished import identities
 from sounimicro_pipelines.warehouse.reports.project import LOCK, PreparedProject, prepare_manifest
-from sounimicro_pipelines.warehouse.reports.result import CheckResult, ModelResult, ReportRun
+from sounimicro_pipelines.warehouse.reports.result import ModelResult, ReportRun
 
 MEMORY_LIMIT = "1GB"
-SCOPES = ("party", "voucher", "file")
+SCOPES = ("party", "voucher", "project", "budget", "file")
 
 
 def build_reports(
@@ -62,7 +63,7 @@ def build_reports(
         )
         with Warehouse(db_path, clock=clock, memory_limit=memory_limit) as connection:
             models = _models(connection, prepared, seconds)
-            checks = _checks(connection)
+            checks = identities(connection)
             touched = {} if is_full else _touched(connection)
     return ReportRun(
         company=company,
@@ -109,16 +110,6 @@ def _models(
         ModelResult(node.name, node.schema, rows.get((node.schema, node.name)), seconds.get(node.name, 0.0))
         for node in nodes
         if node.config.materialized != "ephemeral"
-    )
-
-
-def _checks(connection: duckdb.DuckDBPyConnection) -> tuple[CheckResult, ...]:
-    found = connection.execute(
-        "select check_name, ok, offence_count, finding, offending_keys from reports.tie_out order by check_name"
-    ).fetchall()
-    return tuple(
-        CheckResult(name, ok, count, finding or "", tuple(keys.split("; ")) if keys else ())
-        for name, ok, count, finding, keys in found
     )
 
 

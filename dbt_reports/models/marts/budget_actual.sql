@@ -1,0 +1,127 @@
+{{ config(meta={
+    'publish': {
+        'key': ['scope', 'scope_id', 'account_id', 'year', 'period'],
+        'index': [['scope', 'scope_id', 'year', 'period'], ['account_number', 'year']],
+    },
+    'scope': {'touched': 'budget', 'columns': ['scope', 'scope_id', 'year', 'period']},
+}) }}
+
+-- Budgets and posted lines per account and period: of the company, of each project and of each department. Customers'
+-- budgets come from the register, their actual figures from their invoices. Income is positive.
+with entry as (
+    select
+        entry.account_id,
+        dimension.project_id,
+        dimension.department_id,
+        cast(entry.year as integer) as year,
+        cast(entry.period as integer) as period,
+        entry.amount
+    from {{ ref('stg_budget_entry') }} as entry
+    left join {{ ref('stg_dimension') }} as dimension on dimension.dimensions_id = entry.dimensions_id
+    where entry.account_id is not null
+),
+
+figure as (
+    {% for scope in ['account', 'project', 'department'] %}
+    select
+        '{{ scope }}' as scope,
+        line.{{ scope }}_id as scope_id,
+        line.account_id,
+        line.year,
+        line.period,
+        cast(0 as decimal(19, 2)) as budget_amount,
+        sum(line.amount) as actual_amount
+    from {{ ref('voucher_line') }} as line
+    {{ only_touched('budget', {
+        'scope': "'" ~ scope ~ "'", 'scope_id': 'line.' ~ scope ~ '_id', 'year': 'line.year', 'period': 'line.period',
+    }) }}
+    where line.{{ scope }}_id is not null and line.account_id is not null and line.year is not null
+    group by line.{{ scope }}_id, line.account_id, line.year, line.period
+
+    union all
+
+    select
+        '{{ scope }}' as scope,
+        entry.{{ scope }}_id as scope_id,
+        entry.account_id,
+        entry.year,
+        entry.period,
+        sum(entry.amount) as budget_amount,
+        cast(0 as decimal(19, 2)) as actual_amount
+    from entry
+    {{ only_touched('budget', {
+        'scope': "'" ~ scope ~ "'", 'scope_id': 'entry.' ~ scope ~ '_id', 'year': 'entry.year',
+        'period': 'entry.period',
+    }) }}
+    where entry.{{ scope }}_id is not null
+    group by entry.{{ scope }}_id, entry.account_id, entry.year, entry.period
+
+    union all
+    {% endfor %}
+
+    select
+        budget.scope,
+        budget.scope_id,
+        cast(null as bigint) as account_id,
+        budget.year,
+        budget.period,
+        budget.budget_amount,
+        budget.actual_amount
+    from {{ ref('int_customer_budget') }} as budget
+    {{ only_touched('budget', {
+        'scope': 'budget.scope', 'scope_id': 'budget.scope_id', 'year': 'budget.year', 'period': 'budget.period',
+    }) }}
+),
+
+total as (
+    select
+        scope,
+        scope_id,
+        account_id,
+        year,
+        period,
+        sum(budget_amount) as budget_amount,
+        sum(actual_amount) as actual_amount
+    from figure
+    group by scope, scope_id, account_id, year, period
+),
+
+-- Income stands with a minus in the ledger; a customer's figures are income already.
+turned as (
+    select
+        total.scope,
+        total.scope_id,
+        total.account_id,
+        account.number as account_number,
+        account.name as account_name,
+        total.year,
+        total.period,
+        case when total.scope = 'customer' then 'income' else
+            case
+                when account.class = '3' then 'income'
+                when account.class in ('4', '5', '6', '7', '8') then 'cost'
+            end
+        end as kind,
+        case when account.class = '3' then -total.budget_amount else total.budget_amount end as budget_amount,
+        case when account.class = '3' then -total.actual_amount else total.actual_amount end as actual_amount
+    from total
+    left join {{ ref('int_account') }} as account on account.account_id = total.account_id
+)
+
+select
+    scope,
+    scope_id,
+    account_id,
+    account_number,
+    account_name,
+    year,
+    period,
+    kind,
+    cast(budget_amount as decimal(19, 2)) as budget_amount,
+    cast(actual_amount as decimal(19, 2)) as actual_amount,
+    cast(actual_amount - budget_amount as decimal(19, 2)) as variance_amount,
+    case kind
+        when 'income' then actual_amount - budget_amount >= 0
+        when 'cost' then actual_amount - budget_amount <= 0
+    end as favourable
+from turned
