@@ -125,9 +125,8 @@ def _json(answer: Answer, headers: Mapping[str, str]) -> Response:
 def _xml(name: str, value: Any) -> str:
     """A plain rendition for callers that did not ask for JSON."""
     if isinstance(value, dict):
-        inner = "".join(_xml("Item", {"Key": key, "Value": item}) for key, item in value.items())
-        if name == "Item" and set(value) == {"Key", "Value"}:
-            inner = f"<Key>{escape(str(value['Key']))}</Key>{_xml('Value', value['Value'])}"
+        cells = (f"<Key>{escape(str(key))}</Key>{_xml('Value', item)}" for key, item in value.items())
+        inner = "".join(f"<Item>{cell}</Item>" for cell in cells)
     elif isinstance(value, list):
         inner = "".join(_xml("Element", item) for item in value)
     else:

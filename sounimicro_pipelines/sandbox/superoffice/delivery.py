@@ -56,16 +56,19 @@ class Deliverer:
 
     async def _work(self, news: asyncio.Event) -> None:
         slots = asyncio.Semaphore(_AT_ONCE)
+        while not self.webhooks.outbox:
+            await news.wait()
+            news.clear()
         async with httpx.AsyncClient(trust_env=False, timeout=_TIMEOUT) as http:
             while True:
-                await news.wait()
-                news.clear()
                 while self.webhooks.outbox:
                     await slots.acquire()
                     task = asyncio.create_task(self._deliver(http, self.webhooks.outbox.popleft()))
                     self._tasks.add(task)
                     task.add_done_callback(self._tasks.discard)
                     task.add_done_callback(lambda _: slots.release())
+                await news.wait()
+                news.clear()
 
     async def _deliver(self, http: httpx.AsyncClient, delivery: Delivery) -> None:
         hook = self.webhooks.hooks.get(delivery.hook_id)

@@ -24,6 +24,7 @@ from sounimicro_pipelines.sandbox.world import Register, build_register
 
 IDENTITY = "http://schemes.superoffice.net/identity/"
 START = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+_HTTP = httpx.Client(timeout=10, trust_env=False)
 _APP_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 _IDENTITY_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
@@ -53,7 +54,7 @@ class Tenant:
         self.url = url
         self.clock = clock
         self.register = register
-        self.http = httpx.Client(timeout=10, trust_env=False)
+        self.http = _HTTP
         self.headers = {"Accept": "application/json", "SO-Language": "nb", "SO-TimeZone": "UTC, includeTZOffset"}
         self.sign_in()
 
@@ -105,10 +106,28 @@ def register() -> Register:
     return build_register(seed=1, parties=25, companies=2, today=date(2026, 11, 20))
 
 
+class _Switch:
+    """One server for the whole session; the tenant made last is the one that answers."""
+
+    def __init__(self) -> None:
+        self.app: Any = None
+        self.url = ""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.app(scope, receive, send)
+
+
+@pytest.fixture(scope="session")
+def switch() -> Iterator[_Switch]:
+    made = _Switch()
+    with served(made) as url:
+        made.url = url
+        yield made
+
+
 @pytest.fixture
-def make_tenant(register: Register) -> Iterator[Callable[..., Tenant]]:
+def make_tenant(register: Register, switch: _Switch) -> Callable[..., Tenant]:
     """Start a tenant; keyword arguments set options."""
-    opened = []
 
     def make(**options: Any) -> Tenant:
         clock = ManualClock(START)
@@ -119,14 +138,10 @@ def make_tenant(register: Register) -> Iterator[Callable[..., Tenant]]:
             clock=clock,
         )
         seed.fill(state, register)
-        server = served(create_app(state))
-        url = server.__enter__()
-        opened.append(server)
-        return Tenant(state, url, clock, register)
+        switch.app = create_app(state)
+        return Tenant(state, switch.url, clock, register)
 
-    yield make
-    for server in opened:
-        server.__exit__(None, None, None)
+    return make
 
 
 @pytest.fixture
