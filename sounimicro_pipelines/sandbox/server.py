@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import socket
 import tempfile
 import threading
@@ -20,9 +21,11 @@ from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.sandbox.faults import FaultPlan, FaultyApp
 from sounimicro_pipelines.sandbox.journal import System, WriteJournal
 from sounimicro_pipelines.sandbox.keys import SandboxKeys, make_keys
+from sounimicro_pipelines.sandbox.living import Living
 from sounimicro_pipelines.sandbox.superoffice import CrmOptions, CrmState, create_app, service
 from sounimicro_pipelines.sandbox.unimicro.options import ErpOptions
-from sounimicro_pipelines.sandbox.unimicro.seed.company import build_company
+from sounimicro_pipelines.sandbox.unimicro.people import ErpPeople
+from sounimicro_pipelines.sandbox.unimicro.seed.company import SeededCompany, build_company
 from sounimicro_pipelines.sandbox.unimicro.server import ErpServer
 from sounimicro_pipelines.sandbox.world import Register, build_register
 
@@ -37,8 +40,10 @@ class Sandbox:
     """Both vendor systems on loopback. Use it as a context manager; `environment` says how to reach it.
 
     `parties` and `companies` give the scale, `today` the day on which history ends (default: the clock's). `ports` may
-    name `erp` and `crm`; the others are free ones. The same `seed` gives the same data. `faults` decides what goes
-    wrong, `journal` remembers every write. Raises PortTaken from `start`.
+    name `erp` and `crm`; the others are free ones. The same `seed` gives the same data; `rate` is how many sales a
+    customer starts a month. `faults` decides what goes wrong, `journal` remembers every write. `erp` and `crm` let a
+    test act as a person in either system; `live` makes people do that many things a minute by themselves, and
+    `living.step()` makes them do one. Raises PortTaken from `start`.
     """
 
     def __init__(
@@ -55,6 +60,8 @@ class Sandbox:
         crm_options: CrmOptions | None = None,
         test_company: bool = True,
         folder: Path | None = None,
+        rate: float = 0.8,
+        live: float = 0.0,
     ) -> None:
         self.clock: Clock = clock or SystemClock()
         self.seed = seed
@@ -71,8 +78,12 @@ class Sandbox:
         self._erp_options = erp_options or ErpOptions()
         self._crm_options = crm_options or CrmOptions()
         self._environment: dict[str, str] = {}
+        self._rate = rate
+        self._live = live
         self.erp_server: ErpServer
+        self.erp: ErpPeople
         self.crm: CrmState
+        self.living: Living
 
     @property
     def environment(self) -> dict[str, str]:
@@ -87,6 +98,11 @@ class Sandbox:
         try:
             self._start_erp()
             self._start_crm()
+            self.living = Living(
+                self.register, self.erp, self.crm, self.clock, seed=self.seed, per_minute=self._live or 30.0
+            )
+            if self._live > 0:
+                self.living.start()
         except BaseException:
             self.stop()
             raise
@@ -94,6 +110,8 @@ class Sandbox:
 
     def stop(self) -> None:
         """Stops the servers and removes the keys."""
+        if hasattr(self, "living"):
+            self.living.stop()
         for server in self._servers:
             server.stop()
         self._servers.clear()
@@ -113,9 +131,12 @@ class Sandbox:
 
     def _start_erp(self) -> None:
         erp = ErpServer(self.keys, self.clock, self.journal, CLIENT_ID, self._erp_options)
+        seeded: dict[int, SeededCompany] = {}
         for facts in self.register.companies:
-            erp.add_company(facts, build_company(self.register, facts.index, self.clock).store)
+            seeded[facts.index] = build_company(self.register, facts.index, self.clock, rate=self._rate)
+            erp.add_company(facts, seeded[facts.index].store)
         self.erp_server = erp
+        self.erp = ErpPeople(erp, seeded)
         url = self._serve("erp", erp.application())
         erp.start(url, f"{url}/identity", f"{url}/files")
         self._environment |= {
@@ -126,12 +147,14 @@ class Sandbox:
             "UNIMICRO_CERTIFICATE_FILE": str(self.keys.erp_certificate_file),
             "UNIMICRO_CERTIFICATE_PASSWORD": self.keys.erp_certificate_password,
             "UNIMICRO_SCOPE": "AppFramework",
+            "UNIMICRO_WEBHOOK_SIGNING_KEY": secrets.token_urlsafe(24),
         }
 
     def _start_crm(self) -> None:
         self.crm = service.open_tenant(self.keys, self.register, self.clock, self.journal, self._crm_options)
         url = self._serve("crm", create_app(self.crm))
         self._environment |= service.environment(self.crm, url, self.keys)
+        self._environment.setdefault("SUPEROFFICE_WEBHOOK_SECRET", secrets.token_urlsafe(24))
 
     def _serve(self, system: System, app: ASGIApp) -> str:
         server = _Server(FaultyApp(app, system, self.faults, self.journal), self._ports.get(system, 0))
