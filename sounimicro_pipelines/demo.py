@@ -1,0 +1,100 @@
+"""The demo: the whole product on the sandbox, in a data folder of its own, untouched by any real setting."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from sounimicro_pipelines.installation import Installation
+from sounimicro_pipelines.sandbox import Sandbox
+from sounimicro_pipelines.settings import load_settings
+
+FOREIGN = ("SOUNIMICRO_", "SUPEROFFICE_", "UNIMICRO_", "PANELS_", "DAGSTER_")
+STORY = "ABB Installasjon AS"
+
+
+def run_demo(
+    *,
+    once: bool,
+    seed: int,
+    parties: int,
+    say: Callable[[str], None],
+    phase: Callable[[], AbstractContextManager[Callable[[str], None]]],
+) -> int:
+    """Runs the main job on a new sandbox and, unless `once`, serves until stopped. Returns the exit code."""
+    home = load_settings(env_file=None).home / "demo"
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    with Sandbox(seed=seed, parties=parties) as sandbox:
+        _live_alone(sandbox.environment, home)
+        from sounimicro_pipelines.cli import tell_outcome
+        from sounimicro_pipelines.definitions import defs
+        from sounimicro_pipelines.orchestration.main_job import run_main_job
+
+        installation = Installation(load_settings(env_file=None), sandbox.clock)
+        with phase() as tell:
+            tell("Starting")
+            result = run_main_job(installation, defs(), on_phase=tell)
+        tell_outcome(result)
+        for line in _addresses(installation):
+            say(line)
+        if not once and result.success:
+            _serve(installation, home, say)
+    return 0 if result.consistent else 1
+
+
+def _live_alone(environment: Mapping[str, str], home: Path) -> None:
+    """This process and its children see the sandbox and nothing else."""
+    for name in list(os.environ):
+        if name.startswith(FOREIGN) and not name.startswith("SOUNIMICRO_TEST_"):
+            del os.environ[name]
+    os.environ |= dict(environment)
+    os.environ |= {
+        "SOUNIMICRO_HOME": str(home),
+        "SOUNIMICRO_REQUESTS_PER_SECOND": "0",
+        "DAGSTER_BIND": f"127.0.0.1:{_free_port(3000)}",
+        "PANELS_BIND": f"127.0.0.1:{_free_port(8420)}",
+    }
+    os.chdir(home)
+
+
+def _free_port(wish: int) -> int:
+    for port in (wish, 0):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise OSError("no free port")
+
+
+def _addresses(installation: Installation) -> list[str]:
+    """Where to look: the company that is both customer and supplier, in each role that it has."""
+    from sounimicro_pipelines.store import reports
+
+    lines = []
+    base = f"http://{installation.settings.panels_bind}/panel/company"
+    with installation.store.read() as tx:
+        if not reports.exists(tx, "party"):
+            return []
+        companies = sorted({row["company"] for row in reports.read_rows(tx, "party", {"name": STORY})})
+        for company in companies:
+            for row in reports.read_rows(tx, "party", {"company": company, "name": STORY}, order="role"):
+                address = f"{base}?company={company}&role={row['role']}&party={row['party_id']}&tab=open-items"
+                lines.append(f"Åpne poster, {STORY} ({row['role']}): {address}")
+    return lines
+
+
+def _serve(installation: Installation, home: Path, say: Callable[[str], None]) -> None:
+    from sounimicro_pipelines.orchestration.serving import Supervisor
+
+    supervisor = Supervisor(installation, folder=home)
+    supervisor.start()
+    say(f"Dagster: {supervisor.addresses['Dagster']} (ready in some seconds)")
+    say("Stop with Ctrl-C.")
+    supervisor.run(say)

@@ -1,0 +1,184 @@
+"""The main job once, through Dagster and recorded in its instance: registers, reports, publication."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import dagster as dg
+from dagster import DagsterEventType, ExecuteInProcessResult
+
+from sounimicro_pipelines.installation import Company, Installation, Skipped, UnknownCompany
+from sounimicro_pipelines.orchestration.instance import open_instance, process_tag
+from sounimicro_pipelines.orchestration.partitions import file_tag, keep_partitions
+from sounimicro_pipelines.store import reports as report_rows
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True, slots=True)
+class JobOutcome:
+    """What one run did.
+
+    `rows_read`, `rows_changed` and `rows_quarantined` are records of the vendor, `rows_published` rows of reports.
+    `ties_out` is None for runs without reports. `notes` are feeds that could not be read and why; `reason` is why the
+    run failed.
+    """
+
+    name: str
+    run_id: str
+    success: bool
+    rows_read: int = 0
+    rows_changed: int = 0
+    rows_quarantined: int = 0
+    rows_published: int = 0
+    rows_written: int = 0
+    ties_out: bool | None = None
+    finding: str = ""
+    reason: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MainJobResult:
+    """All runs of one main job, and the companies that were not used with the reason."""
+
+    outcomes: Sequence[JobOutcome]
+    skipped: Sequence[Skipped] = field(default=())
+
+    @property
+    def success(self) -> bool:
+        return all(outcome.success for outcome in self.outcomes)
+
+    @property
+    def consistent(self) -> bool:
+        """Every run succeeded, everything ties out and nothing is in quarantine or out of reach."""
+        return self.success and all(
+            outcome.ties_out is not False and not outcome.rows_quarantined and not outcome.notes
+            for outcome in self.outcomes
+        )
+
+
+def run_main_job(
+    installation: Installation,
+    definitions: dg.Definitions,
+    *,
+    only: str | None = None,
+    full: bool = False,
+    on_phase: Callable[[str], None] = lambda text: None,
+) -> MainJobResult:
+    """Runs the CRM's registers and then each company's figures (`only` one when named).
+
+    Raises SettingsError for settings, VendorError when the companies cannot be listed, UnknownCompany.
+    """
+    quiet_libraries()
+    installation.prepare_home()
+    on_phase("Companies")
+    used, skipped = asyncio.run(_companies(installation))
+    chosen = [company for company in used if only in (None, company.alias)]
+    if not chosen:
+        raise UnknownCompany(
+            f"There is no company «{only}» in use.",
+            remedy=f"Companies in use: {', '.join(company.alias for company in used)}.",
+        )
+    with open_instance(installation.settings.dagster_home) as instance:
+        keep_partitions(instance, [company.alias for company in used])
+        outcomes = []
+        on_phase("CRM: registers")
+        crm = _run(instance, definitions, "crm_registers", None, _listing("superoffice_registers", full))
+        outcomes.append(_outcome("CRM", crm))
+        for company in chosen:
+            on_phase(f"{company.name or company.alias}: registers and reports")
+            result = _run(instance, definitions, "figures", company.alias, _listing("unimicro_registers", full))
+            outcomes.append(_with_tie_out(installation, company, _outcome(company.alias, result)))
+    return MainJobResult(outcomes, skipped)
+
+
+def quiet_libraries() -> None:
+    """Keeps the libraries' own chatter off the terminal; Dagster's record holds it all."""
+    for name in ("dagster", "httpx", "httpcore", "alembic", "sqlalchemy", "dbt"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+async def _companies(installation: Installation) -> tuple[list[Company], list[Skipped]]:
+    async with installation.unimicro() as client:
+        return await installation.companies(client)
+
+
+def _listing(op: str, full: bool) -> dict[str, Any]:
+    return {"ops": {op: {"config": {"listing": "full" if full else "incremental"}}}}
+
+
+def _run(
+    instance: dg.DagsterInstance,
+    definitions: dg.Definitions,
+    job: str,
+    partition: str | None,
+    run_config: Mapping[str, Any],
+) -> ExecuteInProcessResult:
+    return definitions.resolve_job_def(job).execute_in_process(
+        instance=instance,
+        partition_key=partition,
+        raise_on_error=False,
+        tags=process_tag() | file_tag(partition or "crm"),
+        run_config={**QUIET, **run_config},
+    )
+
+
+def _outcome(name: str, result: ExecuteInProcessResult) -> JobOutcome:
+    read = changed = quarantined = published = written = 0
+    notes = []
+    for event in result.get_asset_materialization_events():
+        metadata: dict[str, Any] = {key: value.value for key, value in event.materialization.metadata.items()}
+        read += int(metadata.get("rows_read", 0))
+        changed += int(metadata.get("rows_changed", 0))
+        quarantined += int(metadata.get("rows_quarantined", 0))
+        if "rows_written" in metadata:
+            published, written = int(metadata["dagster/row_count"]), int(metadata["rows_written"])
+        if metadata.get("state", "ok") != "ok":
+            notes.append(
+                f"{event.materialization.asset_key.path[-1]}: {metadata['state']}. {metadata.get('message', '')}"
+            )
+    return JobOutcome(
+        name=name,
+        run_id=result.run_id,
+        success=result.success,
+        rows_read=read,
+        rows_changed=changed,
+        rows_quarantined=quarantined,
+        rows_published=published,
+        rows_written=written,
+        reason="" if result.success else _reason(result),
+        notes=tuple(notes),
+    )
+
+
+def _with_tie_out(installation: Installation, company: Company, outcome: JobOutcome) -> JobOutcome:
+    if not outcome.success:
+        return outcome
+    with installation.store.read() as tx:
+        published = report_rows.published(tx, company.alias).values()
+    findings = sorted({row.finding for row in published if row.ties_out is False and row.finding})
+    return replace(
+        outcome,
+        ties_out=all(row.ties_out is not False for row in published),
+        finding="; ".join(findings),
+    )
+
+
+def _reason(result: ExecuteInProcessResult) -> str:
+    """The first step's failure in its own words, without the stack."""
+    for event in result.all_events:
+        if event.event_type == DagsterEventType.STEP_FAILURE:
+            failure = event.step_failure_data
+            if failure.user_failure_data is not None and failure.user_failure_data.description:
+                return failure.user_failure_data.description
+            error = failure.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            if error is not None:
+                return error.message.split(": ", 1)[-1].strip()
+    return "No step failed; see the run in Dagster."

@@ -1,0 +1,152 @@
+"""Production on one machine: Dagster's daemon and webserver, and the panels, under one supervisor."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Literal
+
+from sounimicro_pipelines.clock import Clock
+from sounimicro_pipelines.errors import SettingsError
+from sounimicro_pipelines.installation import Installation
+from sounimicro_pipelines.orchestration.instance import open_instance
+
+Service = Literal["daemon", "webserver", "panels"]
+SERVICES: tuple[Service, ...] = ("daemon", "webserver", "panels")
+WORKSPACE = Path(__file__).resolve().parents[2] / "workspace.yaml"
+LONGEST_PAUSE = 60.0
+STEADY_SECONDS = 120.0
+GRACE_SECONDS = 20.0
+
+
+@dataclass(slots=True)
+class _Child:
+    service: Service
+    command: Sequence[str]
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    pause: float = 1.0
+    due: float = 0.0
+
+
+class Supervisor:
+    """Keeps the services running: one that ends is started again, with a growing pause while it keeps ending."""
+
+    def __init__(
+        self, installation: Installation, services: Sequence[Service] = SERVICES, *, folder: Path | None = None
+    ) -> None:
+        """`folder` is where the children run; relative settings and `.env` are read from there."""
+        self._installation = installation
+        self._clock: Clock = installation.clock
+        self._folder = folder or Path.cwd()
+        self._children = [_Child(service, self._command(service)) for service in services]
+        self._stop_asked = threading.Event()
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        settings = self._installation.settings
+        return {
+            "Dagster": f"http://{settings.dagster_bind}",
+            "panels": f"http://{settings.panels_bind}",
+        }
+
+    def start(self) -> None:
+        """Prepares the data folder, the store and Dagster's home, and starts every service."""
+        self._installation.prepare_home()
+        _ = self._installation.store
+        open_instance(self._installation.settings.dagster_home).dispose()
+        for child in self._children:
+            self._launch(child)
+
+    def run(self, on_event: Callable[[str], None]) -> None:
+        """Watches over the services until a signal (SIGINT, SIGTERM) asks to stop."""
+        previous = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            while not self._stop_asked.is_set():
+                self.watch(on_event)
+                self._stop_asked.wait(0.5)
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+            self.stop()
+
+    def watch(self, on_event: Callable[[str], None]) -> None:
+        """One look at every service."""
+        now = self._clock.monotonic()
+        for child in self._children:
+            if child.process is None:
+                if now >= child.due:
+                    self._launch(child)
+                continue
+            code = child.process.poll()
+            if code is None:
+                continue
+            child.pause = 1.0 if now - child.started > STEADY_SECONDS else min(child.pause * 2, LONGEST_PAUSE)
+            child.process, child.due = None, now + child.pause
+            on_event(
+                f"{child.service} ended with {code}; starting it again in {child.pause:.0f} s. "
+                f"Its log is {self._log(child.service)}."
+            )
+
+    def stop(self) -> None:
+        """Asks every service to end, and ends those that do not."""
+        for child in self._children:
+            if child.process is not None:
+                child.process.terminate()
+        for child in self._children:
+            if child.process is None:
+                continue
+            try:
+                child.process.wait(GRACE_SECONDS)
+            except subprocess.TimeoutExpired:
+                child.process.kill()
+                child.process.wait()
+            child.process = None
+
+    def _launch(self, child: _Child) -> None:
+        log = self._log(child.service)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as output:
+            child.process = subprocess.Popen(  # noqa: S603 - our own interpreter and modules
+                list(child.command),
+                cwd=self._folder,
+                env={
+                    **os.environ,
+                    "DAGSTER_HOME": str(self._installation.settings.dagster_home),
+                    "SOUNIMICRO_HOME": str(self._installation.settings.home),
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        child.started = self._clock.monotonic()
+
+    def _command(self, service: Service) -> list[str]:
+        settings = self._installation.settings
+        if service == "panels":
+            return [sys.executable, "-m", "sounimicro_pipelines.panels"]
+        if service == "daemon":
+            return [sys.executable, "-m", "dagster._daemon", "run", "-w", str(WORKSPACE)]
+        host, port = host_and_port("DAGSTER_BIND", settings.dagster_bind)
+        return [sys.executable, "-m", "dagster_webserver", "-h", host, "-p", str(port), "-w", str(WORKSPACE)]
+
+    def _log(self, service: Service) -> Path:
+        return self._installation.settings.log_dir / f"{service}.log"
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._stop_asked.set()
+
+
+def host_and_port(name: str, bind: str) -> tuple[str, int]:
+    """Splits `host:port`. Raises SettingsError naming the setting."""
+    host, _, port = bind.rpartition(":")
+    if not host or not port.isdigit() or not 0 <= int(port) < 65536:
+        raise SettingsError([f"{name}: «{bind}» is no host:port, such as 127.0.0.1:3000."])
+    return host.strip("[]"), int(port)
