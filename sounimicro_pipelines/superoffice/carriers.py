@@ -6,10 +6,12 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+from sounimicro_pipelines.superoffice.field_table import CUSTOM_DICTIONARIES
 from sounimicro_pipelines.superoffice.fields import FieldRegistry, Scalar
 from sounimicro_pipelines.superoffice.values import member
 
 _NUMBERS: Mapping[str, str] = {"contact": "Number2", "person": "PersonNumber", "project": "ProjectNumber"}
+_COMPANIONS = (":DisplayText", ":DisplayTooltip", ":org")
 _NOT_SENT = ("_Links", "TableRight", "FieldProperties")
 
 
@@ -28,9 +30,22 @@ def new_entity(
     if isinstance(address, dict) and any(path.replace("/", ".").startswith("Address.") for path in filled):
         # The localized form would win over the structured one that was just filled in (2.3).
         address.pop("LocalizedAddress", None)
+    _settle_custom_fields(document, {path.split("[")[0] for path in filled if "[" in path})
     for name in _NOT_SENT:
         document.pop(name, None)
     return document
+
+
+def _settle_custom_fields(document: dict[str, Any], named: set[str]) -> None:
+    """The same field stands in two dictionaries (2.3); only those that were filled in may speak, without texts."""
+    if not named & set(CUSTOM_DICTIONARIES):
+        return
+    for name in CUSTOM_DICTIONARIES:
+        held = document.get(name)
+        if name not in named:
+            document.pop(name, None)
+        elif isinstance(held, dict):
+            document[name] = {key: value for key, value in held.items() if not key.endswith(_COMPANIONS)}
 
 
 def allotted_number(entity_name: str, default: Mapping[str, Any]) -> str:

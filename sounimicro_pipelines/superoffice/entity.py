@@ -13,8 +13,8 @@ from sounimicro_pipelines.superoffice.values import as_int, http_date, member, p
 ENTITIES: Mapping[str, str] = {"contact": "Contact", "person": "Person", "project": "Project"}
 """Our name → the route's."""
 
-MERGED_TABLES: Mapping[int, str] = {5: "contact", 6: "person", 9: "project"}
-"""The database's table numbers in the merge log."""
+MERGED_TABLES: Mapping[int, str] = {5: "contact", 6: "person", 11: "project"}
+"""The numbers of the database's tables, as its vendor documents them, in the merge log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,10 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """A line of the merge log: what was `source` is now `destination` (3.3). `entity` is None for another table."""
+    """A line of the merge log: what was `source` is now `destination` (3.3).
+
+    `entity` is None for a table number we do not know.
+    """
 
     entity: str | None
     operation: int | None

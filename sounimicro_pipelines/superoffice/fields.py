@@ -107,7 +107,8 @@ class FieldRegistry:
         target = self._parse(entity_name, path)
         kind = target.info.kind
         if target.dictionary:
-            return _custom_value(_raw_custom(record, target), kind, known=self._known(entity_name, path))
+            value = _custom_value(_raw_custom(record, target), kind, known=self._known(entity_name, path))
+            return None if target.info.list_name and value == 0 else value
         return _typed(_raw(record, target), kind)
 
     def raw(self, entity_name: str, record: Record, path: str) -> Any:

@@ -173,7 +173,7 @@ def as_int(value: object) -> int | None:
         return int(value)
     if isinstance(value, int):
         return value
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float | Decimal) and value == int(value):
         return int(value)
     if isinstance(value, str):
         decoded = decode_udef(value) if value.startswith("[") else value.strip()
