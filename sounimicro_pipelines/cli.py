@@ -99,16 +99,23 @@ def serve(services: Sequence[str]) -> None:
 @main.command()
 @click.option("--ports", help="Ports to use: erp=PORT,crm=PORT; free ones otherwise.")
 @click.option("--env-file", type=click.Path(dir_okay=False, path_type=Path), help="Write the environment to this file.")
-@click.option("--live", is_flag=True, help="People keep editing, invoices fall due, payments come.")
+@click.option(
+    "--live",
+    is_flag=False,
+    flag_value=20.0,
+    default=0.0,
+    metavar="[A_MINUTE]",
+    help="People keep editing, invoices fall due, payments come: this many things a minute (20).",
+)
 @click.option("--faults", is_flag=True, help="Things go wrong: expired tokens, throttling, errors, slow answers.")
 @click.option("--seed", default=1, show_default=True, help="Which data it invents.")
 @click.option("--parties", default=60, show_default=True, help="About how many companies it holds.")
-def sandbox(ports: str | None, env_file: Path | None, live: bool, faults: bool, seed: int, parties: int) -> None:
+def sandbox(ports: str | None, env_file: Path | None, live: float, faults: bool, seed: int, parties: int) -> None:
     """Both vendor systems alone, on this machine; prints the environment to use them. Stop with Ctrl-C."""
     from sounimicro_pipelines.sandbox.running import run_sandbox
 
     run_sandbox(
-        ports=_ports(ports), env_file=env_file, live=live, faults=faults, seed=seed, parties=parties, say=click.echo
+        ports=_ports(ports), env_file=env_file, live=live, faults=faults, seed=seed, parties=parties, tell=click.echo
     )
 
 

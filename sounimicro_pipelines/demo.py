@@ -30,7 +30,7 @@ def run_demo(
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     with Sandbox(seed=seed, parties=parties) as sandbox:
-        _live_alone(sandbox.environment, home)
+        _live_alone(sandbox.environment | {"SOUNIMICRO_COMPANIES": _aliases(sandbox)}, home)
         from sounimicro_pipelines.cli import tell_outcome
         from sounimicro_pipelines.definitions import defs
         from sounimicro_pipelines.orchestration.main_job import run_main_job
@@ -45,6 +45,12 @@ def run_demo(
         if not once and result.success:
             _serve(installation, home, say)
     return 0 if result.consistent else 1
+
+
+def _aliases(sandbox: Sandbox) -> str:
+    """The first word of each company's name, so that addresses can be read."""
+    companies = [company for company in sandbox.register.companies if not company.is_test]
+    return ",".join(f"{company.name.split()[0].lower()}={company.key}" for company in companies)
 
 
 def _live_alone(environment: Mapping[str, str], home: Path) -> None:
