@@ -232,7 +232,7 @@ def _sqlite_engine(url: URL) -> Engine:
         ) from None
     if path.is_dir():
         raise Unwritable(f"{path} is a folder.", remedy="Let SOUNIMICRO_DATABASE_URL name a file.")
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, json_serializer=_json)
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, json_serializer=_json, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: DBAPIConnection, _record: object) -> None:
@@ -261,6 +261,7 @@ def _postgres_engine(url: URL) -> Engine:
     return create_engine(
         url,
         pool_pre_ping=True,
+        hide_parameters=True,
         json_serializer=_json,
         connect_args={"connect_timeout": 10, "application_name": "sounimicro"},
     )

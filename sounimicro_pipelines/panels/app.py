@@ -1,0 +1,141 @@
+"""The web app: its parts put together, and what happens when something goes wrong."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sounimicro_pipelines.clock import Clock, SystemClock
+from sounimicro_pipelines.panels import api, pages
+from sounimicro_pipelines.panels.errors import PanelError
+from sounimicro_pipelines.panels.metrics import Metrics
+from sounimicro_pipelines.panels.security import Guard, bind_address, content_security_policy
+from sounimicro_pipelines.settings import Settings
+from sounimicro_pipelines.store import Store, StoreError, Transaction
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+class Panels:
+    """What every handler needs; found at `request.app.state.panels`."""
+
+    def __init__(self, settings: Settings, store: Store, clock: Clock) -> None:
+        self.settings = settings
+        self.store = store
+        self.clock = clock
+        self.metrics = Metrics()
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """Run a function on one picture of the store. SQLite answers faster than a thread could be woken."""
+        if self.store.is_postgres:
+            return await run_in_threadpool(self._read, work)
+        return self._read(work)
+
+    def _read(self, work: Callable[[Transaction], T]) -> T:
+        with self.store.read() as tx:
+            return work(tx)
+
+
+def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) -> FastAPI:
+    """The panels on a store. Raises SettingsError when the settings would show figures to other machines."""
+    bind_address(settings)
+    panels = Panels(settings, store, clock or SystemClock())
+    app = FastAPI(
+        title="SuperOffice–Unimicro panels",
+        version="1",
+        description="The ERP's figures about a customer or supplier, exactly as the panels show them.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+    )
+    app.state.panels = panels
+
+    app.add_middleware(Reception, panels=panels)
+    app.add_middleware(Guard, policy=content_security_policy(settings))
+    app.include_router(pages.router)
+    app.include_router(api.router)
+    _add_service_routes(app, panels)
+    _add_error_handlers(app)
+    return app
+
+
+class Reception:
+    """Counts and times every answer, and turns a crash into a page that says so (the log has the details)."""
+
+    def __init__(self, app: ASGIApp, *, panels: Panels) -> None:
+        self._app = app
+        self._metrics = panels.metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = int(message["status"])
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        except Exception:
+            log.exception("A request to %s failed.", scope["path"])
+            if not status:
+                await _answer(Request(scope), 500, "crash", {})(scope, receive, sending)
+        route = getattr(scope.get("route"), "path", "other")
+        self._metrics.answered(str(route), status or 500, time.perf_counter() - started)
+
+
+def _add_service_routes(app: FastAPI, panels: Panels) -> None:
+    @app.get("/healthz", include_in_schema=False)
+    async def healthz() -> Response:
+        try:
+            await panels.read(lambda tx: tx.scalar(tx.tables.published.select().limit(1)))
+        except StoreError as error:
+            return JSONResponse({"status": "unavailable", "reason": error.message, "remedy": error.remedy}, 503)
+        return JSONResponse({"status": "ok"})
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        text = await panels.read(lambda tx: panels.metrics.text(tx, panels.clock.now()))
+        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+
+
+def _add_error_handlers(app: FastAPI) -> None:
+    async def panel_error(request: Request, error: Any) -> Response:
+        return _answer(request, error.status, error.key, dict(error.parameters))
+
+    async def http_error(request: Request, error: Any) -> Response:
+        key = {404: "no_page", 405: "no_method"}.get(error.status_code, "no_page")
+        return _answer(request, error.status_code, key, {})
+
+    async def invalid(request: Request, error: Any) -> Response:
+        names = ", ".join(sorted({str(part["loc"][-1]) for part in error.errors()}))
+        return _answer(request, 422, "invalid", {"name": names})
+
+    async def store_error(request: Request, error: Any) -> Response:
+        return _answer(request, 503, "store", {})
+
+    app.add_exception_handler(PanelError, panel_error)
+    app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(StoreError, store_error)
+
+
+def _answer(request: Request, status: int, key: str, parameters: dict[str, Any]) -> Response:
+    if request.url.path.startswith("/api/"):
+        return api.error_answer(request, status, key, parameters)
+    return pages.error_page(request, status, key, parameters)

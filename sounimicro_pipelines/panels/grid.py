@@ -1,0 +1,194 @@
+"""A table as people see it: columns, and rows sorted and filtered as the address asks, for page, CSV and Excel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any, Literal
+
+from sounimicro_pipelines.panels.address import Address
+from sounimicro_pipelines.panels.words import Words
+
+Kind = Literal["text", "money", "date", "integer", "quantity", "percent"]
+PAGE = 200
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. `key` names the value in a row and the text `columns.<key>`.
+
+    `codes` is the prefix of texts for coded values. `link` gives the parts of the address that a cell leads to. `wide`
+    columns are hidden on a narrow screen. `total` asks for the sum of all rows that are shown.
+    """
+
+    key: str
+    kind: Kind = "text"
+    codes: str = ""
+    link: Callable[[Row], Mapping[str, Any] | None] | None = None
+    wide: bool = False
+    total: bool = False
+    tone: Callable[[Row], str] | None = None
+    icon: Callable[[Row], str] | None = None
+    words: Callable[[Row, Words], str] | None = None
+
+    @property
+    def is_number(self) -> bool:
+        return self.kind in ("money", "integer", "quantity", "percent")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What stands in one place of the page."""
+
+    text: str
+    href: str | None = None
+    tone: str = ""
+    icon: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A column's head: its text, where a click leads, and how it is sorted now."""
+
+    column: Column
+    text: str
+    href: str
+    sorted: Literal["ascending", "descending"] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A grid in a language, one page of it."""
+
+    caption: str
+    headings: list[Heading]
+    rows: list[list[Cell]]
+    totals: list[str] | None
+    count: int
+    page: int
+    pages: int
+    page_links: list[tuple[int, str]] = field(default_factory=list)
+
+
+class Grid:
+    """Rows of one table. Sorting and filtering follow `sort`, `dir` and `q` of the address."""
+
+    def __init__(
+        self, name: str, columns: Sequence[Column], rows: Sequence[Row], address: Address, words: Words
+    ) -> None:
+        self.name = name
+        self.columns = tuple(columns)
+        self._address = address
+        self._words = words
+        self.all_count = len(rows)
+        self.sort_key = address.get("sort")
+        self.descending = address.get("dir") == "desc"
+        self.query = (address.get("q") or "").casefold()
+        self.rows = self._sorted(self._filtered(list(rows)))
+
+    def text(self, row: Row, column: Column) -> str:
+        """A value as the reader's language writes it."""
+        words, value = self._words, row.get(column.key)
+        if column.words is not None:
+            return column.words(row, words)
+        if column.kind == "money":
+            return words.money(value)
+        if column.kind == "date":
+            return words.date(value)
+        if column.kind == "integer":
+            return words.integer(value)
+        if column.kind == "quantity":
+            return words.quantity(value)
+        if column.kind == "percent":
+            return words.percent(value)
+        if column.codes:
+            return words.or_raw(column.codes, value)
+        return "" if value is None else str(value)
+
+    def heading(self, column: Column) -> str:
+        return self._words(f"columns.{column.key}")
+
+    def sums(self) -> dict[str, Decimal]:
+        """Totals of the columns that want one."""
+        return {
+            column.key: sum((row[column.key] for row in self.rows if row.get(column.key) is not None), Decimal("0.00"))
+            for column in self.columns
+            if column.total
+        }
+
+    def show(self, caption: str) -> Shown:
+        """One page of the rows, `page` of the address."""
+        pages = max(1, -(-len(self.rows) // PAGE))
+        page = self._address.number("page", 1, 1, pages)
+        rows = self.rows[(page - 1) * PAGE : page * PAGE]
+        sums = self.sums()
+        totals = None
+        if sums and self.rows:
+            totals = [self._words.money(sums[c.key]) if c.key in sums else "" for c in self.columns]
+        return Shown(
+            caption=caption,
+            headings=[self._heading(column) for column in self.columns],
+            rows=[[self._cell(row, column) for column in self.columns] for row in rows],
+            totals=totals,
+            count=len(self.rows),
+            page=page,
+            pages=pages,
+            page_links=[(n, self._address.here(page=n)) for n in range(1, pages + 1)] if pages > 1 else [],
+        )
+
+    def _cell(self, row: Row, column: Column) -> Cell:
+        parts = column.link(row) if column.link is not None else None
+        return Cell(
+            text=self.text(row, column),
+            href=self._address.to(**parts) if parts else None,
+            tone=column.tone(row) if column.tone is not None else "",
+            icon=column.icon(row) if column.icon is not None else "",
+        )
+
+    def _heading(self, column: Column) -> Heading:
+        is_sorted = column.key == self.sort_key
+        direction: Literal["ascending", "descending"] | None = None
+        if is_sorted:
+            direction = "descending" if self.descending else "ascending"
+        wish = "desc" if is_sorted and not self.descending else "asc"
+        return Heading(
+            column, self.heading(column), self._address.here(sort=column.key, dir=wish, page=None), direction
+        )
+
+    def _filtered(self, rows: list[Row]) -> list[Row]:
+        if not self.query:
+            return rows
+        return [row for row in rows if any(self.query in self.text(row, c).casefold() for c in self.columns)]
+
+    def _sorted(self, rows: list[Row]) -> list[Row]:
+        column = next((c for c in self.columns if c.key == self.sort_key), None)
+        if column is None:
+            self.sort_key = None
+            return rows
+        with_value = [row for row in rows if row.get(column.key) is not None]
+        without = [row for row in rows if row.get(column.key) is None]
+        coded = bool(column.codes or column.words)
+
+        def order(row: Row) -> Any:
+            value = row[column.key]
+            if coded:
+                return self.text(row, column).casefold()
+            return natural(value) if isinstance(value, str) else value
+
+        return sorted(with_value, key=order, reverse=self.descending) + without
+
+
+def natural(value: str) -> tuple[int, int, str]:
+    """Numbers by size, before words by letter."""
+    return (0, int(value), "") if value.isascii() and value.isdigit() and len(value) < 19 else (1, 0, value.casefold())
+
+
+def plain(value: Any) -> Any:
+    """A value for JSON: money as text, days as ISO."""
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return value.isoformat() if isinstance(value, date) else value

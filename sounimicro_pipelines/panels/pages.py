@@ -1,0 +1,200 @@
+"""The pages: the company panel with its tabs, files of what a tab shows, the chooser, and error pages."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
+from starlette.exceptions import HTTPException
+
+from sounimicro_pipelines.panels import exports
+from sounimicro_pipelines.panels.address import Address, Subject
+from sounimicro_pipelines.panels.errors import BadRequest, NotFound
+from sounimicro_pipelines.panels.figures import party as party_figures
+from sounimicro_pipelines.panels.tabs import DEFAULT_TAB, TABS
+from sounimicro_pipelines.panels.visit import Screen, Visit
+from sounimicro_pipelines.panels.words import Words, choose_language, words
+from sounimicro_pipelines.store import Transaction
+
+if TYPE_CHECKING:
+    from sounimicro_pipelines.panels.app import Panels
+
+router = APIRouter(include_in_schema=False)
+
+_STATIC = Path(__file__).parent / "static"
+_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+_ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@router.get("/panel/company")
+async def company_panel(request: Request) -> Response:
+    panels: Panels = request.app.state.panels
+    address = Address(request.url.path, dict(request.query_params))
+    language = words(choose_language(address.get("lang"), request.headers.get("accept-language")))
+    return await panels.read(lambda tx: _company(panels, tx, address, language))
+
+
+@router.get("/static/{name}")
+async def static(name: str) -> Response:
+    """Our own style, by name; kept by browsers for as long as its address stays."""
+    known = _static_files()
+    if name not in known:
+        raise HTTPException(404)
+    content, _ = known[name]
+    media_type = _TYPES[Path(name).suffix]
+    return Response(content, media_type=media_type, headers={"Cache-Control": "public, max-age=31536000, immutable"})
+
+
+def error_page(request: Request, status: int, key: str, parameters: dict[str, Any]) -> HTMLResponse:
+    """A clear page: what is wrong, and what to do."""
+    language = words(choose_language(request.query_params.get("lang"), request.headers.get("accept-language")))
+    page = _render(
+        "error.html",
+        language,
+        title=language(f"errors.{key}.title", **parameters),
+        advice=language(f"errors.{key}.advice", **parameters),
+    )
+    return HTMLResponse(page, status)
+
+
+def _company(panels: Panels, tx: Transaction, address: Address, language: Words) -> Response:
+    subject = _subject(tx, address)
+    if isinstance(subject, list):
+        return HTMLResponse(_chooser(tx, address, language, subject))
+    tab = TABS.get(address.word("tab", DEFAULT_TAB))
+    if tab is None:
+        raise BadRequest("not_a_choice", name="tab")
+    version = party_figures.version_of(tx, subject.company, tab.tables)
+    visit = Visit(
+        tx=tx,
+        address=address,
+        words=language,
+        subject=subject,
+        party=party_figures.load_party(tx, subject),
+        version=version,
+        now=panels.clock.now(),
+    )
+    screen = tab.build(visit)
+    wanted = address.choice("format", ("html", "csv", "xlsx"), "html")
+    if wanted != "html":
+        return _file(visit, screen, wanted)
+    return HTMLResponse(_page(visit, screen, tab.name))
+
+
+def _subject(tx: Transaction, address: Address) -> Subject | list[Subject]:
+    """The party that the address names, or several to choose from. Raises BadRequest or NotFound."""
+    subject = address.subject()
+    crm = address.crm
+    if crm is None:
+        if subject is None:
+            raise BadRequest("nobody_named")
+        return subject
+    found = party_figures.subjects_of_crm_company(tx, *crm)
+    if not found:
+        raise NotFound("not_linked")
+    matching = [s for s in found if address.company in (None, s.company) and address.role in (None, s.role)]
+    if subject is not None:
+        matching = [s for s in matching if s == subject]
+    if not matching:
+        raise NotFound("not_linked")
+    return matching[0] if len(matching) == 1 else matching
+
+
+def _chooser(tx: Transaction, address: Address, language: Words, subjects: list[Subject]) -> str:
+    choices = [
+        {
+            "company": party_figures.company_name(tx, subject.company),
+            "role": language(f"roles.{subject.role}"),
+            "href": address.here(company=subject.company, role=subject.role),
+        }
+        for subject in subjects
+    ]
+    return _render("chooser.html", language, title=language("chooser.title"), choices=choices)
+
+
+def _page(visit: Visit, screen: Screen, tab: str) -> str:
+    address, language, party = visit.address, visit.words, visit.party
+    shown = screen.grid.show(screen.caption) if screen.grid is not None else None
+    tabs = [
+        {"text": language(f"tabs.{name}"), "href": address.to(tab=name), "is_current": name == tab}
+        for name, entry in TABS.items()
+        if set(entry.tables) <= visit.version.tables and entry.only_for in (None, visit.subject.role)
+    ]
+    other = None
+    if party.other_role is not None and address.crm is None:
+        other = {
+            "text": language(f"roles.see_{party.other_role.role}"),
+            "href": address.to(role=party.other_role.role, party=party.other_role.party_id, tab=tab),
+        }
+    return _render(
+        screen.template,
+        language,
+        visit=visit,
+        party=party,
+        version=visit.version,
+        screen=screen,
+        data=screen.data,
+        grid=shown,
+        filter_text=address.get("q") or "",
+        hidden=[(k, v) for k, v in _query(address.here(q=None, page=None)) if k != "q"],
+        clear_href=address.here(q=None, page=None),
+        csv_href=address.here(format="csv", page=None),
+        xlsx_href=address.here(format="xlsx", page=None),
+        tabs=tabs,
+        other=other,
+        age=language.age(visit.version.fetched_at, visit.now),
+        title=f"{screen.title} – {party.name}",
+    )
+
+
+def _file(visit: Visit, screen: Screen, wanted: str) -> Response:
+    if screen.grid is None:
+        raise BadRequest("no_file")
+    name = f"{screen.grid.name}-{visit.subject.company}-{visit.party.number or visit.subject.party_id}"
+    safe = "".join(sign if sign.isascii() and (sign.isalnum() or sign in "-_") else "_" for sign in name)
+    if wanted == "csv":
+        content, media_type = exports.to_csv(screen.grid, visit.words), exports.CSV_TYPE
+    else:
+        stand = visit.words(
+            "export.stand",
+            name=visit.party.name,
+            title=screen.title,
+            as_of=visit.words.date(visit.version.as_of),
+            fetched=visit.words.moment(visit.version.fetched_at),
+        )
+        content, media_type = exports.to_xlsx(screen.grid, screen.title, stand), exports.XLSX_TYPE
+    return Response(
+        content, media_type=media_type, headers={"Content-Disposition": f'attachment; filename="{safe}.{wanted}"'}
+    )
+
+
+def _render(template: str, language: Words, **values: Any) -> str:
+    return _ENVIRONMENT.get_template(template).render(w=language, style=_style_address(), **values)
+
+
+def _query(address: str) -> list[tuple[str, str]]:
+    from urllib.parse import parse_qsl
+
+    return parse_qsl(address.partition("?")[2])
+
+
+@cache
+def _static_files() -> dict[str, tuple[bytes, str]]:
+    files = {path.name: path.read_bytes() for path in sorted(_STATIC.iterdir()) if path.suffix in _TYPES}
+    return {name: (content, hashlib.sha256(content).hexdigest()[:12]) for name, content in files.items()}
+
+
+@cache
+def _style_address() -> str:
+    return f"/static/panel.css?v={_static_files()['panel.css'][1]}"
