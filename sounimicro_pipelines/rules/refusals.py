@@ -157,8 +157,8 @@ def _check_names(rule: Rule, field: RuleField, place: Place, registries: Registr
             for entity in entities:
                 facts = registry.find(entity, path)
                 if facts is None:
-                    hint = registry.suggest(entity, path) or ""
-                    yield (*place, side), f"The {side.upper()}'s {entity} has no field «{path}».", hint
+                    told = registry.suggest(entity, path)
+                    yield (*place, side), told or f"The {side.upper()}'s {entity} has no field «{path}».", ""
                     break
                 if written and not facts.writable:
                     right = "to_crm" if side == "erp" else "to_erp"
