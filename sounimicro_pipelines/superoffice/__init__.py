@@ -8,7 +8,7 @@ from __future__ import annotations
 from sounimicro_pipelines.superoffice.archive import Archive, Row
 from sounimicro_pipelines.superoffice.bulk import SuperOfficeBulkReader
 from sounimicro_pipelines.superoffice.carriers import allotted_number, new_entity
-from sounimicro_pipelines.superoffice.client import SuperOfficeClient
+from sounimicro_pipelines.superoffice.client import SuperOfficeClient, read_entity, read_principal
 from sounimicro_pipelines.superoffice.entities import entity_specs
 from sounimicro_pipelines.superoffice.entity import Entity, Merge, Principal
 from sounimicro_pipelines.superoffice.failures import (
@@ -24,6 +24,7 @@ from sounimicro_pipelines.superoffice.field_table import FieldInfo
 from sounimicro_pipelines.superoffice.fields import FieldRegistry, Scalar
 from sounimicro_pipelines.superoffice.foreign_keys import Device, ForeignKey
 from sounimicro_pipelines.superoffice.lists import ListItem
+from sounimicro_pipelines.superoffice.oidc import Person, SignIn, Tokens, UserSession
 from sounimicro_pipelines.superoffice.providers import PROVIDERS
 from sounimicro_pipelines.superoffice.query import Query, Where
 from sounimicro_pipelines.superoffice.web_panels import WebPanel
@@ -45,15 +46,19 @@ __all__ = [
     "ForeignKey",
     "ListItem",
     "Merge",
+    "Person",
     "Principal",
     "Query",
     "Row",
     "Scalar",
+    "SignIn",
     "SuperOfficeBulkReader",
     "SuperOfficeClient",
     "TenantNotRunning",
     "TokenRejected",
+    "Tokens",
     "UnknownName",
+    "UserSession",
     "ValueTooLong",
     "WebPanel",
     "Webhook",
@@ -62,5 +67,7 @@ __all__ = [
     "entity_specs",
     "new_entity",
     "parse_event",
+    "read_entity",
+    "read_principal",
     "signature_holds",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ TICKET_IDLE_LIFE: Final = timedelta(hours=5, minutes=45)
 
 @dataclass(slots=True)
 class _Ticket:
-    value: str
+    value: str = field(repr=False)
     last_used: datetime
 
 

@@ -102,6 +102,7 @@ class SuperOfficeBulkReader:
         return row if item is None else replace(row, values={**row.values, name: item.id})
 
     async def _small(self, spec: EntitySpec, since: datetime | None = None) -> list[list[dict[str, Any]]]:
+        self._client.lists.forget()
         if spec.entity == "associate":
             return [[_associate(item) for item in await self._client.lists.items("associate")]]
         if spec.entity == "list_item":
@@ -109,7 +110,6 @@ class SuperOfficeBulkReader:
         return [await self._project_members(since)]
 
     async def _list_items(self) -> list[dict[str, Any]]:
-        self._client.lists.forget()
         records: list[dict[str, Any]] = []
         for number, name in enumerate(LISTS, start=1):
             try:

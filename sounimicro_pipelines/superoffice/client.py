@@ -22,6 +22,7 @@ from sounimicro_pipelines.superoffice.fields import FieldRegistry, Scalar
 from sounimicro_pipelines.superoffice.foreign_keys import ForeignKeys
 from sounimicro_pipelines.superoffice.links import record_url
 from sounimicro_pipelines.superoffice.lists import Lists
+from sounimicro_pipelines.superoffice.oidc import Tokens, UserSession, UserSignIn
 from sounimicro_pipelines.superoffice.query import Query, Where
 from sounimicro_pipelines.superoffice.session import JSON_PATCH, Session
 from sounimicro_pipelines.superoffice.tenant import TenantAddress
@@ -29,7 +30,7 @@ from sounimicro_pipelines.superoffice.tokens import IdentityProvider
 from sounimicro_pipelines.superoffice.values import LANGUAGE, as_int, member
 from sounimicro_pipelines.superoffice.web_panels import WebPanels
 from sounimicro_pipelines.superoffice.webhooks import Webhooks
-from sounimicro_pipelines.transport import BadAnswer, Limits, NotFound, Transport
+from sounimicro_pipelines.transport import AccessDenied, BadAnswer, Limits, NotFound, Transport, ValidationFailed
 
 
 class SuperOfficeClient:
@@ -59,6 +60,7 @@ class SuperOfficeClient:
         self.feeds = Feeds(self.archive)
         self.lists = Lists(self.session)
         self.foreign_keys = ForeignKeys(self.session)
+        self.people = UserSignIn(settings, self.transport, self.clock, self.identity)
         self.webhooks = Webhooks(self.session)
         self.web_panels = WebPanels(self.session)
         self.fields = FieldRegistry()
@@ -73,6 +75,10 @@ class SuperOfficeClient:
 
     async def aclose(self) -> None:
         await self.transport.aclose()
+
+    def as_person(self, tokens: Tokens) -> UserSession:
+        """The tenant's API with the rights of somebody who has signed in; for `read_entity` and `read_principal`."""
+        return self.people.session(self.address, tokens)
 
     async def principal(self) -> Principal:
         """Who we are; asked once. Our associate id tells our own changes from people's."""
@@ -142,6 +148,18 @@ class SuperOfficeClient:
     async def custom_fields(self, entity: str) -> list[FieldInfo] | None:
         """The tenant's user-defined fields of an entity, None where it does not tell."""
         return await read_custom_fields(self.session, entity, _route(entity))
+
+    async def missing_columns(self, entity: str) -> list[str] | None:
+        """Columns we ask for that the tenant's archive does not have; None where it does not tell (3.1)."""
+        provider = provider_of(entity)
+        try:
+            answer = await self.session.json(
+                "GET", ("Archive", f"{provider.name}$metadata"), call=f"GET {provider.name} metadata"
+            )
+        except (NotFound, AccessDenied, ValidationFailed):
+            return None
+        known = {name.casefold() for name in _names(answer)}
+        return [name for name in provider.columns if name.casefold() not in known] if known else None
 
     async def load_fields(self) -> FieldRegistry:
         """The field registry with the tenant's user-defined fields; from now on `fields` is it."""
@@ -214,6 +232,14 @@ async def read_principal(session: Session) -> Principal:
         tenant=str(member(answer, "DatabaseContextIdentifier") or ""),
         function_rights=frozenset(str(right) for right in rights) if isinstance(rights, list) else frozenset(),
     )
+
+
+def _names(metadata: Any) -> list[str]:
+    """The columns' names, whether they are the answer, its `value` or its `Columns`."""
+    for listed in (metadata, member(metadata, "value"), member(metadata, "Columns"), member(metadata, "columns")):
+        if isinstance(listed, list):
+            return [name for one in listed if isinstance(name := member(one, "Name"), str)]
+    return []
 
 
 def _route(entity: str) -> str:

@@ -58,7 +58,7 @@ class Session:
         After a 421 the tenant's address is looked up again and the call is made once more (vendor reference 1.1).
         Raises the VendorError family; an error object in a 200 is a ValidationFailed (1.7).
         """
-        path = "/".join(quote(str(segment), safe="") for segment in segments)
+        path = "/".join(quote(str(segment), safe="$") for segment in segments)
         if query:
             path += "?" + "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items())
         sent = {

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sounimicro_pipelines.superoffice import (
+    PROVIDERS,
     Entity,
     FilterIgnored,
     SuperOfficeClient,
@@ -355,3 +356,11 @@ def test_user_defined_fields_are_known_by_their_stable_names(crm: CrmServer, mak
 def test_a_record_opens_in_the_crms_own_client(crm: CrmServer, make_client: Make) -> None:
     url = run(make_client, lambda client: client.record_url("person", 2210))
     assert url == f"{crm.url}/Cust26759/default.aspx?person.main?person_id=2210"
+
+
+def test_columns_that_a_tenant_lacks_are_named(crm: CrmServer, make_client: Make) -> None:
+    names = [{"Name": name, "DisplayType": "x"} for name in PROVIDERS["project"].columns if name != "endDate"]
+    for form in (names, {"value": names}, {"Columns": names}):
+        crm.routes["GET", "/Archive/FindProject$metadata"] = lambda call, form=form: form
+        assert run(make_client, lambda client: client.missing_columns("project")) == ["endDate"]
+    assert run(make_client, lambda client: client.missing_columns("contact")) is None

@@ -284,3 +284,46 @@ def test_a_new_entity_is_the_default_with_the_fields_filled_in() -> None:
         "Address": {"Street": {"Address1": "Veien 1"}, "Postal": None},
     }
     assert default == before
+
+
+def _applied(record: dict[str, Any], operations: list[dict[str, Any]]) -> dict[str, Any]:
+    result = copy.deepcopy(record)
+    for operation in operations:
+        *parents, last = [part.replace("~1", "/").replace("~0", "~") for part in operation["path"].split("/")[1:]]
+        at = result
+        for part in parents:
+            at = at[part]
+        held = at.get(last)
+        if last in ("CustomFields", "UserDefinedFields", "ExtraFields") and isinstance(held, dict):
+            held.update(operation["value"])
+        else:
+            at[last] = operation["value"]
+    return result
+
+
+@pytest.mark.parametrize("entity", REGISTRY.entities)
+@pytest.mark.parametrize("record", [{}, CONTACT, PERSON, PROJECT, {"Address": None, "Phones": None, "Category": {}}])
+def test_every_writable_field_reads_back_what_was_written_and_nothing_else_moves(
+    entity: str, record: dict[str, Any]
+) -> None:
+    samples: dict[str, Any] = {
+        "text": "A b",
+        "int": 7,
+        "bool": True,
+        "date": date(2026, 5, 5),
+        "datetime": datetime(2026, 5, 5, 10, tzinfo=UTC),
+    }
+    paths = [info.path for info in REGISTRY.fields(entity)]
+    before = {path: REGISTRY.read(entity, record, path) for path in paths}
+    for info in REGISTRY.fields(entity):
+        if not info.writable or info.path.endswith("].Description"):
+            continue
+        value = samples[info.kind]
+        if info.max_length is not None:
+            value = value[: info.max_length]
+        patched = _applied(record, REGISTRY.patch(entity, record, {info.path: value}))
+        assert REGISTRY.read(entity, patched, info.path) == value
+        root = info.path.split("[")[0]
+        for path in paths:
+            if path != info.path and not path.startswith(root) and path.split(".")[0] != root.split(".")[0]:
+                assert REGISTRY.read(entity, patched, path) == before[path]

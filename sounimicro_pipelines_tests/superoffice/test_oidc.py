@@ -126,11 +126,11 @@ def test_a_persons_own_session_uses_and_renews_their_token(
 
     async def main() -> None:
         async with SuperOfficeClient(settings, clock=clock) as client:
-            users = UserSignIn(settings, client.transport, clock, client.identity)
+            users = client.people
             begun = await users.start(REDIRECT)
             provider.nonce = begun.nonce
             _, tokens = await users.finish("good", begun, REDIRECT)
-            session = users.session(client.address, tokens)
+            session = client.as_person(tokens)
             assert not (await read_entity(session, "contact", 7)).may_update
             clock.advance(3500)
             await read_entity(session, "contact", 7)
