@@ -160,7 +160,8 @@ def _certain(
     against: int,
 ) -> bool:
     if step.by == "org_number":
-        return org is True and (name >= ENOUGH_FOR_A_NUMBER or support > 0 or (postcode is True and name >= 0.5))
+        wanted = 0.5 if postcode is True else 0.9 if postcode is False else ENOUGH_FOR_A_NUMBER
+        return org is True and (name >= wanted or support > 0)
     if step.by in ("erp_number", "project_number"):
         return number is True and name >= ENOUGH_FOR_OUR_NUMBER
     if step.by == "name_and_postcode":
