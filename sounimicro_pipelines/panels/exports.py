@@ -74,8 +74,6 @@ def harmless(text: str) -> str:
 
 def _csv_value(grid: Grid, row: Row, column: Column, norwegian: bool) -> str:
     value = row.get(column.key)
-    if value is None:
-        return ""
     if column.words is None and isinstance(value, (Decimal, int)) and not isinstance(value, bool):
         text = f"{value:f}" if isinstance(value, Decimal) else str(value)
         return text.replace(".", ",") if norwegian else text
@@ -86,8 +84,6 @@ def _csv_value(grid: Grid, row: Row, column: Column, norwegian: bool) -> str:
 
 def _excel_value(grid: Grid, row: Row, column: Column) -> Any:
     value = row.get(column.key)
-    if value is None:
-        return None
     if column.words is None and isinstance(value, (Decimal, int, date)) and not isinstance(value, bool):
         return value
-    return harmless(_CONTROL.sub("", grid.text(row, column)))
+    return harmless(_CONTROL.sub("", grid.text(row, column))) or None

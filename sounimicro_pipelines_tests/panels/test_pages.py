@@ -1,0 +1,348 @@
+"""The company panel: what it shows, what it refuses, and how it says so."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from fastapi.testclient import TestClient
+
+from sounimicro_pipelines.errors import SettingsError
+from sounimicro_pipelines.panels import create_app
+from sounimicro_pipelines.store import Store
+from sounimicro_pipelines.warehouse.publish import TieOut
+from sounimicro_pipelines_tests.panels import world
+from sounimicro_pipelines_tests.panels.conftest import client_of
+
+ABB = {"company": "demo", "role": "customer", "party": "79"}
+NBSP = "\N{NO-BREAK SPACE}"
+
+
+def get(client: TestClient, **query: Any) -> str:
+    response = client.get("/panel/company", params={key: value for key, value in query.items() if value is not None})
+    assert response.status_code == 200, response.text
+    return response.text
+
+
+def rows_of(page: str) -> list[list[str]]:
+    """The texts of the first grid's body."""
+    table = page.split('<table class="grid">')[1].split("</table>")[0].split("<tbody>")[1].split("</tbody>")[0]
+    cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in table.split("<tr>")[1:]]
+    return [[re.sub(r"<[^>]+>", "", cell).strip() for cell in row] for row in cells]
+
+
+def test_open_items_come_oldest_overdue_first_then_open_then_unallocated(client: TestClient) -> None:
+    rows = rows_of(get(client, **ABB))
+    assert [row[0] for row in rows] == ["30411", "30502", "30510", "30520", "2026-99"]
+    assert [row[1] for row in rows] == [
+        "Forfalt 145 dager",
+        "Forfalt 2 dager",
+        "Forfaller i dag",
+        "Forfaller om 27 dager",
+        "Ikke plassert",
+    ]
+    assert [row[-1] for row in rows][:2] == [f"10{NBSP}000,00", f"3{NBSP}750,50"]
+
+
+def test_the_menu_choices_have_addresses_of_their_own(client: TestClient) -> None:
+    page = get(client, **ABB)
+    for view in ("all", "overdue", "not-overdue"):
+        assert f"tab=open-items&amp;view={view}" in page
+    assert [row[0] for row in rows_of(get(client, **ABB, tab="open-items", view="overdue"))] == ["30411", "30502"]
+    not_overdue = rows_of(get(client, **ABB, tab="open-items", view="not-overdue"))
+    assert [row[0] for row in not_overdue] == ["30510", "30520", "2026-99"]
+
+
+def test_the_summary_is_the_partys_and_says_how_old_it_is(client: TestClient) -> None:
+    page = get(client, **ABB)
+    for element, amount in (("balance", "21 500,00"), ("overdue", "13 750,50"), ("unallocated", "−2 500,00")):
+        shown = re.search(rf'id="{element}">([^<]*)<', page)
+        assert shown is not None
+        assert shown[1].replace(NBSP, " ") == amount
+    assert "Hentet for 12 minutter siden" in page
+    assert "Per 23.11.2026" in page
+    assert "Stemmer med reskontro" in page
+    assert "2 poster er forfalt" in page
+
+
+def test_english_is_complete(client: TestClient) -> None:
+    page = get(client, **ABB, lang="en")
+    assert "Overdue 145 days" in page
+    assert "Ties out with the ledger" in page
+    assert "lang=en" in page
+    assert not re.search(r"Forfal|Åpne|Saldo|Hentet", page)
+
+
+def test_a_column_sorts_both_ways_and_says_so(client: TestClient) -> None:
+    page = get(client, **ABB, sort="remaining_amount", dir="desc")
+    assert [row[0] for row in rows_of(page)] == ["30411", "30520", "30502", "30510", "2026-99"]
+    assert page.count('aria-sort="descending"') == 1
+    assert "sort=remaining_amount&amp;dir=asc" in page
+
+
+def test_the_filter_keeps_matching_rows_and_their_sum(client: TestClient) -> None:
+    page = get(client, **ABB, q="purret")
+    assert [row[0] for row in rows_of(page)] == ["30502"]
+    assert f"3{NBSP}750,50</td>" in page.split("<tfoot>")[1]
+    assert "Ingen rader passer til «zebra»" in get(client, **ABB, q="zebra")
+
+
+def test_an_invoice_number_leads_to_the_invoice_with_its_lines_and_payments(client: TestClient) -> None:
+    page = get(client, **ABB)
+    assert "tab=invoices&amp;view=invoice&amp;invoice=411" in page
+    detail = get(client, **ABB, tab="invoices", view="invoice", invoice=411)
+    assert "Faktura 30411" in detail
+    assert [row[1] for row in rows_of(detail)] == ["Kabel 3x2,5", "Montering"]
+    assert "15.08.2026" in detail
+    assert "REK-7" in detail
+    assert "Forfalt 145 dager" in detail
+
+
+def test_an_item_without_an_invoice_leads_to_what_is_posted(client: TestClient) -> None:
+    assert "view=item&amp;line=1004" in get(client, **ABB)
+    detail = get(client, **ABB, tab="open-items", view="item", line=1004)
+    assert "Manuell post" in detail
+    assert "Forfaller om 27 dager" in detail
+
+
+def test_without_published_invoices_every_number_leads_to_the_item(tmp_path: Path, sqlite_store: Store) -> None:
+    client = client_of(sqlite_store, tmp_path, tables=("party", "open_item"))
+    page = get(client, **ABB)
+    assert "view=item&amp;line=1001" in page
+    assert "tab=invoices" not in page
+    assert "tab=statement" not in page
+
+
+def test_a_party_without_open_items_is_told_that_all_is_settled(client: TestClient) -> None:
+    page = get(client, company="demo", role="customer", party=80)
+    assert "Alt er gjort opp" in page
+    assert "er forfalt, til sammen" not in page
+
+
+def test_a_company_that_is_both_can_be_seen_as_the_other(client: TestClient) -> None:
+    page = get(client, **ABB)
+    assert "Se som leverandør" in page
+    assert "role=supplier&amp;party=12" in page
+    supplier = get(client, company="demo", role="supplier", party=12)
+    assert [row[0] for row in rows_of(supplier)] == ["L-77"]
+    assert "Se som kunde" in supplier
+
+
+def test_the_crm_company_finds_its_links(client: TestClient) -> None:
+    chooser = get(client, tenant="Cust1", id=1041)
+    assert "Velg firma" in chooser
+    assert "role=supplier" in chooser
+    page = get(client, tenant="Cust1", id=1041, company="demo", role="customer")
+    assert "30411" in page
+    assert "tenant=Cust1&amp;id=1041" in page
+    assert "Tomt &amp; Greit AS" in get(client, tenant="Cust1", id=1042)
+
+
+def test_a_finding_is_shown_where_the_figures_do_not_tie_out(tmp_path: Path, sqlite_store: Store) -> None:
+    client = client_of(sqlite_store, tmp_path, tie_out=TieOut(False, "kunde 7: 1,00"))
+    page = get(client, **ABB)
+    assert "Stemmer ikke med reskontro" in page
+    assert "Avvik: kunde 7: 1,00" in page
+
+
+def test_the_statement_opens_moves_and_closes(client: TestClient) -> None:
+    def figures(**query: Any) -> list[str]:
+        page = get(client, **ABB, tab="statement", **query)
+        found = [re.search(rf'id="{name}">([^<]*)<', page) for name in ("opening", "movement", "closing")]
+        return [match[1].replace(NBSP, " ") for match in found if match]
+
+    assert figures() == ["0,00", "21 500,00", "21 500,00"]
+    assert figures(period="this-year") == ["0,00", "21 500,00", "21 500,00"]
+    assert figures(period="last-year") == ["0,00", "0,00", "0,00"]
+    assert figures(**{"from": "2026-08-15", "to": "2026-10-22"}) == ["12 000,00", "1 750,50", "13 750,50"]
+    assert figures(period="last-3-months") == ["10 000,00", "11 500,00", "21 500,00"]
+
+
+def test_statement_lines_carry_the_balance_after_them(client: TestClient) -> None:
+    rows = rows_of(get(client, **ABB, tab="statement"))
+    assert [row[-1].replace(NBSP, " ") for row in rows][-3:] == ["14 000,00", "11 500,00", "21 500,00"]
+
+
+def test_a_voucher_is_shown_whole_and_only_to_its_party(client: TestClient) -> None:
+    rows = rows_of(get(client, **ABB, tab="statement", view="voucher", voucher=501))
+    assert [row[0] for row in rows] == ["1500", "3000", "2701"]
+    refused = client.get("/panel/company", params={**ABB, "tab": "statement", "view": "voucher", "voucher": 777})
+    assert refused.status_code == 404
+    assert "Hemmelig" not in refused.text
+
+
+def test_invoice_history_by_kind_product_and_seller(client: TestClient) -> None:
+    assert [r[0] for r in rows_of(get(client, **ABB, tab="invoices"))] == ["30510", "30502", "30411", "30400"]
+    assert [r[0] for r in rows_of(get(client, **ABB, tab="invoices", view="credit-notes"))] == ["30400"]
+    products = rows_of(get(client, **ABB, tab="invoices", view="per-product"))
+    assert [(r[0], r[-1].replace(NBSP, " ")) for r in products] == [("P-7", "9 800,40"), ("P-8", "2 199,60")]
+    sellers = rows_of(get(client, **ABB, tab="invoices", view="per-seller"))
+    assert [(r[0], r[-1].replace(NBSP, " ")) for r in sellers] == [
+        ("Kari Selger", "6 999,60"),
+        ("Ola Selger", "5 000,40"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "text"),
+    [
+        ({}, 400, "Adressen sier ikke hvem det gjelder"),
+        ({"company": "demo"}, 400, "Adressen sier ikke hvem det gjelder"),
+        ({**ABB, "party": "abc"}, 400, "«party» i adressen må være et helt tall"),
+        ({**ABB, "party": "-1"}, 400, "helt tall"),
+        ({**ABB, "party": "9" * 30}, 400, "helt tall"),
+        ({**ABB, "party": "٣"}, 400, "helt tall"),
+        ({**ABB, "party": "999"}, 404, "ingen slik kunde eller leverandør"),
+        ({**ABB, "role": "partner"}, 400, "customer eller supplier"),
+        ({**ABB, "company": "../etc"}, 400, "ugyldig navn"),
+        ({**ABB, "company": "nobody"}, 404, "Ukjent firma"),
+        ({**ABB, "tab": "nothing"}, 400, "ikke et gyldig valg"),
+        ({**ABB, "tab": "open-items", "view": "some"}, 400, "ikke et gyldig valg"),
+        ({**ABB, "tab": "open-items", "view": "item", "line": "77"}, 404, "ikke åpen lenger"),
+        ({**ABB, "tab": "open-items", "view": "item", "line": "1010"}, 404, "ikke åpen lenger"),
+        ({**ABB, "tab": "invoices", "view": "invoice", "invoice": "900"}, 404, "ingen slik faktura"),
+        ({**ABB, "tab": "statement", "from": "2026-02-30"}, 400, "må være en dato"),
+        ({**ABB, "tab": "statement", "from": "2026-05-02", "to": "2026-05-01"}, 400, "slutter før den begynner"),
+        ({**ABB, "q": "x" * 300}, 400, "for lang"),
+        ({"tenant": "Cust1", "id": "5"}, 404, "Trykk ERP"),
+        ({"tenant": "Cust2", "id": "1041"}, 404, "Trykk ERP"),
+        ({"tenant": "Cust1", "id": "1042", **ABB}, 404, "Trykk ERP"),
+        ({"tenant": "Cust1"}, 400, "både tenant og id"),
+    ],
+)
+def test_bad_input_is_a_clear_page(client: TestClient, query: dict[str, str], status: int, text: str) -> None:
+    response = client.get("/panel/company", params=query)
+    assert response.status_code == status
+    assert text in response.text
+    assert response.headers["content-type"].startswith("text/html")
+
+
+def test_figures_that_are_not_published_yet_are_an_honest_page(tmp_path: Path, sqlite_store: Store) -> None:
+    client = client_of(sqlite_store, tmp_path, tables=("party",))
+    response = client.get("/panel/company", params=ABB)
+    assert response.status_code == 503
+    assert "Tallene er ikke klare ennå" in response.text
+
+
+def test_names_and_texts_from_the_vendors_are_harmless(client: TestClient) -> None:
+    evil = {"company": "demo", "role": "customer", "party": "81"}
+    page = get(client, **evil)
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    detail = get(client, **evil, tab="open-items", view="item", line=1020)
+    assert "<img src=x" not in detail
+    assert "<script>" not in client.get("/panel/company", params={**ABB, "q": world.EVIL}).text
+
+
+def test_csv_is_what_is_shown_and_no_formula(client: TestClient) -> None:
+    response = client.get("/panel/company", params={**ABB, "view": "overdue", "tab": "open-items", "format": "csv"})
+    assert response.headers["content-disposition"] == 'attachment; filename="open-items-demo-10079.csv"'
+    lines = response.content.decode("utf-8-sig").splitlines()
+    assert response.content.startswith(b"\xef\xbb\xbf")
+    assert lines[1] == "30411;Forfalt 145 dager;Faktura;2026-06-01;2026-07-01;Inkasso;12000,00;10000,00"
+    assert len(lines) == 3
+    english = client.get("/panel/company", params={**ABB, "format": "csv", "lang": "en"}).content.decode("utf-8-sig")
+    assert english.splitlines()[-1] == "2026-99,Unallocated,Payment,2026-11-02,2026-11-02,–,-2500.00,-2500.00"
+    evil = client.get("/panel/company", params={"company": "demo", "role": "customer", "party": 81, "format": "csv"})
+    assert "'=HYPERLINK" in evil.text
+    assert "=1" not in evil.headers["content-disposition"]
+
+
+def test_excel_has_real_numbers_and_days_and_no_formula(client: TestClient) -> None:
+    response = client.get("/panel/company", params={**ABB, "format": "xlsx"})
+    sheet = openpyxl.load_workbook(io.BytesIO(response.content)).active
+    assert sheet is not None
+    rows = list(sheet.iter_rows(values_only=True))
+    assert str(rows[0][0]).startswith("Åpne poster – ABB Installasjon AS. Per 23.11.2026")
+    assert rows[2][0] == "30411"
+    assert rows[2][-1] == 10000
+    assert getattr(rows[2][4], "isoformat", str)().startswith("2026-07-01")
+    assert sheet.freeze_panes == "A3"
+    evil = client.get("/panel/company", params={"company": "demo", "role": "customer", "party": 81, "format": "xlsx"})
+    cell = openpyxl.load_workbook(io.BytesIO(evil.content)).active["A3"]  # type: ignore[index]
+    assert (cell.data_type, cell.value) == ("s", '\'=HYPERLINK("x")')
+
+
+def test_every_answer_carries_the_headers_that_keep_a_browser_safe(client: TestClient) -> None:
+    for path in ("/panel/company", "/nothing", "/healthz", "/api/v1/open-items", "/static/panel.css"):
+        headers = client.get(path).headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert "frame-ancestors 'self'" in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+    assert client.get("/panel/company", params=ABB).headers["cache-control"] == "no-store"
+
+
+def test_a_page_names_no_other_host_and_no_inline_code(client: TestClient) -> None:
+    page = get(client, **ABB)
+    assert not re.findall(r"https?://", page)
+    assert "style=" not in page
+    assert "<script" not in page
+    assert " onclick" not in page
+
+
+def test_hosts_that_are_not_this_machine_are_refused(client: TestClient) -> None:
+    for host in ("evil.example", "127.0.0.1.evil.example", "10.0.0.4:80"):
+        assert client.get("/healthz", headers={"host": host}).status_code == 421
+    assert client.get("/healthz", headers={"host": "localhost:8420"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"panels_bind": "0.0.0.0:8420"},
+        {"panels_bind": "192.168.1.4:8420"},
+        {"panels_bind": "localhost"},
+        {"panels_public_url": "https://panels.example.no"},
+        {"panels_frame_ancestors": "https://online.superoffice.com; script-src *"},
+        {"panels_frame_ancestors": "*"},
+    ],
+)
+def test_settings_that_would_show_figures_to_others_are_refused(values: dict[str, str], sqlite_store: Store) -> None:
+    with pytest.raises(SettingsError):
+        create_app(world.settings(**values), sqlite_store)
+
+
+def test_the_crm_may_frame_the_panel_when_named(sqlite_store: Store) -> None:
+    settings = world.settings(panels_frame_ancestors="https://online.superoffice.com")
+    client = TestClient(create_app(settings, sqlite_store), base_url="http://127.0.0.1")
+    policy = client.get("/healthz").headers["content-security-policy"]
+    assert policy.endswith("frame-ancestors 'self' https://online.superoffice.com")
+
+
+def test_unknown_pages_and_methods_are_clear(client: TestClient) -> None:
+    assert "Siden finnes ikke" in client.get("/nothing").text
+    assert client.get("/static/../app.py").status_code == 404
+    assert client.get("/static/%2e%2e%2fapp.py").status_code == 404
+    assert client.post("/panel/company").status_code == 405
+
+
+def test_health_and_metrics(client: TestClient) -> None:
+    assert client.get("/healthz").json() == {"status": "ok"}
+    client.get("/panel/company", params=ABB)
+    text = client.get("/metrics").text
+    assert 'sounimicro_panel_answers_total{route="/panel/company",status="200"}' in text
+    assert 'sounimicro_figures_age_seconds{company="demo"} 720' in text
+    assert "ABB" not in text
+
+
+def test_a_crash_is_a_clear_page_with_all_headers_and_no_details(
+    sqlite_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = client_of(sqlite_store, tmp_path)
+
+    def crash(*_: Any) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr("sounimicro_pipelines.panels.figures.party.load_party", crash)
+    response = client.get("/panel/company", params=ABB, headers={"accept-language": "en"})
+    assert response.status_code == 500
+    assert "Something went wrong on our side" in response.text
+    assert "secret detail" not in response.text
+    assert "default-src 'none'" in response.headers["content-security-policy"]
