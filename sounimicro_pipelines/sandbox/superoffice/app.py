@@ -24,8 +24,10 @@ from sounimicro_pipelines.sandbox.superoffice.api import Api
 from sounimicro_pipelines.sandbox.superoffice.errors import not_found
 from sounimicro_pipelines.sandbox.superoffice.sign_in import SignIn
 from sounimicro_pipelines.sandbox.superoffice.state import CrmState
+from sounimicro_pipelines.sandbox.superoffice.web_client import WebClient
 
 _HOSTED_API = re.compile(r"/([a-z]+\d+)/([^/]+)/api(/.*)?", re.IGNORECASE)
+_WEB_CLIENT = re.compile(r"/([a-z]+\d+)/([^/]+)/(?:default\.aspx)?", re.IGNORECASE)
 _UNHOSTED_API = re.compile(r"/[^/]+/api(/.*)?", re.IGNORECASE)
 _STATE = re.compile(r"/api/state/([^/]+)/?", re.IGNORECASE)
 _STATE_VALID = timedelta(hours=1)
@@ -40,6 +42,7 @@ class _Environment:
     def __init__(self, state: CrmState) -> None:
         self.state = state
         self.api = Api(state)
+        self.web_client = WebClient(state)
         sign_in = SignIn(state)
         self.fixed: dict[tuple[str, str], Callable[[Request], Any]] = {
             ("GET", "/login/.well-known/openid-configuration"): sign_in.discovery,
@@ -69,7 +72,12 @@ class _Environment:
         if hosted is not None:
             return await self.api.answer(request, hosted[1].lower(), hosted[2], hosted[3] or "")
         if _UNHOSTED_API.fullmatch(path):
-            return Response("Wrong subdomain used to access tenant", 421, media_type="text/plain")
+            return _misdirected()
+        client = _WEB_CLIENT.fullmatch(path)
+        if client is not None and client[2].lower() == self.state.options.tenant.lower():
+            if client[1].lower() != self.state.host:
+                return _misdirected()
+            return self.web_client.page(unquote(request.url.query))
         return JSONResponse(not_found(f"'{path}'").document(), 404)
 
     def _tenant_state(self, request: Request, tenant: str) -> Response:
@@ -99,3 +107,7 @@ class _Environment:
             return JSONResponse({"Message": "The request is invalid."}, 400)
         with self.state.lock:
             return JSONResponse(system_user.authenticate(self.state, body, str(request.base_url).rstrip("/")))
+
+
+def _misdirected() -> Response:
+    return Response("Wrong subdomain used to access tenant", 421, media_type="text/plain")

@@ -58,7 +58,7 @@ class Carriers:
         read_only = self.options.numbers[entity.table].read_only
         return document | {
             "TableRight": rights.table_right(granted),
-            "FieldProperties": rights.field_properties(entity, read_only),
+            "FieldProperties": rights.field_properties(entity, read_only, self.user_fields),
         }
 
     def _value(self, field: Field, row: Row, manner: Manner) -> Any:

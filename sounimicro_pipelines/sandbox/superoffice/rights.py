@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sounimicro_pipelines.sandbox.superoffice.fields import Entity, Field
+from sounimicro_pipelines.sandbox.superoffice.fields import ADDRESS_LINES, Entity, Field, UserField
 from sounimicro_pipelines.sandbox.superoffice.tables import Database
 
 READ, WRITE, INSERT, DELETE = "Select", "Update", "Insert", "Delete"
@@ -61,9 +62,23 @@ def mask_number(rights: frozenset[str]) -> int:
     return sum(_MASK_BITS[name] for name in rights)
 
 
-def field_properties(entity: Entity, read_only_number: bool) -> dict[str, Any]:
+def field_properties(entity: Entity, read_only_number: bool, user_fields: Sequence[UserField]) -> dict[str, Any]:
     """Rights, type and length per property; hints are for user interfaces, the server does not enforce them."""
-    return {item.name: _property(item, item.column == entity.number and read_only_number) for item in entity.fields}
+    found = {item.name: _property(item, item.column == entity.number and read_only_number) for item in entity.fields}
+    if entity.table == "person":
+        found |= {f"Address.{name}": _text_property(length) for name, (_, length) in ADDRESS_LINES.items()}
+        mirrored = {"FieldRight": {"Mask": "Read", "Reason": "SR_ACCESS_PERSONONCOMPANY"}, "FieldType": "System.Int32"}
+        found |= {name: {**mirrored, "FieldLength": 0} for name in ("Category", "Business", "Associate")}
+    for item in user_fields:
+        if item.owner == entity.table:
+            names = ("CustomFields", "ExtraFields" if item.extra else "UserDefinedFields")
+            length = item.length if item.kind == "text" else 0
+            found |= {f"{name}.{item.key}": _text_property(length) for name in names}
+    return found
+
+
+def _text_property(length: int) -> dict[str, Any]:
+    return {"FieldRight": {"Mask": "Update", "Reason": ""}, "FieldType": "System.String", "FieldLength": length}
 
 
 def _property(item: Field, hint_read_only: bool) -> dict[str, Any]:

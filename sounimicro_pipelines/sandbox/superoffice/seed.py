@@ -105,7 +105,16 @@ class _Filling:
     def _associate(
         self, key: int, name: str, person: int, user: str, role: str, kind: int, stamps: dict[str, Any]
     ) -> None:
-        row = {"associate_id": key, "name": name, "person_id": person, "userName": user, "role": role, "type": kind}
+        group = 1 + (key - FIRST_ASSOCIATE) % 2
+        row = {
+            "group_idx": group,
+            "associate_id": key,
+            "name": name,
+            "person_id": person,
+            "userName": user,
+            "role": role,
+            "type": kind,
+        }
         admin = role == "Administrator"
         self.db["associate"].insert({**row, "administrator": admin, "rank": key, **stamps})
 

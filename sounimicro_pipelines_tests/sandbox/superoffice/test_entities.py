@@ -17,6 +17,7 @@ def test_a_company_is_read_in_pascal_case_with_rights_links_and_its_date(tenant:
     assert company["Country"]["CountryId"] == 578
     assert company["TableRight"] == {"Mask": "FULL", "Reason": ""}
     assert company["FieldProperties"]["Name"]["FieldLength"] == 219
+    assert company["FieldProperties"]["CustomFields.SuperOffice:1"]["FieldLength"] == 39
     assert company["_Links"]["Self"] == f"{tenant.base}/Contact/{ABB}"
     assert company["UpdatedDate"].endswith("Z")
     assert answer.headers["last-modified"].endswith("GMT")
@@ -190,6 +191,8 @@ def test_a_person_has_one_private_address_and_mirrors_its_company(tenant: Tenant
     key = tenant.get(f"Contact/{ABB}")["Persons"][0]["PersonId"]
     person = tenant.get(f"Person/{key}")
     assert person["Address"]["Postal"] is None
+    assert person["FieldProperties"]["Address.City"]["FieldLength"] == 79
+    assert person["FieldProperties"]["Category"]["FieldRight"]["Mask"] == "Read"
     assert person["Contact"]["FullName"] == "ABB Installasjon AS"
     assert person["Category"]["CategoryGroup"] == "Partner"
     after = tenant.patch(f"Person/{key}", {"Address": {"Street": {"City": "OSLO"}}, "MobilePhones": [{"Value": "9"}]})
