@@ -9,6 +9,7 @@ from sounimicro_pipelines.superoffice.archive import Archive, Row
 from sounimicro_pipelines.superoffice.bulk import SuperOfficeBulkReader
 from sounimicro_pipelines.superoffice.carriers import allotted_number, new_entity
 from sounimicro_pipelines.superoffice.client import SuperOfficeClient, read_entity, read_principal
+from sounimicro_pipelines.superoffice.columns import archive_column, raw_column
 from sounimicro_pipelines.superoffice.entities import entity_specs
 from sounimicro_pipelines.superoffice.entity import Entity, Merge, Principal
 from sounimicro_pipelines.superoffice.failures import (
@@ -64,9 +65,11 @@ __all__ = [
     "Webhook",
     "Where",
     "allotted_number",
+    "archive_column",
     "entity_specs",
     "new_entity",
     "parse_event",
+    "raw_column",
     "read_entity",
     "read_principal",
     "signature_holds",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -43,7 +43,7 @@ class Row:
 
     key: int
     entity: str
-    values: Mapping[str, Any]
+    values: Mapping[str, Any] = field(repr=False)
 
     def __getitem__(self, column: str) -> Any:
         return self.values[column]

@@ -27,7 +27,7 @@ from sounimicro_pipelines.superoffice.query import Query, Where
 from sounimicro_pipelines.superoffice.session import JSON_PATCH, Session
 from sounimicro_pipelines.superoffice.tenant import TenantAddress
 from sounimicro_pipelines.superoffice.tokens import IdentityProvider
-from sounimicro_pipelines.superoffice.values import LANGUAGE, as_int, member
+from sounimicro_pipelines.superoffice.values import LANGUAGE, as_bool, as_int, member
 from sounimicro_pipelines.superoffice.web_panels import WebPanels
 from sounimicro_pipelines.superoffice.webhooks import Webhooks
 from sounimicro_pipelines.transport import AccessDenied, BadAnswer, Limits, NotFound, Transport, ValidationFailed
@@ -148,6 +148,16 @@ class SuperOfficeClient:
     async def custom_fields(self, entity: str) -> list[FieldInfo] | None:
         """The tenant's user-defined fields of an entity, None where it does not tell."""
         return await read_custom_fields(self.session, entity, _route(entity))
+
+    async def is_owner_contact(self, contact_id: int) -> bool:
+        """Whether a company is the CRM owner's own, which is never to be synchronized (2.4); asked of its persons."""
+        where = (Where("contactId", "eq", contact_id),)
+        rows = await self.archive.page(Query(provider_of("person"), (), where, top=1))
+        for row in rows:
+            person = await self.find("person", row.key)
+            if person is not None:
+                return bool(as_bool(member(person.data.get("Contact"), "IsOwnerContact")))
+        return False
 
     async def missing_columns(self, entity: str) -> list[str] | None:
         """Columns we ask for that the tenant's archive does not have; None where it does not tell (3.1)."""

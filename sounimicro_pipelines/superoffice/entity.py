@@ -75,8 +75,8 @@ class Principal:
     """Who the credentials belong to (1.2)."""
 
     associate_id: int
-    login: str
-    full_name: str
+    login: str = field(repr=False)
+    full_name: str = field(repr=False)
     person_id: int | None
     contact_id: int | None
     group_id: int | None

@@ -43,8 +43,8 @@ class Person:
 
     tenant: str
     associate_id: int
-    login: str
-    email: str
+    login: str = field(repr=False)
+    email: str = field(repr=False)
     is_administrator: bool
     company_name: str = ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, Literal
@@ -57,7 +57,7 @@ class Where:
 
     column: str
     operator: Operator
-    values: tuple[Scalar, ...]
+    values: tuple[Scalar, ...] = field(repr=False)
 
     def __init__(self, column: str, operator: Operator, *values: Scalar) -> None:
         object.__setattr__(self, "column", column)

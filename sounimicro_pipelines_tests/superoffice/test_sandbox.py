@@ -16,12 +16,16 @@ from sounimicro_pipelines.sandbox.superoffice import CrmOptions, CrmState
 from sounimicro_pipelines.settings import Settings
 from sounimicro_pipelines.superoffice import (
     Device,
+    FieldRegistry,
     FilterIgnored,
     SuperOfficeBulkReader,
     SuperOfficeClient,
     TenantNotRunning,
     Where,
+    archive_column,
+    entity_specs,
     new_entity,
+    raw_column,
 )
 from sounimicro_pipelines.transport import AuthenticationFailed, PreconditionFailed, VendorError
 
@@ -94,6 +98,41 @@ def test_every_register_is_read_whole(world: World) -> None:
                 assert len(records) == len(world.crm.db[spec.entity].rows)
 
     world.run(work)
+
+
+def test_a_field_says_the_same_in_the_archive_and_on_the_entity(world: World) -> None:
+    registry = FieldRegistry()
+
+    async def work(client: SuperOfficeClient) -> int:
+        compared = 0
+        for entity in registry.entities:
+            records = await listing(client, entity)
+            for key in sorted(records)[:12]:
+                data = (await client.read(entity, key)).data
+                for info in registry.fields(entity):
+                    column = archive_column(entity, info.path)
+                    if column is None:
+                        continue
+                    assert raw_column(entity, info.path) in {
+                        c.raw_name for spec in entity_specs() for c in spec.columns if spec.entity == entity
+                    }
+                    held, read = records[key][column], registry.read(entity, data, info.path)
+                    if isinstance(read, datetime):
+                        read = read.strftime("%Y-%m-%dT%H:%M:%SZ")
+                    elif isinstance(read, date):
+                        read = read.isoformat()
+                    assert (held or None) == (read or None), (entity, info.path)
+                    compared += 1
+        return compared
+
+    assert world.run(work) > 500
+
+
+def test_the_owners_own_company_is_known(world: World) -> None:
+    async def work(client: SuperOfficeClient) -> list[bool]:
+        return [await client.is_owner_contact(key) for key in (1, 1001)]
+
+    assert world.run(work) == [True, False]
 
 
 def test_a_persons_edits_are_found_by_the_next_look(world: World) -> None:
