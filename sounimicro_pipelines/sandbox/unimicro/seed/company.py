@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -31,7 +32,20 @@ class SeededCompany:
 
 
 def build_company(register: Register, index: int, clock: Clock, *, rate: float = 0.8) -> SeededCompany:
-    """A company with registers, documents and a balanced ledger; `rate` is sales per customer and month."""
+    """A company with registers, documents and a balanced ledger; `rate` is sales per customer and month.
+
+    The collector rests meanwhile: nothing becomes garbage in cycles here, and looking for it takes a third of the time.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return _build(register, index, clock, rate)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _build(register: Register, index: int, clock: Clock, rate: float) -> SeededCompany:
     facts = register.company(index)
     rng = random.Random(f"{register.seed}/{index}")
     store = CompanyStore(facts.key, clock)
