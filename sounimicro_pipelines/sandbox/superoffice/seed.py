@@ -83,6 +83,7 @@ class _Filling:
                     self._venture(venture)
             self.db["contact"].next_id = FIRST_CONTACT + len(self.register.parties)
             self.db["person"].next_id = FIRST_PERSON + len(self.register.persons)
+            self._oddities()
             self.db["project"].next_id = FIRST_PROJECT + len(self.register.ventures)
 
     def _own_company(self) -> None:
@@ -174,6 +175,16 @@ class _Filling:
             self._phone(key, PERSON_DIRECT, person.phone, stamps)
         if person.email:
             self._email("person_id", key, person.email, stamps)
+
+    def _oddities(self) -> None:
+        """What is legal and easily forgotten: a person without company, and one who has left hers."""
+        stamps = self._stamps(FIRST_ASSOCIATE)
+        alone = {"firstname": "Enok", "lastname": "Alene", "title": "Privatperson"}
+        self.db["person"].insert({**alone, "country_id": NORWAY, **stamps})
+        company = next((party for party in self.register.parties if party.in_crm), None)
+        if company is not None:
+            left = {"firstname": "Tora", "lastname": "Sluttet", "retired": True, "contact_id": contact_id(company)}
+            self.db["person"].insert({**left, "country_id": NORWAY, **stamps})
 
     def _venture(self, venture: Venture) -> None:
         lead = associate_id(venture.lead_key)

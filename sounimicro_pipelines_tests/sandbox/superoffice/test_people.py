@@ -25,6 +25,12 @@ def test_the_stories_of_the_register_are_in_the_data(tenant: Tenant) -> None:
     assert [row["name"] for row in tenant.state.db["associate"] if row["administrator"]][-1] == "SYSTEM"
 
 
+def test_persons_without_company_and_retired_ones_are_among_the_data(tenant: Tenant) -> None:
+    persons = list(tenant.state.db["person"])
+    assert any(row["contact_id"] == 0 for row in persons)
+    assert any(row["retired"] for row in persons)
+
+
 def test_a_large_tenant_is_filled_and_listed_quickly(tenant: Tenant) -> None:
     state = CrmState(CrmOptions(), tenant.state.application, tenant.state.identity, clock=tenant.clock)
     seed.fill(state, build_register(seed=2, parties=2000, today=START.date()))
