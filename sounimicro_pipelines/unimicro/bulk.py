@@ -9,18 +9,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Sequence
-from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import TypeVar
 
 from sounimicro_pipelines.records import ChildTable, EntitySpec, RecordPage
-from sounimicro_pipelines.transport import AccessDenied, AuthenticationFailed, NotFound, Unavailable, ValidationFailed
-from sounimicro_pipelines.unimicro.client import SYSTEM, CompanyClient, Record
+from sounimicro_pipelines.transport import AccessDenied, AuthenticationFailed, NotFound
+from sounimicro_pipelines.unimicro.company import SYSTEM, CompanyClient, Record
 from sounimicro_pipelines.unimicro.entities import PAGE_PLAIN, SPECS
-from sounimicro_pipelines.unimicro.expressions import All, Expression, chunks, parse_moment, stamped_after, where
+from sounimicro_pipelines.unimicro.expressions import All, Expression, chunks, stamped_after, where
 from sounimicro_pipelines.unimicro.pages import Page, read_page, read_single
 from sounimicro_pipelines.unimicro.query import FilterIgnored, Query
 from sounimicro_pipelines.unimicro.ranges import Ranges
-from sounimicro_pipelines.unimicro.statistics import Statistics, all_rows
+from sounimicro_pipelines.unimicro.stamps import stamped_rows
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -203,19 +203,9 @@ class UnimicroBulkReader:
     async def _statistics_of(
         self, entity: str, extra: dict[str, str], since: datetime, *, deleted: bool
     ) -> list[Record] | None:
-        """Rows of an entity by their stamps, deleted ones too (or alone); None where statistics cannot tell."""
-        condition: Expression = stamped_after(since)
-        if deleted:
-            condition = where("Deleted").eq(True) & where("UpdatedAt").gt(since)
-        columns = {"ID": "ID", "CreatedAt": "CreatedAt", "UpdatedAt": "UpdatedAt", "Deleted": "Deleted", **extra}
-        query = Statistics(entity, columns, condition, with_deleted=True)
-        try:
-            rows = [row async for row in all_rows(self._company, query)]
-        except (AccessDenied, Unavailable, NotFound, AuthenticationFailed, ValidationFailed) as error:
-            self._note(entity, f"statistics does not offer it (HTTP {error.status})")
-            return None
-        if any(not _fits(row, since, deleted) for row in rows):
-            self._note(entity, "statistics answered with other rows than asked for")
+        rows = await stamped_rows(self._company, entity, extra, since, deleted=deleted)
+        if isinstance(rows, str):
+            self._note(entity, rows)
             return None
         return rows
 
@@ -242,11 +232,3 @@ class UnimicroBulkReader:
     def _note(self, entity: str, reason: str) -> None:
         if self.notes.setdefault(entity, reason) == reason:
             _log.info("%s of %s: %s; the nightly full listing finds it.", entity, self._company.company.alias, reason)
-
-
-def _fits(row: dict[str, Any], since: datetime, deleted: bool) -> bool:
-    moments = [parse_moment(row.get("UpdatedAt")), None if deleted else parse_moment(row.get("CreatedAt"))]
-    newest = max((moment for moment in moments if moment is not None), default=None)
-    if newest is None or newest < since.replace(microsecond=0) - timedelta(seconds=1):
-        return False
-    return not deleted or str(row.get("Deleted")).lower() in ("true", "1")

@@ -18,7 +18,7 @@ import msgspec
 from pydantic import SecretStr
 
 from sounimicro_pipelines.errors import SounimicroError
-from sounimicro_pipelines.unimicro.client import CompanyClient, Record
+from sounimicro_pipelines.unimicro.company import CompanyClient, Record
 from sounimicro_pipelines.unimicro.expressions import where
 from sounimicro_pipelines.unimicro.query import Query
 

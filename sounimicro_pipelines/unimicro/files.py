@@ -14,7 +14,7 @@ from typing import Any
 
 from sounimicro_pipelines.clock import UTC
 from sounimicro_pipelines.transport import BadAnswer, NotFound, Unavailable
-from sounimicro_pipelines.unimicro.client import SYSTEM, CompanyClient
+from sounimicro_pipelines.unimicro.company import SYSTEM, CompanyClient
 from sounimicro_pipelines.unimicro.expressions import parse_moment, where
 from sounimicro_pipelines.unimicro.model import entity as model_of
 from sounimicro_pipelines.unimicro.query import Query

@@ -17,7 +17,7 @@ import msgspec
 from sounimicro_pipelines.clock import UTC
 from sounimicro_pipelines.records import RecordPage
 from sounimicro_pipelines.transport import BadAnswer
-from sounimicro_pipelines.unimicro.client import SYSTEM
+from sounimicro_pipelines.unimicro.company import NEVER_KEPT, SYSTEM
 from sounimicro_pipelines.unimicro.expressions import parse_moment
 
 
@@ -27,6 +27,8 @@ class _Head(msgspec.Struct, gc=False):
     UpdatedAt: datetime | None = None
 
 
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_NAMES_NOT_KEPT = tuple(f'"{name}"'.encode() for name in NEVER_KEPT)
 _SPLIT = msgspec.json.Decoder(list[msgspec.Raw])
 _HEADS = msgspec.json.Decoder(list[_Head])
 
@@ -86,7 +88,22 @@ def read_page(response: httpx.Response, call: str) -> Page:
             newest = changed
         if oldest is None or changed < oldest:
             oldest = changed
-    return Page([bytes(raw) for raw in rows], ids, len(response.content), newest, oldest)
+    return Page(_kept(rows, body), ids, len(response.content), newest, oldest)
+
+
+def _kept(rows: Sequence[msgspec.Raw], body: bytes) -> list[bytes]:
+    """The rows' bytes, without what must not be kept at all; every other byte as it came."""
+    if not any(name in body for name in _NAMES_NOT_KEPT):
+        return [bytes(raw) for raw in rows]
+    kept = []
+    for raw in rows:
+        try:
+            fields = _FIELDS.decode(raw)
+        except msgspec.DecodeError:
+            kept.append(bytes(raw))
+            continue
+        kept.append(msgspec.json.encode({name: value for name, value in fields.items() if name not in NEVER_KEPT}))
+    return kept
 
 
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)

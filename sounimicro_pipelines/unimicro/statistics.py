@@ -14,7 +14,7 @@ import httpx
 
 from sounimicro_pipelines.transport import BadAnswer, Unavailable, ValidationFailed, decode_json
 from sounimicro_pipelines.unimicro.answers import words
-from sounimicro_pipelines.unimicro.client import SYSTEM, CompanyClient, Record
+from sounimicro_pipelines.unimicro.company import SYSTEM, CompanyClient, Record
 from sounimicro_pipelines.unimicro.expressions import (
     All,
     Any_,

@@ -378,6 +378,12 @@ def test_credentials_that_are_refused_everywhere_are_told_as_such(tmp_path: Path
         full(erp, tmp_path, spec_of("Budget"))
 
 
+def test_a_company_that_the_client_lost_is_told_as_such(tmp_path: Path) -> None:
+    erp = FakeErp(before=lambda r: Answer(status=401) if "companykey" in r.headers else None)
+    with pytest.raises(AccessDenied, match="may not use the company «a»"):
+        full(erp, tmp_path, spec_of("Budget"), key=KEY_B)
+
+
 def test_two_companies_never_mix(tmp_path: Path) -> None:
     erp = FakeErp()
     for key, base in ((KEY_A, 0), (KEY_B, 1000)):
@@ -442,3 +448,15 @@ def test_an_idle_reader_takes_over_half_of_the_widest_range() -> None:
     assert third is not None
     assert (second.end, third.after, third.end) == (3000, 3000, None)
     assert Range(5, 10, 10).width == 5
+
+
+def test_identity_numbers_and_scanned_texts_are_dropped_even_where_they_were_not_asked_for(tmp_path: Path) -> None:
+    body = b'[{"ID":1,"Amount":1.5000,"SocialSecurityNumber":"01019012345","OCRData":"x","Name":"y"}]'
+
+    def before(request: Request) -> Answer | None:
+        if not request.path.endswith("/terms"):
+            return None
+        return Answer(body if "ID gt 0" in request.query.get("filter", "ID gt 0") else b"[]")
+
+    (page,) = full(FakeErp(before=before), tmp_path, TERMS)
+    assert page.rows == [b'{"ID":1,"Amount":1.5000,"Name":"y"}']

@@ -64,6 +64,19 @@ def test_one_record_is_read_with_its_relations(tmp_path: Path) -> None:
     assert request.headers["authorization"].startswith("Bearer ")
 
 
+def test_identity_numbers_are_dropped_wherever_they_stand(tmp_path: Path) -> None:
+    erp = FakeErp()
+    erp.rows("customers").append(stamped(79, SocialSecurityNumber="01019012345"))
+    erp.rows("projects").append(stamped(12, ProjectCustomer={"ID": 79, "SocialSecurityNumber": "01019012345"}))
+
+    async def use(company: CompanyClient) -> None:
+        assert "SocialSecurityNumber" not in await company.get("Customer", 79)
+        (project,) = await company.find(Query("Project", expand=("ProjectCustomer",)))
+        assert project["ProjectCustomer"] == {"ID": 79}
+
+    using(erp, tmp_path, use)
+
+
 def test_a_missing_a_deleted_and_a_wrong_record_are_told_apart_from_a_right_one(tmp_path: Path) -> None:
     erp = FakeErp()
     erp.rows("customers").append(stamped(5) | {"Deleted": True})
