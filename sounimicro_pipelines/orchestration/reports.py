@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 
 from sounimicro_pipelines.installation import Installation
 from sounimicro_pipelines.orchestration.extraction import ERP_GROUP, register_key
@@ -21,6 +20,7 @@ from sounimicro_pipelines.warehouse.publish import TieOut, meta_from_manifest, p
 from sounimicro_pipelines.warehouse.reports import ReportRun, build_reports
 from sounimicro_pipelines.warehouse.reports.finished import finished_build
 
+REPORTS_GROUP = "reports"
 PUBLISHED = dg.AssetKey(["store", "reports"])
 STALE_AFTER = timedelta(hours=2)
 
@@ -33,34 +33,87 @@ class ReportsConfig(dg.Config):
     full_refresh: bool = False
 
 
-class _Translator(DagsterDbtTranslator):
-    """Keys that continue the registers' and name the schema that holds the table."""
+class _Manifest:
+    """dbt's manifest as Dagster needs it: the marts, where their rows come from, and their tests.
 
-    def __init__(self) -> None:
-        super().__init__(
-            DagsterDbtTranslatorSettings(enable_asset_checks=True, enable_duplicate_source_asset_keys=True)
+    Staging and intermediate models are how a mart is made; as assets of their own they would only slow every run
+    down, so a mart is shown with the registers that it is made from.
+    """
+
+    def __init__(self, manifest: Mapping[str, Any]) -> None:
+        self.nodes: Mapping[str, Any] = {**manifest["nodes"], **manifest["sources"]}
+        self.marts = {
+            node["name"]: node
+            for node in manifest["nodes"].values()
+            if node["resource_type"] == "model" and node["schema"] == REPORTS_GROUP
+        }
+
+    def spec(self, name: str) -> dg.AssetSpec:
+        node = self.marts[name]
+        columns = [
+            dg.TableColumn(column["name"], description=column.get("description") or None)
+            for column in node.get("columns", {}).values()
+        ]
+        return dg.AssetSpec(
+            report_key(name),
+            deps=sorted(self._parents(node)),
+            group_name=REPORTS_GROUP,
+            kinds={"dbt", "duckdb"},
+            description=node.get("description") or None,
+            metadata={"dagster/column_schema": dg.TableSchema(columns=columns)} if columns else None,
         )
 
-    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
-        name = dbt_resource_props["name"]
-        if dbt_resource_props["resource_type"] == "source":
-            return register_key(ERP_GROUP, _REGISTER_OF.get(name, name))
-        return dg.AssetKey([dbt_resource_props["schema"], name])
+    def checks(self) -> Mapping[str, dg.AssetCheckSpec]:
+        """The data tests that lie on a mart, by name."""
+        found = {}
+        for node in self.nodes.values():
+            marts = [name for name in self._models_under(node) if name in self.marts]
+            if node["resource_type"] == "test" and marts:
+                found[node["name"]] = dg.AssetCheckSpec(
+                    node["name"], asset=report_key(marts[0]), description=node.get("description") or None
+                )
+        return found
 
-    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
-        return str(dbt_resource_props["schema"])
+    def identities(self) -> Mapping[str, str]:
+        """The identities that the mart `tie_out` proves, by name, as its `meta.checks` lists them."""
+        node = self.marts.get("tie_out", {})
+        return dict((node.get("config", {}).get("meta") or {}).get("checks", {}))
+
+    def _models_under(self, node: Mapping[str, Any]) -> list[str]:
+        return [self.nodes[one]["name"] for one in node.get("depends_on", {}).get("nodes", []) if one in self.nodes]
+
+    def _parents(self, node: Mapping[str, Any]) -> set[dg.AssetKey]:
+        """Registers and other marts from which a mart is made, through whatever lies between."""
+        found: set[dg.AssetKey] = set()
+        for one in node.get("depends_on", {}).get("nodes", []):
+            parent = self.nodes[one]
+            if parent["resource_type"] == "source":
+                if parent["schema"] == "raw" and not parent["name"].startswith("_"):
+                    found.add(register_key(ERP_GROUP, _REGISTER_OF.get(parent["name"], parent["name"])))
+            elif parent["name"] in self.marts:
+                found.add(report_key(parent["name"]))
+            else:
+                found |= self._parents(parent)
+        return found
+
+
+def report_key(name: str) -> dg.AssetKey:
+    """The asset of one mart."""
+    return dg.AssetKey([REPORTS_GROUP, name])
 
 
 def report_assets(manifest_path: Path) -> list[dg.AssetsDefinition]:
     """The assets that a prepared manifest describes, and their publication."""
-    manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
-    translator = _Translator()
+    content = json.loads(manifest_path.read_text(encoding="utf-8"))
+    manifest = _Manifest(content)
+    metas = meta_from_manifest(content)
+    identities = manifest.identities()
 
-    @dbt_assets(
-        manifest=manifest,
+    @dg.multi_asset(
         name="reports",
+        specs=[manifest.spec(name) for name in sorted(manifest.marts)],
+        check_specs=list(manifest.checks().values()),
         partitions_def=companies,
-        dagster_dbt_translator=translator,
         pool="reports",
     )
     def reports(
@@ -78,20 +131,18 @@ def report_assets(manifest_path: Path) -> list[dg.AssetsDefinition]:
         context.log.info(f"Built {'everything' if run.is_full else dict(run.touched)} by {run.way}")
         yield from _built(context, run)
 
-    checks = _identities(manifest)
-
     @dg.multi_asset(
         name="published_reports",
         specs=[
             dg.AssetSpec(
                 PUBLISHED,
-                deps=[dg.AssetKey([schema, name]) for schema, name in _published_models(manifest)],
+                deps=[report_key(name) for name in sorted(metas)],
                 group_name="store",
                 description="What the panels read: one whole version of the reports after the other",
                 freshness_policy=dg.FreshnessPolicy.time_window(fail_window=STALE_AFTER),
             )
         ],
-        check_specs=[dg.AssetCheckSpec(name, asset=PUBLISHED, description=text) for name, text in checks.items()],
+        check_specs=[dg.AssetCheckSpec(name, asset=PUBLISHED, description=text) for name, text in identities.items()],
         partitions_def=companies,
         pool="reports",
         retry_policy=dg.RetryPolicy(max_retries=2, delay=5, jitter=dg.Jitter.FULL),
@@ -110,7 +161,7 @@ def report_assets(manifest_path: Path) -> list[dg.AssetsDefinition]:
             fetched_at=state.fetched_at,
             run_id=context.run_id,
             tie_out=TieOut(state.ties_out, state.finding or None),
-            publish_meta=meta_from_manifest(manifest),
+            publish_meta=metas,
         )
         yield dg.MaterializeResult(
             asset_key=PUBLISHED,
@@ -137,7 +188,7 @@ def report_assets(manifest_path: Path) -> list[dg.AssetsDefinition]:
             },
         )
         for check in state.checks:
-            if check.name in checks:
+            if check.name in identities:
                 yield dg.AssetCheckResult(
                     asset_key=PUBLISHED,
                     check_name=check.name,
@@ -150,14 +201,13 @@ def report_assets(manifest_path: Path) -> list[dg.AssetsDefinition]:
 
 
 def _built(context: dg.AssetExecutionContext, run: ReportRun) -> Iterator[Any]:
-    models = {dg.AssetKey([model.schema, model.name]): model for model in run.models}
+    models = {report_key(model.name): model for model in run.models if model.schema == REPORTS_GROUP}
     for key in _parents_first(context):
-        model = models.get(key)
         metadata: dict[str, Any] = {"is_full": run.is_full}
-        if model is not None:
-            metadata["seconds"] = round(model.seconds, 3)
-            if model.rows is not None:
-                metadata["dagster/row_count"] = model.rows
+        if key in models:
+            metadata["seconds"] = round(models[key].seconds, 3)
+            if models[key].rows is not None:
+                metadata["dagster/row_count"] = models[key].rows
         yield dg.MaterializeResult(asset_key=key, metadata=metadata)
     tests = {test.name: test for test in run.tests}
     for check in context.selected_asset_check_keys:
@@ -173,18 +223,6 @@ def _built(context: dg.AssetExecutionContext, run: ReportRun) -> Iterator[Any]:
 
 
 def _parents_first(context: dg.AssetExecutionContext) -> list[dg.AssetKey]:
-    """The selected assets in the order in which Dagster wants to hear of them."""
+    """The assets in the order in which Dagster wants to hear of them."""
     parents = {spec.key: [dep.asset_key for dep in spec.deps] for spec in context.assets_def.specs}
-    return [key for key in TopologicalSorter(parents).static_order() if key in context.selected_asset_keys]
-
-
-def _published_models(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [("reports", name) for name in sorted(meta_from_manifest(manifest))]
-
-
-def _identities(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """The identities that the mart `tie_out` proves, by name, as its `meta.checks` lists them."""
-    for node in manifest["nodes"].values():
-        if node["name"] == "tie_out" and node["resource_type"] == "model":
-            return dict((node.get("config", {}).get("meta") or node.get("meta") or {}).get("checks", {}))
-    return {}
+    return [key for key in TopologicalSorter(parents).static_order() if key in parents]
