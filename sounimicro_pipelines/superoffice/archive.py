@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -71,8 +71,9 @@ class Archive:
         if not isinstance(listed, list):
             raise BadAnswer(SYSTEM, call, detail="it holds no list of rows")
         rows = []
+        columns = tuple(provider.column(name) for name in query.columns)
         for raw in listed:
-            row = read_row(query, raw)
+            row = read_row(provider.key, columns, raw)
             if row is None:
                 raise BadAnswer(SYSTEM, call, detail="a row has no primary key")
             types = {entity.lower() for entity in query.entities}
@@ -158,7 +159,7 @@ class Archive:
         _log.info("%s is not available (%s).", archive, type(error).__name__)
 
 
-def read_row(query: Query, raw: Any) -> Row | None:
+def read_row(key_column: str, columns: Sequence[ArchiveColumn], raw: Any) -> Row | None:
     """A row of either mode (3.1); None when it has no usable primary key."""
     cells = member(raw, "Column")
     full = isinstance(cells, dict)
@@ -166,11 +167,8 @@ def read_row(query: Query, raw: Any) -> Row | None:
     if not isinstance(source, dict):
         return None
     values: dict[str, Any] = {}
-    key_column = query.provider.key
-    for name in dict.fromkeys(
-        (*((key_column,) if key_column else ()), *query.select, *(c.column for c in query.where))
-    ):
-        column = query.provider.column(name)
+    for column in columns:
+        name = column.name
         held = source.get(name, _MISSING)
         if held is _MISSING:
             continue

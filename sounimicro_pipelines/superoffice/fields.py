@@ -174,10 +174,11 @@ class FieldRegistry:
                 raw = _raw_custom(record, target)
                 if raw is not None:
                     hold((target.dictionary, target.key), raw)
-            elif _missing_parent(record, target.steps) is None:
-                raw = _raw(record, target)
-                if strictness == "whole" or target.info.kind not in ("date", "datetime"):
-                    hold(target.steps, raw)
+            elif (missing := _missing_parent(record, target.steps)) is not None:
+                if strictness == "whole" and _stands(record, missing):
+                    hold(missing, None)
+            elif strictness == "whole" or target.info.kind not in ("date", "datetime"):
+                hold(target.steps, _raw(record, target))
         return list(found.values())
 
     def _known(self, entity_name: str, path: str) -> bool:
@@ -321,6 +322,14 @@ def _missing_parent(record: Record, steps: Sequence[str]) -> tuple[str, ...] | N
         if not isinstance(at, Mapping):
             return tuple(steps[:place])
     return None
+
+
+def _stands(record: Record, steps: Sequence[str]) -> bool:
+    """Whether the last step is a member at all, null though it may be."""
+    at: Any = record
+    for step in steps[:-1]:
+        at = member(at, step)
+    return isinstance(at, Mapping) and any(name.lower() == steps[-1].lower() for name in at)
 
 
 def _set_deep(into: dict[str, Any], steps: Sequence[str], value: Any) -> None:

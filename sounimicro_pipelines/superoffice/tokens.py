@@ -20,6 +20,9 @@ CLAIM_PREFIX: Final = "http://schemes.superoffice.net/identity/"
 LEEWAY: Final = timedelta(minutes=5)
 """How far this machine's clock and the identity provider's may be apart."""
 
+_CHECKED_HERE = ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")
+"""Claims that the library would check by the machine's clock or more narrowly than the vendor writes them."""
+
 _DISCOVERY_LIFE = timedelta(hours=12)
 _KEYS_LIFE = timedelta(hours=12)
 _KEYS_PAUSE = timedelta(seconds=30)
@@ -107,7 +110,7 @@ class IdentityProvider:
             raise TokenRejected(SYSTEM, call, detail="it is not valid yet")
 
     async def _decoded(self, token: str, kid: object, call: str) -> dict[str, Any]:
-        options: Any = dict.fromkeys(("verify_exp", "verify_nbf", "verify_iat", "verify_aud", "verify_iss"), False)
+        options: Any = dict.fromkeys((f"verify_{name}" for name in _CHECKED_HERE), False)
         for fresh in (False, True):
             async with self._lock:
                 keys = await self._signing_keys(fresh)

@@ -6,6 +6,7 @@ import re
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from sounimicro_pipelines.clock import OSLO, UTC
@@ -24,6 +25,7 @@ _VENDOR_MOMENT = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:[ T](\d{1,2}):(\d{2}
 _FRACTION = re.compile(r"\.(\d+)")
 
 
+@lru_cache(maxsize=4096)
 def in_language(text: str | None, language: str = LANGUAGE) -> str:
     """One language of `NO:"Leverandør";US:"Supplier"`; other text as it is (vendor reference 1.5)."""
     if not text:
@@ -48,12 +50,15 @@ def parse_moment(value: object) -> datetime | None:
         moment = value
     elif isinstance(value, str) and value.strip():
         text = value.strip()
-        encoded = _ENCODED.fullmatch(text)
+        encoded = _ENCODED.fullmatch(text) if text[0] == "[" else None
         if encoded:
             text = encoded[2].strip()
-        found = _VENDOR_MOMENT.fullmatch(text)
+        found = _VENDOR_MOMENT.fullmatch(text) if "/" in text else None
         try:
-            moment = _from_vendor(found) if found else datetime.fromisoformat(_FRACTION.sub(_micro, text))
+            if found:
+                moment = _from_vendor(found)
+            else:
+                moment = datetime.fromisoformat(_FRACTION.sub(_micro, text) if "." in text else text)
         except ValueError:
             return None
     else:

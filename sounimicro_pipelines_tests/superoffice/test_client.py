@@ -14,6 +14,9 @@ from sounimicro_pipelines.superoffice import (
     PROVIDERS,
     Entity,
     FilterIgnored,
+    Principal,
+    Query,
+    Row,
     SuperOfficeClient,
     UnknownName,
     ValueTooLong,
@@ -28,7 +31,7 @@ from sounimicro_pipelines.transport import (
     Unreachable,
     ValidationFailed,
 )
-from sounimicro_pipelines_tests.superoffice.crm_server import NOW, Answer, Call, CrmServer
+from sounimicro_pipelines_tests.superoffice.crm_server import NOW, TENANT, Answer, Call, CrmServer
 
 Make = Callable[[], SuperOfficeClient]
 MODIFIED = "Mon, 02 Mar 2026 08:14:07 GMT"
@@ -364,3 +367,30 @@ def test_columns_that_a_tenant_lacks_are_named(crm: CrmServer, make_client: Make
         crm.routes["GET", "/Archive/FindProject$metadata"] = lambda call, form=form: form
         assert run(make_client, lambda client: client.missing_columns("project")) == ["endDate"]
     assert run(make_client, lambda client: client.missing_columns("contact")) is None
+
+
+def test_a_write_that_reaches_the_old_host_is_made_once_at_the_new_one(crm: CrmServer, make_client: Make) -> None:
+    record = Record().serve(crm)
+
+    async def work(client: SuperOfficeClient) -> None:
+        before = await client.read("contact", 1041)
+        crm.tenant_path = f"moved/{TENANT}"
+        crm.before = lambda call: Answer(421) if call.path.startswith(f"/{TENANT}/") else None
+        await client.change(before, {"Name": "Fjordlys Bergen AS"})
+
+    run(make_client, work)
+    assert len(record.patches) == 1
+    assert record.data["Name"] == "Fjordlys Bergen AS"
+
+
+def test_what_stands_in_records_is_not_shown_by_accident() -> None:
+    shown = repr(
+        [
+            Entity("person", 1, {"Firstname": "canary"}),
+            Row(1, "person", {"firstName": "canary"}),
+            Where("firstName", "is", "canary"),
+            Query(PROVIDERS["person"], (), (Where("firstName", "is", "canary"),)),
+            Principal(1, "canary", "canary", None, None, None, "", "", frozenset()),
+        ]
+    )
+    assert "canary" not in shown

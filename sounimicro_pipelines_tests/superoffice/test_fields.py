@@ -237,6 +237,7 @@ def test_tests_hold_the_values_as_they_were_read() -> None:
         {"op": "test", "path": "/Phones", "value": CONTACT["Phones"]},
         {"op": "test", "path": "/Emails", "value": []},
         {"op": "test", "path": "/CustomFields/SuperOffice:7", "value": "[I:4]"},
+        {"op": "test", "path": "/Business", "value": None},
     ]
     assert REGISTRY.tests("contact", CONTACT, ["Phones[first].Value"], "values") == [
         {"op": "test", "path": "/Phones/0/Value", "value": "+47 55 10 20 30"},
