@@ -73,7 +73,7 @@ def _company(panels: Panels, tx: Transaction, address: Address, language: Words)
     if isinstance(subject, list):
         return HTMLResponse(_chooser(tx, address, language, subject))
     tab = TABS.get(address.word("tab", DEFAULT_TAB))
-    if tab is None:
+    if tab is None or tab.only_for not in (None, subject.role):
         raise BadRequest("not_a_choice", name="tab")
     version = party_figures.version_of(tx, subject.company, tab.tables)
     visit = Visit(

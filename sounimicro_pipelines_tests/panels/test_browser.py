@@ -78,7 +78,18 @@ def test_open_items_are_red_and_blue_with_icon_and_words(seen: Seen) -> None:
 
 
 def test_the_page_never_scrolls_sideways(seen: Seen) -> None:
-    for path in ("", "&tab=statement", "&tab=invoices", "&tab=invoices&view=invoice&invoice=411"):
+    for path in (
+        "",
+        "&tab=statement",
+        "&tab=budget",
+        "&tab=orders",
+        "&tab=orders&view=per-product",
+        "&tab=orders&view=document&type=order&document=55",
+        "&tab=invoices",
+        "&tab=invoices&view=invoice&invoice=411",
+        "&tab=projects",
+        "&tab=projects&view=project&project=31",
+    ):
         seen.go(OPEN_ITEMS + path)
         assert seen.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), path
 

@@ -179,12 +179,86 @@ def test_invoice_history_by_kind_product_and_seller(client: TestClient) -> None:
     assert [r[0] for r in rows_of(get(client, **ABB, tab="invoices"))] == ["30510", "30502", "30411", "30400"]
     assert [r[0] for r in rows_of(get(client, **ABB, tab="invoices", view="credit-notes"))] == ["30400"]
     products = rows_of(get(client, **ABB, tab="invoices", view="per-product"))
-    assert [(r[0], r[-1].replace(NBSP, " ")) for r in products] == [("P-7", "9 800,40"), ("P-8", "2 199,60")]
+    assert [(r[0], r[1], r[-1].replace(NBSP, " ")) for r in products] == [
+        ("P-7", "Kabel 3x2,5", "9 800,40"),
+        ("P-8", "Montering", "2 199,60"),
+        ("", "Avrunding", "−0,40"),
+    ]
+    last_year = rows_of(get(client, **ABB, tab="invoices", view="per-product", period="last-year"))
+    assert [(r[0], r[-1]) for r in last_year] == [("P-7", "−800,00")]
     sellers = rows_of(get(client, **ABB, tab="invoices", view="per-seller"))
     assert [(r[0], r[-1].replace(NBSP, " ")) for r in sellers] == [
-        ("Kari Selger", "6 999,60"),
-        ("Ola Selger", "5 000,40"),
+        ("Kari Selger", "8 999,60"),
+        ("Ola Selger", "3 000,40"),
     ]
+    holding = rows_of(get(client, **ABB, tab="invoices", view="product", product=8))
+    assert {r[0] for r in holding} == {"411", "510"}
+
+
+def test_quotes_and_orders_say_what_is_delivered_and_what_remains(client: TestClient) -> None:
+    assert [(r[0], r[1]) for r in rows_of(get(client, **ABB, tab="orders"))] == [
+        ("4401", "Tilbud"),
+        ("8812", "Ordre"),
+        ("8813", "Ordre"),
+    ]
+    assert [r[0] for r in rows_of(get(client, **ABB, tab="orders", view="quotes"))] == ["4401"]
+    orders = rows_of(get(client, **ABB, tab="orders", view="orders"))
+    assert [(r[0], r[-2], r[-1].replace(NBSP, " ")) for r in orders] == [
+        ("8812", f"75{NBSP}%", "2 500,00"),
+        ("8813", f"100{NBSP}%", "0,00"),
+    ]
+    page = get(client, **ABB, tab="orders", view="document", type="order", document=55)
+    assert [r[2:5] for r in rows_of(page)] == [["100", "100", "0"], ["4", "0", "4"]]
+    assert f"Rest 2{NBSP}500,00 NOK" in page
+    quote = get(client, **ABB, tab="orders", view="document", type="quote", document=55)
+    assert "Tilbud 4401" in quote
+    assert "Levert" not in quote
+
+
+def test_orders_per_product_lead_to_every_order_that_holds_it(client: TestClient) -> None:
+    page = get(client, **ABB, tab="orders", view="per-product")
+    assert [(r[0], r[5]) for r in rows_of(page)] == [("P-8", "4"), ("P-7", "0")]
+    assert "view=product&amp;product=7" in page
+    assert [r[0] for r in rows_of(get(client, **ABB, tab="orders", view="product", product=7))] == ["8812", "8813"]
+
+
+def test_orders_per_requisition_lead_to_its_orders(client: TestClient) -> None:
+    page = get(client, **ABB, tab="orders", view="per-requisition")
+    assert [r[0] for r in rows_of(page)] == ["REK-7", "Uten rekvisisjon"]
+    assert [r[0] for r in rows_of(get(client, **ABB, tab="orders", view="orders", q="REK-7"))] == ["8812"]
+
+
+def test_budget_and_actual_per_period_and_year(client: TestClient) -> None:
+    page = get(client, **ABB, tab="budget")
+    assert [[cell.replace(NBSP, " ") for cell in r] for r in rows_of(page)] == [
+        ["6", "9 000,00", "9 600,00", "600,00", "Over budsjett"],
+        ["10", "9 000,00", "3 200,00", "−5 800,00", "Under budsjett"],
+    ]
+    assert f"71{NBSP}% av budsjettet" in page
+    last = get(client, **ABB, tab="budget", year=2025)
+    assert "Kunden har ikke noe budsjett" in last
+    assert [r[2] for r in rows_of(last)] == ["−800,00"]
+
+
+def test_a_project_leads_to_accounts_lines_and_voucher(client: TestClient) -> None:
+    assert [r[0] for r in rows_of(get(client, **ABB, tab="projects"))] == ["P31"]
+    page = get(client, **ABB, tab="projects", view="project", project=31)
+    assert [(r[0], r[-1].replace(NBSP, " ")) for r in rows_of(page)] == [("3000", "5 000,00"), ("4300", "1 200,00")]
+    account = get(client, **ABB, tab="projects", view="account", project=31, account="3000")
+    assert [r[0] for r in rows_of(account)] == ["2026-20"]
+    assert "view=voucher&amp;voucher=601" in account
+    voucher = rows_of(get(client, **ABB, tab="statement", view="voucher", voucher=601))
+    assert [r[0] for r in voucher] == ["3000", "1920"]
+
+
+def test_a_supplier_has_no_orders_budget_or_projects(client: TestClient) -> None:
+    supplier = {"company": "demo", "role": "supplier", "party": "12"}
+    page = get(client, **supplier)
+    assert "tab=orders" not in page
+    assert "tab=projects" not in page
+    for tab in ("orders", "budget", "projects"):
+        response = client.get("/panel/company", params={**supplier, "tab": tab})
+        assert response.status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -208,6 +282,10 @@ def test_invoice_history_by_kind_product_and_seller(client: TestClient) -> None:
         ({**ABB, "tab": "statement", "from": "2026-02-30"}, 400, "må være en dato"),
         ({**ABB, "tab": "statement", "from": "2026-05-02", "to": "2026-05-01"}, 400, "slutter før den begynner"),
         ({**ABB, "q": "x" * 300}, 400, "for lang"),
+        ({**ABB, "tab": "orders", "view": "document", "document": "57"}, 404, "ingen slik ordre"),
+        ({**ABB, "tab": "orders", "view": "product", "product": "99"}, 404, "ingen slik ordre"),
+        ({**ABB, "tab": "projects", "view": "project", "project": "32"}, 404, "ikke noe slikt prosjekt"),
+        ({**ABB, "tab": "invoices", "view": "product", "product": "99"}, 404, "ingen linjer med produktet"),
         ({"tenant": "Cust1", "id": "5"}, 404, "Trykk ERP"),
         ({"tenant": "Cust2", "id": "1041"}, 404, "Trykk ERP"),
         ({"tenant": "Cust1", "id": "1042", **ABB}, 404, "Trykk ERP"),

@@ -108,6 +108,68 @@ CREATE TABLE reports.voucher_line AS SELECT * FROM (VALUES
 ) t(journal_entry_line_id, voucher_id, voucher_number, financial_date, account_number, account_name, party, party_role,
     party_id, amount, text);
 ALTER TABLE reports.voucher_line ADD COLUMN project_id BIGINT;
+INSERT INTO reports.voucher_line VALUES
+  (1104, 601, '2026-20', DATE '2026-03-01', '3000', 'Salgsinntekt', NULL, NULL, NULL, -5000.00, 'Prosjekt', 31),
+  (1105, 601, '2026-20', DATE '2026-03-01', '1920', 'Bank', NULL, NULL, NULL, 5000.00, 'Prosjekt', NULL);
+CREATE TABLE reports.turnover_month AS SELECT role, party_id, year(invoice_date)::INTEGER AS year,
+  month(invoice_date)::INTEGER AS month, sum(net_amount)::DECIMAL(19,2) AS net_amount FROM reports.invoice GROUP BY ALL;
+CREATE TABLE reports.turnover_product AS SELECT line.role, line.party_id, product_id, product_number,
+  any_value(product_name) AS product_name, 'product' AS kind, year(invoice_date)::INTEGER AS year,
+  sum(quantity)::DECIMAL(19,6) AS quantity, sum(line.net_amount)::DECIMAL(19,2) AS net_amount,
+  count(DISTINCT invoice_id) AS invoice_count
+  FROM reports.invoice_line AS line JOIN reports.invoice USING (invoice_id) GROUP BY ALL;
+INSERT INTO reports.turnover_product VALUES ('customer', 79, NULL, NULL, NULL, 'rounding', 2026, 0, -0.40, 1);
+CREATE TABLE reports.turnover_seller AS SELECT role, party_id, hash(seller) % 1000 AS seller_id, seller,
+  year(invoice_date)::INTEGER AS year, sum(net_amount)::DECIMAL(19,2) AS net_amount, count(*) AS invoice_count
+  FROM reports.invoice GROUP BY ALL;
+CREATE TABLE reports.sales_document AS SELECT * FROM (VALUES
+  ('customer', 79::BIGINT, 'order', 55::BIGINT, '8812', DATE '2026-05-01', DATE '2026-05-20',
+   'partly_transferred_to_invoice', 'REK-7', 'Kari Selger', 10000.00::DECIMAL(19,2), 12500.00::DECIMAL(19,2),
+   2500.00::DECIMAL(19,2), 0.750000::DECIMAL(19,6)),
+  ('customer', 79, 'order', 56, '8813', DATE '2026-04-01', NULL, 'completed', NULL, NULL, 400.00, 500.00, 0.00, 1),
+  ('customer', 79, 'quote', 55, '4401', DATE '2026-06-01', NULL, 'registered', 'REK-9', 'Ola Selger', 7000.00, 8750.00,
+   NULL, NULL),
+  ('customer', 80, 'order', 57, '8814', DATE '2026-04-02', NULL, 'registered', NULL, NULL, 1.00, 1.25, 1.00, 0)
+) t(role, party_id, document_type, document_id, number, order_date, delivery_date, status, requisition, seller,
+    net_amount, gross_amount, remaining_net_amount, delivered_share);
+CREATE TABLE reports.sales_line AS SELECT * FROM (VALUES
+  ('customer', 79::BIGINT, 'order', 55::BIGINT, '8812', DATE '2026-05-01', 501::BIGINT, 7::BIGINT, 'P-7', 'Kabel 3x2,5',
+   100.000000::DECIMAL(19,6), 100.000000::DECIMAL(19,6), 0.000000::DECIMAL(19,6), 7500.00::DECIMAL(19,2),
+   0.00::DECIMAL(19,2)),
+  ('customer', 79, 'order', 55, '8812', DATE '2026-05-01', 502, 8, 'P-8', 'Montering', 4, 0, 4, 2500.00, 2500.00),
+  ('customer', 79, 'order', 56, '8813', DATE '2026-04-01', 503, 7, 'P-7', 'Kabel 3x2,5', 5, 5, 0, 400.00, 0.00),
+  ('customer', 79, 'quote', 55, '4401', DATE '2026-06-01', 504, 8, 'P-8', 'Montering', 9, NULL, NULL, 7000.00, NULL)
+) t(role, party_id, document_type, document_id, document_number, order_date, line_id, product_id, product_number,
+    product_name, quantity, delivered_quantity, remaining_quantity, net_amount, remaining_net_amount);
+CREATE TABLE reports.order_product AS SELECT role, party_id, document_type, product_id, product_number,
+  any_value(product_name) AS product_name, count(DISTINCT document_id) AS document_count,
+  sum(quantity)::DECIMAL(19,6) AS quantity, sum(delivered_quantity)::DECIMAL(19,6) AS delivered_quantity,
+  sum(remaining_quantity)::DECIMAL(19,6) AS remaining_quantity, sum(net_amount)::DECIMAL(19,2) AS net_amount,
+  sum(remaining_net_amount)::DECIMAL(19,2) AS remaining_net_amount FROM reports.sales_line GROUP BY ALL;
+CREATE TABLE reports.order_requisition AS SELECT role, party_id, document_type, requisition,
+  count(*) AS document_count, max(order_date) AS last_order_date, sum(net_amount)::DECIMAL(19,2) AS net_amount,
+  sum(remaining_net_amount)::DECIMAL(19,2) AS remaining_net_amount FROM reports.sales_document GROUP BY ALL;
+CREATE TABLE reports.budget_actual AS SELECT * FROM (VALUES
+  ('customer', 79::BIGINT, NULL::BIGINT, 2026, 6, 9000.00::DECIMAL(19,2), 9600.00::DECIMAL(19,2)),
+  ('customer', 79, NULL, 2026, 10, 9000.00, 3200.00),
+  ('customer', 79, NULL, 2025, 12, 0.00, -800.00),
+  ('customer', 80, NULL, 2026, 1, 5.00, 80.00),
+  ('project', 79, 3000, 2026, 1, 5.00, 80.00)
+) t(scope, scope_id, account_id, year, period, budget_amount, actual_amount);
+CREATE TABLE reports.project AS SELECT * FROM (VALUES
+  (31::BIGINT, 'P31', 'Nytt lager', 'in_progress', 79::BIGINT, DATE '2026-01-01', DATE '2026-12-31',
+   5000.00::DECIMAL(19,2), 1200.00::DECIMAL(19,2), 3800.00::DECIMAL(19,2), 4000.00::DECIMAL(19,2),
+   2500.00::DECIMAL(19,2), 9600.00::DECIMAL(19,2)),
+  (32, 'P32', 'En annens', 'registered', 80, NULL, NULL, 0, 0, 0, 0, 0, 0)
+) t(project_id, number, name, status, party_id, start_date, end_date, income, cost, margin, budget, order_reserve,
+    invoiced);
+CREATE TABLE reports.project_line AS SELECT * FROM (VALUES
+  (31::BIGINT, 1104::BIGINT, DATE '2026-03-01', '3000', 'Salgsinntekt', 601::BIGINT, '2026-20', 'Prosjekt', 'income',
+   5000.00::DECIMAL(19,2)),
+  (31, 1106, DATE '2026-03-02', '4300', 'Varekjøp', 602, '2026-21', 'Kabel', 'cost', 1000.00),
+  (31, 1107, DATE '2026-03-03', '4300', 'Varekjøp', 603, '2026-22', 'Kabel', 'cost', 200.00)
+) t(project_id, journal_entry_line_id, financial_date, account_number, account_name, voucher_id, voucher_number, text,
+    kind, amount);
 """
 
 META = {
@@ -118,6 +180,16 @@ META = {
     "statement_line": (["role", "party_id"], []),
     "matching": (["role", "party_id"], []),
     "voucher_line": (["voucher_id"], []),
+    "turnover_month": (["role", "party_id", "year", "month"], []),
+    "turnover_product": (["role", "party_id", "product_id", "kind", "year"], []),
+    "turnover_seller": (["role", "party_id", "seller_id", "year"], []),
+    "sales_document": (["role", "party_id", "document_type", "document_id"], []),
+    "sales_line": (["role", "party_id", "document_type", "document_id", "line_id"], []),
+    "order_product": (["role", "party_id", "document_type", "product_id"], []),
+    "order_requisition": (["role", "party_id", "document_type", "requisition"], []),
+    "budget_actual": (["scope", "scope_id", "account_id", "year", "period"], []),
+    "project": (["project_id"], [["party_id"]]),
+    "project_line": (["voucher_id", "journal_entry_line_id"], [["project_id", "financial_date"]]),
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sounimicro_pipelines.panels.address import Subject
 from sounimicro_pipelines.panels.errors import NotFound
-from sounimicro_pipelines.panels.figures.party import ZERO, money
+from sounimicro_pipelines.panels.figures.party import money
 from sounimicro_pipelines.store import Transaction, reports
 from sounimicro_pipelines.store.reports import as_date, as_decimal
 
@@ -48,7 +48,10 @@ class InvoiceLine:
     """One line; unit price excludes VAT."""
 
     invoice_id: int
+    invoice_number: str | None
+    invoice_date: date | None
     line_id: int
+    kind: str
     product_id: int | None
     product_number: str | None
     product_name: str | None
@@ -96,8 +99,10 @@ def invoice_lines(tx: Transaction, subject: Subject, invoice_id: int | None = No
     where = _whose(subject)
     if invoice_id is not None:
         where["invoice_id"] = invoice_id
-    rows = [_line(row) for row in reports.read_rows(tx, "invoice_line", where)]
-    return sorted(rows, key=lambda line: (line.invoice_id, line.line_id))
+    rows = reports.read_rows(tx, "invoice_line", where)
+    last = 2**31
+    ordered = sorted(rows, key=lambda row: (row["invoice_id"], row.get("sort_index") or last, row["line_id"] or last))
+    return [_line(row) for row in ordered]
 
 
 def payments(tx: Transaction, subject: Subject, invoice_id: int) -> list[Payment]:
@@ -128,52 +133,14 @@ def documents(tx: Transaction, company: str, owner_type: str, owner_id: int) -> 
     return sorted(rows, key=lambda row: row["file_id"])
 
 
-def sums_by_product(lines: list[InvoiceLine]) -> list[dict[str, Any]]:
-    """Product → quantity and net amount, the largest first."""
-    groups: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for line in lines:
-        key = (line.product_id, line.product_number, line.product_name if line.product_id is None else None)
-        group = groups.setdefault(
-            key,
-            {
-                "product_id": line.product_id,
-                "product_number": line.product_number,
-                "product_name": line.product_name,
-                "quantity": Decimal(0),
-                "net_amount": ZERO,
-                "invoices": set(),
-            },
-        )
-        group["quantity"] += line.quantity or 0
-        group["net_amount"] += line.net_amount
-        group["invoices"].add(line.invoice_id)
-    for group in groups.values():
-        group["invoice_count"] = len(group.pop("invoices"))
-    return sorted(groups.values(), key=lambda g: (-g["net_amount"], str(g["product_number"])))
-
-
-def sums_by_seller(lines: list[InvoiceLine]) -> list[dict[str, Any]]:
-    """Seller → net amount, the largest first."""
-    groups: dict[str | None, dict[str, Any]] = {}
-    for line in lines:
-        group = groups.setdefault(line.seller, {"seller": line.seller, "net_amount": ZERO, "invoices": set()})
-        group["net_amount"] += line.net_amount
-        group["invoices"].add(line.invoice_id)
-    for group in groups.values():
-        group["invoice_count"] = len(group.pop("invoices"))
-    return sorted(groups.values(), key=lambda g: (-g["net_amount"], str(g["seller"])))
-
-
-def turnover_by_month(found: list[Invoice], today: date, months: int = 24) -> list[tuple[date, Decimal]]:
-    """First day of month → net amount invoiced, oldest first, months without invoices included."""
-    first = today.year * 12 + today.month - months
-    sums = {first + offset: ZERO for offset in range(months)}
-    for item in found:
-        if item.invoice_date is not None:
-            month = item.invoice_date.year * 12 + item.invoice_date.month - 1
-            if month in sums:
-                sums[month] += item.net_amount
-    return [(date(month // 12, month % 12 + 1, 1), amount) for month, amount in sums.items()]
+def lines_with_product(tx: Transaction, subject: Subject, product_id: int) -> list[InvoiceLine]:
+    """Every invoice line of the party with a product, newest first. Raises NotFound when there is none."""
+    rows = reports.read_rows(tx, "invoice_line", {**_whose(subject), "product_id": product_id})
+    if not rows:
+        raise NotFound("unknown_product")
+    return sorted(
+        (_line(row) for row in rows), key=lambda line: (line.invoice_date or date.min, line.line_id), reverse=True
+    )
 
 
 def _whose(subject: Subject) -> dict[str, Any]:
@@ -211,7 +178,10 @@ def _line(row: Mapping[str, Any]) -> InvoiceLine:
     product = values.get("product_id")
     return InvoiceLine(
         invoice_id=int(values["invoice_id"]),
+        invoice_number=values.get("invoice_number"),
+        invoice_date=as_date(values.get("invoice_date")),
         line_id=int(values["line_id"]),
+        kind=str(values.get("kind") or "product"),
         product_id=int(product) if product is not None else None,
         product_number=values.get("product_number"),
         product_name=values.get("product_name"),

@@ -4,107 +4,123 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from sounimicro_pipelines.panels.figures import invoices as figures
+from sounimicro_pipelines.panels.figures import turnover
 from sounimicro_pipelines.panels.grid import Column, Grid, Row
 from sounimicro_pipelines.panels.tabs.statement import chosen_period, period_menu
-from sounimicro_pipelines.panels.visit import Screen, Tab, Visit, view_menu
+from sounimicro_pipelines.panels.visit import MenuItem, Screen, Tab, Visit, view_menu
+from sounimicro_pipelines.panels.words import Words
+
+_YEARS = {"all": None, "this-year": 0, "last-year": -1, "year-before-last": -2}
+_NEEDS = {"per-product": "turnover_product", "per-seller": "turnover_seller"}
 
 
 def build(visit: Visit) -> Screen:
-    view = visit.address.choice("view", (*figures.VIEWS, "invoice"), "all")
+    view = visit.address.choice("view", (*figures.VIEWS, "invoice", "product"), "all")
     if view == "invoice":
         return _invoice(visit)
+    if view == "product":
+        return _product(visit)
+    return _sums(visit, view) if view in _NEEDS else _list(visit, view)
+
+
+def _views(visit: Visit) -> tuple[str, ...]:
+    return tuple(view for view in figures.VIEWS if _NEEDS.get(view, "invoice") in visit.version.tables)
+
+
+def _list(visit: Visit, view: str) -> Screen:
     period = chosen_period(visit)
     found = [
-        invoice
+        asdict(invoice)
         for invoice in figures.invoices(visit.tx, visit.subject, view)
-        if (period.start is None or (invoice.invoice_date is not None and invoice.invoice_date >= period.start))
-        and (period.end is None or (invoice.invoice_date is not None and invoice.invoice_date <= period.end))
+        if _within(invoice.invoice_date, period.start, period.end)
     ]
-    if view in ("per-product", "per-seller"):
-        ids = {invoice.invoice_id for invoice in found}
-        lines = []
-        if "invoice_line" in visit.version.tables:
-            lines = [line for line in figures.invoice_lines(visit.tx, visit.subject) if line.invoice_id in ids]
-        rows: list[Any] = figures.sums_by_product(lines) if view == "per-product" else figures.sums_by_seller(lines)
-        columns = PRODUCT_COLUMNS if view == "per-product" else SELLER_COLUMNS
-    else:
-        rows, columns = [asdict(invoice) for invoice in found], list_columns()
+    months = []
+    if "turnover_month" in visit.version.tables:
+        months = month_bars(turnover.by_month(visit.tx, visit.subject, visit.today))
     return Screen(
         template="invoices.html",
         title=visit.words("tabs.invoices"),
-        menu=view_menu(visit, "invoices", figures.VIEWS, view),
+        menu=view_menu(visit, "invoices", _views(visit), view),
         menu_label=visit.words("invoices.menu"),
-        grid=Grid("invoices", columns, rows, visit.address, visit.words),
+        grid=Grid("invoices", LIST_COLUMNS, found, visit.address, visit.words),
+        caption=visit.words(f"invoices.caption.{view}", name=visit.party.name),
+        empty=visit.words("invoices.empty"),
+        data={"periods": period_menu(visit, "invoices", period.name, view=view), "months": months},
+    )
+
+
+def _sums(visit: Visit, view: str) -> Screen:
+    """Per product and per seller are kept by whole years."""
+    period = visit.address.choice("period", tuple(_YEARS), "all")
+    offset = _YEARS[period]
+    year = visit.today.year + offset if offset is not None else None
+    rows: list[Any] = []
+    if view == "per-product":
+        rows = [asdict(row) for row in turnover.by_product(visit.tx, visit.subject, year)]
+    else:
+        rows = [asdict(row) for row in turnover.by_seller(visit.tx, visit.subject, year)]
+    return Screen(
+        template="invoices.html",
+        title=visit.words("tabs.invoices"),
+        menu=view_menu(visit, "invoices", _views(visit), view),
+        menu_label=visit.words("invoices.menu"),
+        grid=Grid(
+            f"invoices-{view}",
+            PRODUCT_COLUMNS if view == "per-product" else SELLER_COLUMNS,
+            rows,
+            visit.address,
+            visit.words,
+        ),
         caption=visit.words(f"invoices.caption.{view}", name=visit.party.name),
         empty=visit.words("invoices.empty"),
         data={
-            "periods": period_menu(visit, "invoices", period.name, view=view),
-            "months": _months(visit, found) if view not in ("per-product", "per-seller") else [],
+            "periods": [
+                MenuItem(
+                    visit.words(f"periods.{name}"),
+                    visit.address.to(tab="invoices", view=view, period=name),
+                    name == period,
+                )
+                for name in _YEARS
+            ],
+            "months": [],
         },
     )
 
 
-def list_columns() -> list[Column]:
-    def link(row: Row) -> Mapping[str, Any]:
-        return {"tab": "invoices", "view": "invoice", "invoice": row["invoice_id"]}
-
-    return [
-        Column("number", link=link, words=lambda row, words: str(row["number"] or row["invoice_id"])),
-        Column("kind", codes="kinds"),
-        Column("invoice_date", "date"),
-        Column("due_date", "date", wide=True),
-        Column("status", codes="invoice_status", wide=True),
-        Column("seller", wide=True),
-        Column("net_amount", "money", total=True, wide=True),
-        Column("gross_amount", "money", total=True),
-        Column("remaining_amount", "money", total=True, wide=True),
-    ]
-
-
-PRODUCT_COLUMNS = [
-    Column("product_number"),
-    Column("product_name"),
-    Column("invoice_count", "integer", wide=True),
-    Column("quantity", "quantity"),
-    Column("net_amount", "money", total=True),
-]
-SELLER_COLUMNS = [
-    Column("seller"),
-    Column("invoice_count", "integer"),
-    Column("net_amount", "money", total=True),
-]
-LINE_COLUMNS = [
-    Column("product_number", wide=True),
-    Column("product_name"),
-    Column("quantity", "quantity"),
-    Column("unit_price", "quantity", wide=True),
-    Column("discount_percent", "quantity", wide=True),
-    Column("net_amount", "money", total=True),
-    Column("vat_amount", "money", total=True, wide=True),
-    Column("gross_amount", "money", total=True, wide=True),
-]
+def _product(visit: Visit) -> Screen:
+    lines = figures.lines_with_product(visit.tx, visit.subject, visit.address.identifier("product") or 0)
+    name = f"{lines[0].product_number or ''} {lines[0].product_name or ''}".strip()
+    return Screen(
+        template="list.html",
+        title=visit.words("invoices.product", name=name),
+        grid=Grid("invoice-product", HOLDING_COLUMNS, [asdict(line) for line in lines], visit.address, visit.words),
+        caption=visit.words("invoices.product", name=name),
+        back=visit.address.to(tab="invoices", view="per-product"),
+    )
 
 
 def _invoice(visit: Visit) -> Screen:
     invoice = figures.invoice(visit.tx, visit.subject, visit.address.identifier("invoice") or 0)
     tables = visit.version.tables
     lines = figures.invoice_lines(visit.tx, visit.subject, invoice.invoice_id) if "invoice_line" in tables else None
-    payments = (
-        figures.payments(visit.tx, visit.subject, invoice.invoice_id)
-        if {"matching", "statement_line"} <= tables
-        else []
-    )
-    voucher = None
+    payments = []
+    if {"matching", "statement_line"} <= tables:
+        payments = figures.payments(visit.tx, visit.subject, invoice.invoice_id)
+    voucher = order = None
     if invoice.voucher_id and "voucher_line" in tables:
         voucher = visit.address.to(tab="statement", view="voucher", voucher=invoice.voucher_id)
+    if invoice.order_number and "sales_document" in tables and visit.subject.role == "customer":
+        order = visit.address.to(tab="orders", view="orders", q=invoice.order_number.split(",")[0])
     grid = None
     if lines is not None:
         grid = Grid("invoice-lines", LINE_COLUMNS, [asdict(line) for line in lines], visit.address, visit.words)
-    days = (visit.today - invoice.due_date).days if invoice.due_date is not None else None
-    overdue = bool(invoice.kind == "invoice" and invoice.remaining_amount > 0 and days is not None and days > 0)
+    days = (visit.today - invoice.due_date).days if invoice.due_date is not None else 0
+    is_overdue = invoice.kind == "invoice" and invoice.remaining_amount > 0 and days > 0
     return Screen(
         template="invoice.html",
         title=visit.words(f"invoices.one.{invoice.kind}", number=invoice.number or invoice.invoice_id),
@@ -114,15 +130,24 @@ def _invoice(visit: Visit) -> Screen:
         back=visit.address.to(tab="invoices"),
         data={
             "invoice": invoice,
-            "overdue_days": days if overdue else None,
-            "payments": payments,
+            "overdue_days": days if is_overdue else None,
+            "payments": [
+                {
+                    "payment": payment,
+                    "href": visit.address.to(tab="statement", view="voucher", voucher=payment.voucher_id)
+                    if payment.voucher_id and "voucher_line" in tables
+                    else None,
+                }
+                for payment in payments
+            ],
             "voucher_href": voucher,
+            "order_href": order,
         },
     )
 
 
-def _months(visit: Visit, found: list[figures.Invoice]) -> list[dict[str, Any]]:
-    months = figures.turnover_by_month(found, visit.today, 12)
+def month_bars(months: list[tuple[date, Decimal]]) -> list[dict[str, Any]]:
+    """Where each month's bar stands in the drawing; nothing when there is nothing to draw."""
     highest = max((amount for _, amount in months if amount > 0), default=0)
     if not highest:
         return []
@@ -137,4 +162,71 @@ def _months(visit: Visit, found: list[figures.Invoice]) -> list[dict[str, Any]]:
     ]
 
 
+def _within(day: date | None, start: date | None, end: date | None) -> bool:
+    if start is None and end is None:
+        return True
+    return day is not None and (start is None or day >= start) and (end is None or day <= end)
+
+
+def _invoice_link(row: Row) -> Mapping[str, Any]:
+    return {"tab": "invoices", "view": "invoice", "invoice": row["invoice_id"]}
+
+
+def _product_link(row: Row) -> Mapping[str, Any] | None:
+    if row["product_id"] is None:
+        return None
+    return {"tab": "invoices", "view": "product", "product": row["product_id"]}
+
+
+def _number(row: Row, words: Words) -> str:
+    return str(row["number"] or row["invoice_id"])
+
+
+def line_name(row: Row, words: Words) -> str:
+    """The product's name, or what a line without product is."""
+    return str(row["product_name"] or words.or_raw("line_kinds", row["kind"]))
+
+
+LIST_COLUMNS = [
+    Column("number", link=_invoice_link, words=_number),
+    Column("kind", codes="kinds"),
+    Column("invoice_date", "date"),
+    Column("due_date", "date", wide=True),
+    Column("status", codes="invoice_status", wide=True),
+    Column("seller", wide=True),
+    Column("net_amount", "money", total=True, wide=True),
+    Column("gross_amount", "money", total=True),
+    Column("remaining_amount", "money", total=True, wide=True),
+]
+PRODUCT_COLUMNS = [
+    Column("product_number", link=_product_link),
+    Column("product_name", words=line_name),
+    Column("invoice_count", "integer", wide=True),
+    Column("quantity", "quantity"),
+    Column("net_amount", "money", total=True),
+]
+SELLER_COLUMNS = [
+    Column("seller", words=lambda row, words: str(row["seller"] or words("invoices.no_seller"))),
+    Column("invoice_count", "integer"),
+    Column("net_amount", "money", total=True),
+]
+HOLDING_COLUMNS = [
+    Column(
+        "invoice_number", link=_invoice_link, words=lambda row, words: str(row["invoice_number"] or row["invoice_id"])
+    ),
+    Column("invoice_date", "date"),
+    Column("quantity", "quantity"),
+    Column("unit_price", "quantity", wide=True),
+    Column("net_amount", "money", total=True),
+]
+LINE_COLUMNS = [
+    Column("product_number", wide=True),
+    Column("product_name", words=line_name),
+    Column("quantity", "quantity"),
+    Column("unit_price", "quantity", wide=True),
+    Column("discount_percent", "quantity", wide=True),
+    Column("net_amount", "money", total=True),
+    Column("vat_amount", "money", total=True, wide=True),
+    Column("gross_amount", "money", total=True, wide=True),
+]
 TAB = Tab("invoices", figures.TABLES, build)
