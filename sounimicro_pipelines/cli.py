@@ -58,7 +58,7 @@ def demo(once: bool, seed: int, parties: int) -> None:
     """See the product work: start the sandbox, run the main job on it, open Dagster's screens and the panels."""
     from sounimicro_pipelines.demo import run_demo
 
-    sys.exit(run_demo(once=once, seed=seed, parties=parties, say=click.echo, phase=_phase))
+    sys.exit(run_demo(once=once, seed=seed, parties=parties, say=click.echo, phase=_phase, tell_outcome=tell_outcome))
 
 
 @main.command()

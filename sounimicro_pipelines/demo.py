@@ -8,10 +8,14 @@ import socket
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sounimicro_pipelines.installation import Installation
 from sounimicro_pipelines.sandbox import Sandbox
 from sounimicro_pipelines.settings import load_settings
+
+if TYPE_CHECKING:
+    from sounimicro_pipelines.orchestration.main_job import MainJobResult
 
 FOREIGN = ("SOUNIMICRO_", "SUPEROFFICE_", "UNIMICRO_", "PANELS_", "DAGSTER_")
 STORY = "ABB Installasjon AS"
@@ -24,6 +28,7 @@ def run_demo(
     parties: int,
     say: Callable[[str], None],
     phase: Callable[[], AbstractContextManager[Callable[[str], None]]],
+    tell_outcome: Callable[[MainJobResult], None],
 ) -> int:
     """Runs the main job on a new sandbox and, unless `once`, serves until stopped. Returns the exit code."""
     home = load_settings(env_file=None).home / "demo"
@@ -31,7 +36,6 @@ def run_demo(
     home.mkdir(parents=True)
     with Sandbox(seed=seed, parties=parties) as sandbox:
         _live_alone(sandbox.environment | {"SOUNIMICRO_COMPANIES": _aliases(sandbox)}, home)
-        from sounimicro_pipelines.cli import tell_outcome
         from sounimicro_pipelines.definitions import defs
         from sounimicro_pipelines.orchestration.main_job import run_main_job
 
