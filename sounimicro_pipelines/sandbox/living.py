@@ -13,7 +13,7 @@ from sounimicro_pipelines.sandbox.superoffice.seed import contact_id, person_id,
 from sounimicro_pipelines.sandbox.unimicro.people import ErpPeople
 from sounimicro_pipelines.sandbox.unimicro.store import PERSON
 from sounimicro_pipelines.sandbox.world import Register, names
-from sounimicro_pipelines.sandbox.world.numbers import landline, mobile
+from sounimicro_pipelines.sandbox.world.numbers import landline, mobile, new_org_number
 
 
 class Living:
@@ -51,6 +51,10 @@ class Living:
             (4, "an address changes in the CRM", self._crm_address),
             (3, "a person's mobile changes in the CRM", self._crm_mobile),
             (2, "a project's end date changes in the CRM", self._crm_project),
+            (1, "a customer is registered in the ERP", self._erp_customer),
+            (1, "a contact is registered in the ERP", self._erp_contact),
+            (1, "a contact leaves in the ERP", self._erp_leaver),
+            (1, "a company is registered in the CRM", self._crm_company),
             (5, "something is sold", self._sell),
             (4, "an invoice is issued", self._invoice),
             (6, "a customer pays", self._pay),
@@ -130,7 +134,55 @@ class Living:
             return False
         return True
 
+    def _erp_customer(self) -> bool:
+        stem = f"{self.rng.choice(names.STEMS)}{self.rng.choice(names.ENDINGS)}"
+        name = f"{stem} {self.rng.choice(names.TRADES)} {self.rng.randint(2, 99)} AS"
+        postcode, city, prefix = self.rng.choice(names.PLACES)
+        phone = {"Number": landline(self.rng, prefix), "CountryCode": "+47", "Type": 150101}
+        address = {"AddressLine1": self._street(), "PostalCode": postcode, "City": city, "CountryCode": "NO"}
+        self.erp.add(
+            self._company(),
+            "Customer",
+            {
+                "OrgNumber": new_org_number(self.rng, set()),
+                "CreditDays": 14,
+                "CurrencyCodeID": 1,
+                "Info": {"Name": name, "DefaultPhone": phone, "InvoiceAddress": address},
+            },
+        )
+        return True
+
+    def _erp_contact(self) -> bool:
+        company = self._company()
+        rows = self.erp.rows(company, "Customer")
+        if not rows:
+            return False
+        name = f"{self.rng.choice(names.FIRST_NAMES)} {self.rng.choice(names.LAST_NAMES)}"
+        phone = {"Number": mobile(self.rng), "CountryCode": "+47", "Type": 150102}
+        parent = self.rng.choice(rows)["BusinessRelationID"]
+        role = self.rng.choice(names.ROLES)
+        self.erp.add(
+            company,
+            "Contact",
+            {"ParentBusinessRelationID": parent, "Role": role, "Info": {"Name": name, "Phones": [phone]}},
+        )
+        return True
+
+    def _erp_leaver(self) -> bool:
+        company = self._company()
+        rows = self.erp.rows(company, "Contact")
+        if len(rows) < 10:
+            return False
+        self.erp.delete(company, "Contact", self.rng.choice(rows)["ID"])
+        return True
+
     # in the CRM
+
+    def _crm_company(self) -> bool:
+        stem = f"{self.rng.choice(names.STEMS)}{self.rng.choice(names.ENDINGS)}"
+        name = f"{stem} {self.rng.choice(names.TRADES)} {self.rng.randint(2, 99)} AS"
+        self.crm.create("contact", {"Name": name, "OrgNr": new_org_number(self.rng, set())})
+        return True
 
     def _crm_address(self) -> bool:
         known = [party for party in self.register.parties if party.in_crm]
@@ -205,5 +257,5 @@ class Living:
             return False
         seeded = self.erp.seeded[company]
         with seeded.store.transaction(PERSON):
-            seeded.trade.buy(self.rng.choice(rows)["ID"], self.clock.today())
+            seeded.trade.purchases.buy(self.rng.choice(rows)["ID"], self.clock.today())
         return True

@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from sounimicro_pipelines.sandbox.unimicro.accounts import Posting
-from sounimicro_pipelines.sandbox.unimicro.sales import NOK, Sales
+from sounimicro_pipelines.sandbox.unimicro.pricing import NOK
+from sounimicro_pipelines.sandbox.unimicro.sales import Sales
 from sounimicro_pipelines.sandbox.unimicro.store import Row
 from sounimicro_pipelines.sandbox.unimicro.values import ZERO, four, money
 

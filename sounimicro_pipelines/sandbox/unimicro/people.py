@@ -104,6 +104,12 @@ class ErpPeople:
         held = self.company(company)
         return int(held.writer.create(ENTITIES[entity], dict(values), PERSON)["ID"])
 
+    def spoil(self, company: CompanyName, entity: str, row_id: int, values: Mapping[str, Any]) -> None:
+        """Makes a record carry values of a wrong type, as no real one should. Stamped like any edit."""
+        store = self.store(company)
+        with self._acting(store):
+            store.change(entity, row_id, values)
+
     def delete(self, company: CompanyName, entity: str, row_id: int) -> None:
         """Soft delete, without asking whether the record is in use."""
         store = self.store(company)

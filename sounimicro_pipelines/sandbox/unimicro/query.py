@@ -23,12 +23,13 @@ KNOWN_PARAMETERS = frozenset({"filter", "select", "expand", "orderby", "top", "s
 class QueryOptions:
     """How the server behaves where the vendor leaves it open, and the strict switch for tests.
 
-    `default_page` is the page when `top` is missing. `strict` answers 400 where the real API silently ignores.
-    `unordered` is the order when none is asked for: "id", or "reversed" to punish those who rely on it.
-    `date_style` "stamp" writes dates as `2026-04-30T00:00:00Z`.
+    `default_page` is the page when `top` is missing, `max_page` the most that `top` gives. `strict` answers 400 where
+    the real API silently ignores. `unordered` is the order when none is asked for: "id", or "reversed" to punish those
+    who rely on it. `date_style` "stamp" writes dates as `2026-04-30T00:00:00Z`.
     """
 
     default_page: int = 100
+    max_page: int | None = None
     strict: bool = False
     unordered: str = "reversed"
     date_style: str = "day"
@@ -70,7 +71,10 @@ class Query:
         total = len(ids)
         skip = self._number(parameters.get("skip")) or 0
         top = self._number(parameters.get("top"))
-        page = ids[skip : skip + (self.options.default_page if top is None else top)]
+        size = self.options.default_page if top is None else top
+        if self.options.max_page is not None:
+            size = min(size, self.options.max_page)
+        page = ids[skip : skip + size]
         rows = self.store.table(entity.name).rows
         tree, columns = self._expansion(entity, parameters), self._selection(parameters)
         return [self.render(entity, rows[row_id], tree, columns) for row_id in page], total

@@ -12,6 +12,7 @@ from sounimicro_pipelines.sandbox.unimicro.accounts import Books
 from sounimicro_pipelines.sandbox.unimicro.money_flows import MoneyFlows
 from sounimicro_pipelines.sandbox.unimicro.sales import Sales
 from sounimicro_pipelines.sandbox.unimicro.seed.chart import seed_chart
+from sounimicro_pipelines.sandbox.unimicro.seed.goods import stock
 from sounimicro_pipelines.sandbox.unimicro.seed.ledger import Ledger
 from sounimicro_pipelines.sandbox.unimicro.seed.parties import PartySeed
 from sounimicro_pipelines.sandbox.unimicro.seed.trade import Trade
@@ -62,7 +63,7 @@ def _build(register: Register, index: int, clock: Clock, rate: float) -> SeededC
                 projects.setdefault(row["ProjectCustomerID"], []).append(row["ID"])
         trade = Trade(sales, MoneyFlows(sales), rng, projects=projects, rate=rate)
         trade.last_day = register.today
-        trade.stock()
+        trade.products = stock(books)
     _history(store, books, trade, start, register.today, rng)
     return SeededCompany(store, trade, seed)
 

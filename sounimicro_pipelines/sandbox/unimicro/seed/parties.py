@@ -15,6 +15,9 @@ from sounimicro_pipelines.sandbox.world.register import Individual, Party, Place
 
 PHONE, MOBILE = 150101, 150102
 
+PRIVATE_NUMBER = "41815912345"
+"""A national number that nobody can have (a synthetic one, month + 80): where it turns up, personal data has leaked."""
+
 
 class PartySeed:
     """Seeds one company. `customers`, `suppliers`, `projects` and `contacts` map register keys to row ids."""
@@ -42,10 +45,33 @@ class PartySeed:
             )
             with self.store.at(stamp(moment)):
                 self._party(party)
+        if parties:
+            self._untidy(parties)
         for venture in self.register.ventures:
             if venture.company == self.index and venture.in_erp:
                 with self.store.at(stamp(datetime.combine(venture.start, time(9), OSLO))):
                     self._project(venture)
+
+    def _untidy(self, parties: list[Party]) -> None:
+        """A customer that somebody registered twice, and a private person whose national number nobody else may see."""
+        twice = next((party for party in parties if self.index in party.customer_of and party.key > 8), None)
+        if twice is not None:
+            relation = self._relation(f"{twice.name} (ny)", twice.street, None, twice.phone, "")
+            self._customer(twice, relation)
+        relation = self._relation("Solveig Privat", parties[0].street, None, "", "solveig@privat.example", "90099009")
+        private = self._customer(parties[0], relation)
+        self.store.change(
+            "Customer",
+            private,
+            {
+                "IsPrivate": True,
+                "OrgNumber": None,
+                "PeppolAddress": None,
+                "WebUrl": None,
+                "SocialSecurityNumber": PRIVATE_NUMBER,
+            },
+            touch=False,
+        )
 
     def _sellers(self) -> None:
         self.store.insert(

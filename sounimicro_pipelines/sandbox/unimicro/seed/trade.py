@@ -15,39 +15,13 @@ from decimal import Decimal
 from typing import Any
 
 from sounimicro_pipelines.clock import OSLO
-from sounimicro_pipelines.sandbox.unimicro.documents import attach_invoice, attach_supplier_invoice
+from sounimicro_pipelines.sandbox.unimicro.documents import attach_invoice
 from sounimicro_pipelines.sandbox.unimicro.money_flows import MoneyFlows
 from sounimicro_pipelines.sandbox.unimicro.sales import Sales
+from sounimicro_pipelines.sandbox.unimicro.seed.purchases import Purchases
 from sounimicro_pipelines.sandbox.unimicro.store import CompanyStore, Row
 from sounimicro_pipelines.sandbox.unimicro.values import money, stamp
 
-PRODUCTS = (
-    ("P40", "Pumpe 40", "stk", 4000, 1),
-    ("P60", "Pumpe 60", "stk", 6250, 1),
-    ("K16", "Kabel 16 mm²", "m", 89, 1),
-    ("K25", "Kabel 25 mm²", "m", 132, 1),
-    ("S100", "Sikringsskap 100 A", "stk", 8450, 1),
-    ("S63", "Sikringsskap 63 A", "stk", 5290, 1),
-    ("L1", "LED-armatur 40 W", "stk", 689, 1),
-    ("L2", "LED-armatur 60 W", "stk", 949, 1),
-    ("V12", "Ventil 12", "stk", 312, 1),
-    ("V20", "Ventil 20", "stk", 487, 1),
-    ("F8", "Frekvensomformer 8 kW", "stk", 12400, 1),
-    ("M3", "Motor 3 kW", "stk", 5120, 1),
-    ("R50", "Rør 50 mm", "m", 146, 1),
-    ("T1", "Montering", "t", 1000, 2),
-    ("T2", "Service", "t", 1150, 2),
-    ("T3", "Prosjektledelse", "t", 1390, 2),
-    ("K1", "Kjøring", "km", 12, 2),
-    ("M15", "Kantinevarer", "stk", 58, 3),
-    ("D1", "Dokumentasjon, avgiftsfri", "stk", 450, 4),
-    ("X1", "Reservedelspakke", "sett", 2349, 1),
-)
-"""Number, name, unit, price, and kind: 1 goods, 2 services, 3 middle VAT rate, 4 no VAT."""
-
-_ACCOUNT = {1: 3000, 2: 3010, 3: 3020, 4: 3100}
-_VAT = {1: 3, 2: 3, 3: 4, 4: 5}
-_COSTS = (4300, 4300, 4300, 4500, 6340, 6540, 6800, 6900, 7000, 7320, 7500)
 _EURO_RATES = (Decimal("11.4210"), Decimal("11.6215"), Decimal("11.7350"), Decimal("11.8040"))
 
 
@@ -61,7 +35,10 @@ class Manner:
 
 
 class Trade:
-    """The trade of one company. `rate` is how many sales a customer starts a month."""
+    """The trade of one company. `rate` is how many sales a customer starts a month.
+
+    What happens on `last_day` is stamped right after midnight, so that it lies in the past whenever the day is today.
+    """
 
     def __init__(
         self, sales: Sales, flows: MoneyFlows, rng: random.Random, *, projects: dict[int, list[int]], rate: float = 0.8
@@ -74,34 +51,14 @@ class Trade:
         self.rate = rate
         self.projects = projects
         self.products: list[Row] = []
+        self.purchases = Purchases(flows, rng, projects, self.later)
+        self.last_day: date | None = None
         self._queue: list[tuple[int, int, Callable[[date], None]]] = []
         self._order = 0
         self._milliseconds = 0
         self._manners: dict[int, Manner] = {}
         self._customers: list[int] = []
         self._suppliers: list[int] = []
-
-    def stock(self) -> None:
-        """The products."""
-        for number, name, unit, price, kind in PRODUCTS:
-            cost = money(Decimal(price) * Decimal("0.62"))
-            self.products.append(
-                self.store.insert(
-                    "Product",
-                    {
-                        "PartName": number,
-                        "Name": name,
-                        "Type": 2 if kind == 2 else 1,
-                        "PriceExVat": money(price),
-                        "PriceIncVat": money(Decimal(price) * Decimal("1.25")),
-                        "CostPrice": cost,
-                        "Unit": unit,
-                        "VatTypeID": _VAT[kind],
-                        "AccountID": self.books.account(_ACCOUNT[kind]),
-                        "StatusCode": 35001,
-                    },
-                )
-            )
 
     def run(self, first: date, last: date) -> None:
         """Lets the days from `first` to `last` pass."""
@@ -119,9 +76,8 @@ class Trade:
         """The next moment of a day, in working hours."""
         self._milliseconds += 731
         offset = timedelta(milliseconds=self._milliseconds % 30_000_000)
-        return stamp(datetime.combine(day, time(0, 0, 5) if day == self.last_day else time(8), OSLO) + offset)
-
-    last_day: date | None = None
+        start = time(0) if day == self.last_day else time(8)
+        return stamp(datetime.combine(day, start, OSLO) + offset)
 
     def later(self, day: date, action: Callable[[date], None]) -> None:
         """Puts something off to a day."""
@@ -144,7 +100,7 @@ class Trade:
         for supplier in self._suppliers:
             if rng.random() < 0.75 / 21:
                 with self.store.at(self.at(day)):
-                    self.buy(supplier, day)
+                    self.purchases.buy(supplier, day)
 
     # sales
 
@@ -397,52 +353,3 @@ class Trade:
         self.flows.remind(invoice_id, day, step, fee=step == 2 and self.rng.random() < 0.5)
         if step == 3 and self.rng.random() < 0.2:
             self.store.change("CustomerInvoice", invoice_id, {"CollectorStatusCode": self.rng.choice((42503, 42504))})
-
-    # purchases
-
-    def buy(self, supplier_id: int, day: date) -> Row:
-        """A supplier's invoice, perhaps waiting for approval, mostly booked and paid; now and then credited."""
-        rng = self.rng
-        supplier = self.store.table("Supplier").rows[supplier_id]
-        every = [project for projects in self.projects.values() for project in projects]
-        project = rng.choice(every) if every and rng.random() < 0.3 else None
-        dimensions = self.books.dimensions(project, rng.choice((None, 1, 2, 3)))
-        costs = [
-            (rng.choice(_COSTS), money(Decimal(rng.randint(20_000, 2_000_000)) / 100), dimensions)
-            for _ in range(rng.choice((1, 1, 2)))
-        ]
-        number = str(rng.randint(100_000, 9_999_999))
-        draw = rng.random()
-        if draw < 0.04:
-            status = rng.choice((30101, 30102, 30103, 30108))
-            waiting = self.flows.supplier_invoice(supplier, number, day, costs, status=status, project=project)
-            attach_supplier_invoice(self.store, waiting)
-            return waiting
-        invoice = self.flows.supplier_invoice(supplier, number, day, costs, project=project)
-        if rng.random() < 0.9:
-            attach_supplier_invoice(self.store, invoice)
-        due = date.fromisoformat(invoice["PaymentDueDate"])
-        if draw < 0.08:
-            half = [(account, money(amount / 2), kind) for account, amount, kind in costs]
-            self.later(
-                day + timedelta(days=10), lambda on: self._credited_by(supplier_id, invoice["ID"], number, half, on)
-            )
-        if draw < 0.94:
-            late = due + timedelta(days=rng.choice((0, 0, 0, 1, 5, 20)))
-            self.later(
-                late, lambda on: self._pay_supplier(invoice["ID"], on, Decimal(rng.choice(("1", "1", "1", "0.5"))))
-            )
-        return invoice
-
-    def _credited_by(
-        self, supplier_id: int, invoice: int, number: str, costs: list[tuple[int, Decimal, int | None]], day: date
-    ) -> None:
-        supplier = self.store.table("Supplier").rows[supplier_id]
-        note = self.flows.supplier_invoice(supplier, f"K{number}", day, costs, credit_of=invoice)
-        self.flows.match_supplier(self.flows.payable(note["ID"])["ID"], invoice, day)
-        self.flows.refresh_supplier(note["ID"])
-
-    def _pay_supplier(self, invoice: int, day: date, share: Decimal) -> None:
-        rest = self.store.table("SupplierInvoice").rows[invoice]["RestAmount"]
-        if rest > 0:
-            self.flows.pay_supplier(invoice, money(rest * share), day)
