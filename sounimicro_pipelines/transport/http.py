@@ -52,6 +52,10 @@ DEFAULT_TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=30.0, pool=None)
 DEADLINE = 300.0
 """Seconds that one attempt may take in all, so that an answer that drips in cannot hold a run for ever."""
 
+KEEP_ALIVE = 4.0
+"""Seconds that an idle connection is used again: less than the five after which many servers close theirs, so that a
+write does not meet a closing connection and leave its effect unknown."""
+
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _BY_STATUS: dict[int, type[VendorError]] = {
     400: ValidationFailed,
@@ -371,7 +375,9 @@ def make_http(connections: int = 32) -> httpx.AsyncClient:
         verify=_tls(),
         follow_redirects=False,
         timeout=DEFAULT_TIMEOUT,
-        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=30.0),
+        limits=httpx.Limits(
+            max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEEP_ALIVE
+        ),
         headers={"Accept": "application/json", "User-Agent": "sounimicro-pipelines"},
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         mounts={f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")},

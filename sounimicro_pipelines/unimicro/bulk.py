@@ -17,6 +17,7 @@ from sounimicro_pipelines.transport import AccessDenied, AuthenticationFailed, N
 from sounimicro_pipelines.unimicro.company import SYSTEM, CompanyClient, Record
 from sounimicro_pipelines.unimicro.entities import PAGE_PLAIN, SPECS
 from sounimicro_pipelines.unimicro.expressions import All, Expression, chunks, stamped_after, where
+from sounimicro_pipelines.unimicro.model_tables import NEVER_KEPT
 from sounimicro_pipelines.unimicro.pages import Page, read_page, read_single
 from sounimicro_pipelines.unimicro.query import FilterIgnored, Query
 from sounimicro_pipelines.unimicro.ranges import Ranges
@@ -119,8 +120,13 @@ class UnimicroBulkReader:
             top=spec.page_size,
         )
         call = f"GET {spec.route}"
+        never = NEVER_KEPT.get(spec.entity)
         page = await self._company.exchange(
-            "GET", spec.route, call=call, decode=lambda response: read_page(response, call), params=query.params()
+            "GET",
+            spec.route,
+            call=call,
+            decode=lambda response: read_page(response, call, never),
+            params=query.params(),
         )
         last = after
         for one in page.ids:

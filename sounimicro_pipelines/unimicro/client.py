@@ -20,9 +20,9 @@ from sounimicro_pipelines.transport import (
 from sounimicro_pipelines.unimicro.answers import explain
 from sounimicro_pipelines.unimicro.auth import Certificate, TokenSource, load_certificate
 from sounimicro_pipelines.unimicro.companies import Company, parse_companies
-from sounimicro_pipelines.unimicro.company import NEVER_KEPT, SYSTEM, CompanyClient, Record
+from sounimicro_pipelines.unimicro.company import SYSTEM, CompanyClient, Record
 
-__all__ = ["NEVER_KEPT", "SYSTEM", "CompanyClient", "Hosts", "Record", "UnimicroClient"]
+__all__ = ["SYSTEM", "CompanyClient", "Hosts", "Record", "UnimicroClient"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from sounimicro_pipelines.unimicro.companies import Company
 from sounimicro_pipelines.unimicro.expressions import Expression, where
 from sounimicro_pipelines.unimicro.model import entity as model_of
 from sounimicro_pipelines.unimicro.model import walk_relations
+from sounimicro_pipelines.unimicro.model_tables import NEVER_KEPT
 from sounimicro_pipelines.unimicro.query import FilterIgnored, Query
 
 if TYPE_CHECKING:
@@ -35,9 +36,7 @@ SYSTEM = "Unimicro"
 Record: TypeAlias = dict[str, Any]
 T = TypeVar("T")
 
-NEVER_KEPT = frozenset({"SocialSecurityNumber", "OCRData"})
-"""Dropped from every answer as soon as it is read: national identity numbers, and the text of scanned documents."""
-
+_NEVER_KEPT = frozenset(NEVER_KEPT.values())
 _NOT_OFFERED = frozenset({400, 401, 403, 404, 405, 501})
 """How installations answer an optional route that they do not have."""
 
@@ -276,7 +275,7 @@ def _record(answer: Any, call: str) -> Record:
 
 
 def _without(record: Record) -> Record:
-    for name in NEVER_KEPT & record.keys():
+    for name in _NEVER_KEPT & record.keys():
         del record[name]
     for value in record.values():
         for part in value if isinstance(value, list) else [value]:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from sounimicro_pipelines.unimicro.model import Entity, build
 
+NEVER_KEPT = {"Customer": "SocialSecurityNumber", "File": "OCRData"}
+"""Fields that are dropped from every answer as soon as it is read, by the entity that has them."""
+
 _DOCUMENT = """
 CustomerID:i CustomerName:s255* CustomerOrgNumber:s100 CustomerPerson:s255* EmailAddress:s255* OurReference:s255*
 YourReference:s255* Requisition:s255 SalesPerson:s255* DefaultSellerID:i DefaultDimensionsID:i CurrencyCodeID:i

@@ -17,7 +17,7 @@ import msgspec
 from sounimicro_pipelines.clock import UTC
 from sounimicro_pipelines.records import RecordPage
 from sounimicro_pipelines.transport import BadAnswer
-from sounimicro_pipelines.unimicro.company import NEVER_KEPT, SYSTEM
+from sounimicro_pipelines.unimicro.company import SYSTEM
 from sounimicro_pipelines.unimicro.expressions import parse_moment
 
 
@@ -28,7 +28,6 @@ class _Head(msgspec.Struct, gc=False):
 
 
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_NAMES_NOT_KEPT = tuple(f'"{name}"'.encode() for name in NEVER_KEPT)
 _SPLIT = msgspec.json.Decoder(list[msgspec.Raw])
 _HEADS = msgspec.json.Decoder(list[_Head])
 
@@ -63,8 +62,8 @@ class Page:
         return RecordPage(self.rows[: bisect_right(self.ids, end)], self.size, self.high_water)
 
 
-def read_page(response: httpx.Response, call: str) -> Page:
-    """The rows of a list. Raises BadAnswer when it is no whole JSON list of records."""
+def read_page(response: httpx.Response, call: str, never_kept: str | None = None) -> Page:
+    """The rows of a list, without the field `never_kept`. Raises BadAnswer when it is no whole JSON list of records."""
     body = _one_line(response.content, response, call)
     try:
         rows = _SPLIT.decode(body)
@@ -88,12 +87,12 @@ def read_page(response: httpx.Response, call: str) -> Page:
             newest = changed
         if oldest is None or changed < oldest:
             oldest = changed
-    return Page(_kept(rows, body), ids, len(response.content), newest, oldest)
+    return Page(_kept(rows, body, never_kept), ids, len(response.content), newest, oldest)
 
 
-def _kept(rows: Sequence[msgspec.Raw], body: bytes) -> list[bytes]:
-    """The rows' bytes, without what must not be kept at all; every other byte as it came."""
-    if not any(name in body for name in _NAMES_NOT_KEPT):
+def _kept(rows: Sequence[msgspec.Raw], body: bytes, never: str | None) -> list[bytes]:
+    """The rows' bytes without that field; every other value as it came."""
+    if never is None or f'"{never}"'.encode() not in body:
         return [bytes(raw) for raw in rows]
     kept = []
     for raw in rows:
@@ -102,7 +101,7 @@ def _kept(rows: Sequence[msgspec.Raw], body: bytes) -> list[bytes]:
         except msgspec.DecodeError:
             kept.append(bytes(raw))
             continue
-        kept.append(msgspec.json.encode({name: value for name, value in fields.items() if name not in NEVER_KEPT}))
+        kept.append(msgspec.json.encode({name: value for name, value in fields.items() if name != never}))
     return kept
 
 

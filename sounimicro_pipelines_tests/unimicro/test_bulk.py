@@ -450,13 +450,14 @@ def test_an_idle_reader_takes_over_half_of_the_widest_range() -> None:
     assert Range(5, 10, 10).width == 5
 
 
-def test_identity_numbers_and_scanned_texts_are_dropped_even_where_they_were_not_asked_for(tmp_path: Path) -> None:
-    body = b'[{"ID":1,"Amount":1.5000,"SocialSecurityNumber":"01019012345","OCRData":"x","Name":"y"}]'
+@pytest.mark.parametrize(("entity", "name"), [("Customer", "SocialSecurityNumber"), ("File", "OCRData")])
+def test_identity_numbers_and_scanned_texts_are_dropped_at_once(tmp_path: Path, entity: str, name: str) -> None:
+    body = f'[{{"ID":1,"Amount":1.5000,"{name}":"01019012345","Name":"y"}}]'.encode()
 
     def before(request: Request) -> Answer | None:
-        if not request.path.endswith("/terms"):
+        if not request.path.startswith("/api/biz/"):
             return None
         return Answer(body if "ID gt 0" in request.query.get("filter", "ID gt 0") else b"[]")
 
-    (page,) = full(FakeErp(before=before), tmp_path, TERMS)
+    (page,) = full(FakeErp(before=before), tmp_path, spec_of(entity))
     assert page.rows == [b'{"ID":1,"Amount":1.5000,"Name":"y"}']
