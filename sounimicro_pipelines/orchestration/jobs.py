@@ -10,7 +10,7 @@ from sounimicro_pipelines.orchestration.extraction import (
     superoffice_registers,
     unimicro_registers,
 )
-from sounimicro_pipelines.orchestration.partitions import COMPANY, companies, file_tag
+from sounimicro_pipelines.orchestration.partitions import COMPANY, file_tag
 from sounimicro_pipelines.orchestration.reports import PUBLISHED
 
 OSLO = "Europe/Oslo"
@@ -28,14 +28,12 @@ _reports = _figures - dg.AssetSelection.groups(ERP_GROUP)
 figures = dg.define_asset_job(
     "figures",
     selection=_figures,
-    partitions_def=companies,
     executor_def=dg.in_process_executor,
     description="One company from the ERP to the panels: registers, reports, publication.",
 )
 reports_only = dg.define_asset_job(
     "reports_only",
     selection=_reports,
-    partitions_def=companies,
     executor_def=dg.in_process_executor,
     description="One company's reports anew from the rows that are here already, and their publication.",
 )
@@ -49,7 +47,6 @@ crm_registers = dg.define_asset_job(
 erp_registers = dg.define_asset_job(
     "erp_registers",
     selection=dg.AssetSelection.assets(unimicro_registers),
-    partitions_def=companies,
     executor_def=dg.in_process_executor,
     description="One company's ERP registers into the warehouse, without the reports.",
 )
