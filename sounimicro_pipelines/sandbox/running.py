@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -26,13 +27,15 @@ def run_sandbox(
     tell: Callable[[str], None] = lambda text: None,
     stop: threading.Event | None = None,
 ) -> None:
-    """Runs both systems until `stop` is set or the process is interrupted.
+    """Runs both systems until `stop` is set or the process is interrupted or terminated.
 
     `ports` may name `erp` and `crm`. The settings are told as dotenv lines, and written to `env_file` when given (for
     the owner alone, since they hold the sandbox's passwords). `live` is how many things people do a minute, 0 for
     none; `faults` switches the usual mixture on. Raises PortTaken.
     """
     ended = stop or threading.Event()
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda number, frame: ended.set())
     plan = FaultPlan.usual(seed) if faults else None
     with Sandbox(seed=seed, parties=parties, ports=ports, faults=plan, live=live) as sandbox:
         lines = dotenv(sandbox.environment)

@@ -35,6 +35,7 @@ class Business:
             raise Refused(403, {"Message": f"You do not have permission to access {entity.name}"})
         if entity.name in _OPTIONAL_ENTITIES and not self.server.options.audit:
             raise Refused(404, _NOT_FOUND)
+        self.server.before_request(request.method, request.url.path)
         with company.store.lock:
             return self._serve(request, company, entity, row_id, rest, body)
 
@@ -136,7 +137,8 @@ class Business:
     def _read(self, company: Company, entity: EntityDef, row_id: int | None, parameters: dict[str, str]) -> Response:
         if parameters.get("filter") == "":
             raise Refused(500, {"Message": "An error has occurred."})
-        hateoas = parameters.get("hateoas", "").lower() == "true"
+        asked = parameters.get("hateoas", str(self.server.options.links_unasked))
+        hateoas = asked.lower() == "true"
         try:
             if row_id is not None:
                 row = company.store.get(entity.name, row_id)

@@ -23,7 +23,7 @@ class ErpOptions:
     `webhooks_lost`: share of deliveries that never arrive. `webhook_failures_before_block`: refusals in a row after
     which a URL is blocked. `metadata` and `audit`: whether the model metadata with the current session, and the audit
     log, exist at all. `put_clears_omitted`: a PUT clears scalars that it leaves out. `endpoints_published`: whether
-    /api/endpoints answers.
+    /api/endpoints answers. `links_unasked`: `_links` come unless `hateoas=false`, as in old captures.
     """
 
     query: QueryOptions = field(default_factory=QueryOptions)
@@ -41,6 +41,7 @@ class ErpOptions:
     audit: bool = True
     put_clears_omitted: bool = False
     endpoints_published: bool = True
+    links_unasked: bool = False
 
     def is_denied(self, company_key: str, entity: str) -> bool:
         return entity in self.denied.get("", ()) or entity in self.denied.get(company_key, ())

@@ -5,7 +5,8 @@ Everything goes through the same rules and leaves the same trail as an API clien
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
@@ -15,7 +16,7 @@ from sounimicro_pipelines.sandbox.unimicro.documents import attach_invoice
 from sounimicro_pipelines.sandbox.unimicro.model import ENTITIES, EntityDef
 from sounimicro_pipelines.sandbox.unimicro.query import related
 from sounimicro_pipelines.sandbox.unimicro.seed.company import SeededCompany
-from sounimicro_pipelines.sandbox.unimicro.server import Company, ErpServer
+from sounimicro_pipelines.sandbox.unimicro.server import Company, ErpServer, Interposed
 from sounimicro_pipelines.sandbox.unimicro.store import PERSON, CompanyStore, Row
 from sounimicro_pipelines.sandbox.unimicro.values import coerce, money
 
@@ -151,6 +152,11 @@ class ErpPeople:
         held = self.company(company)
         with self._acting(held.store):
             return int(held.writer.sales.credit(invoice_id, day or held.store.clock.today())["ID"])
+
+    def interpose(self, method: str, path: str, action: Callable[[], None], times: int = 1) -> None:
+        """Lets something happen just before a business request is served, such as a person's edit between a client's
+        read and its write. `path` is a regular expression searched in the URL's path."""
+        self.server.interposed.append(Interposed(method, re.compile(path), action, times))
 
     # the operator's levers
 

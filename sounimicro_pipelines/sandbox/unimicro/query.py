@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from functools import cmp_to_key
 from typing import Any
@@ -14,7 +15,7 @@ from sounimicro_pipelines.sandbox.unimicro import expressions as ex
 from sounimicro_pipelines.sandbox.unimicro.evaluate import Compiler, Getter, Unsupported
 from sounimicro_pipelines.sandbox.unimicro.model import ENTITIES, EntityDef, Relation
 from sounimicro_pipelines.sandbox.unimicro.store import CompanyStore, Row
-from sounimicro_pipelines.sandbox.unimicro.values import compare, stamp_out
+from sounimicro_pipelines.sandbox.unimicro.values import compare, parse_moment, stamp, stamp_out
 
 KNOWN_PARAMETERS = frozenset({"filter", "select", "expand", "orderby", "top", "skip", "hateoas", "action"})
 
@@ -25,7 +26,8 @@ class QueryOptions:
 
     `default_page` is the page when `top` is missing, `max_page` the most that `top` gives. `strict` answers 400 where
     the real API silently ignores. `unordered` is the order when none is asked for: "id", or "reversed" to punish those
-    who rely on it. `date_style` "stamp" writes dates as `2026-04-30T00:00:00Z`.
+    who rely on it. `date_style` "stamp" writes dates as `2026-04-30T00:00:00Z`. For `search_lag` seconds a new row is
+    not found in lists, though it can be read by its id.
     """
 
     default_page: int = 100
@@ -33,6 +35,7 @@ class QueryOptions:
     strict: bool = False
     unordered: str = "reversed"
     date_style: str = "day"
+    search_lag: float = 0.0
 
 
 class Ignored(ValueError):
@@ -118,10 +121,11 @@ class Query:
     def _matching(self, entity: EntityDef, node: ex.Node | None, orderby: str | None) -> list[int]:
         low, high, rest = id_bounds(node)
         key = (entity.name, repr(rest), (orderby or "").lower(), self.store.version)
-        ids = self._cache.get(key)
+        ids = None if self.options.search_lag else self._cache.get(key)
         if ids is None:
             ids = self._ordered(entity, self._filtered(entity, rest), orderby)
-            self._cache[key] = ids
+            if not self.options.search_lag:
+                self._cache[key] = ids
             while len(self._cache) > 24:
                 self._cache.popitem(last=False)
         if low is None and high is None:
@@ -135,6 +139,9 @@ class Query:
         table = self.store.table(entity.name)
         rows = table.rows
         candidates: Iterable[int] = table.ids
+        if self.options.search_lag:
+            found_until = stamp(self.store.clock.now() - timedelta(seconds=self.options.search_lag))
+            candidates = [row_id for row_id in candidates if rows[row_id]["CreatedAt"] <= found_until]
         for node in rest:
             bound = key_value(entity, node)
             if bound is not None and candidates is table.ids:
@@ -188,10 +195,26 @@ class Query:
         try:
             node = ex.parse(text)
             self._compiler(entity).condition(node)
+            self._check_moments(entity, node)
         except (ex.SyntaxProblem, Unsupported) as problem:
             self._ignore(str(problem))
             return None
         return node
+
+    def _check_moments(self, entity: EntityDef, node: ex.Node) -> None:
+        """A date or date-time field is compared with a literal that can be read as one, or the filter is ignored."""
+        match node:
+            case ex.Operation(_, ex.Path(path), ex.Literal(str(value))):
+                kind = _field_type(entity, path)
+                if kind in ("d", "dt") and parse_moment(value) is None:
+                    raise Unsupported(f"'{value}' is not a date")
+            case ex.Operation(_, left, right):
+                self._check_moments(entity, left)
+                self._check_moments(entity, right)
+            case ex.Not(operand):
+                self._check_moments(entity, operand)
+            case _:
+                return
 
     def _compiler(self, entity: EntityDef) -> Compiler:
         return Compiler(lambda path: self.path(entity, path), full=False, now=self.store.clock.now())
@@ -257,6 +280,17 @@ def related(store: CompanyStore, relation: Relation, row: Row) -> list[Row]:
     children = store.table(relation.target).with_key(relation.key, row["ID"])
     live = [child for child in children if not child.get("Deleted")]
     return live[:1] if relation.kind == "reverse" else live
+
+
+def _field_type(entity: EntityDef, path: str) -> str | None:
+    *relations, name = path.split(".")
+    for step in relations:
+        relation = entity.relation(step)
+        if relation is None:
+            return None
+        entity = ENTITIES[relation.target]
+    definition = entity.field(name)
+    return definition.type if definition else None
 
 
 def id_bounds(node: ex.Node | None) -> tuple[int | None, int | None, list[ex.Node]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,6 +64,16 @@ class Company:
         }
 
 
+@dataclass(slots=True)
+class Interposed:
+    """Something that happens just before a request that matches is served."""
+
+    method: str
+    path: re.Pattern[str]
+    action: Callable[[], None]
+    times: int
+
+
 @dataclass
 class ErpServer:
     """Everything the ERP's HTTP face needs. `urls` is filled in when the ports are known."""
@@ -78,6 +89,7 @@ class ErpServer:
     files_url: str = ""
     identity: Identity = field(init=False)
     deliverer: Deliverer = field(init=False)
+    interposed: list[Interposed] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.deliverer = Deliverer(self.options, lambda: int(self.clock.now().timestamp()))
@@ -97,6 +109,13 @@ class ErpServer:
         company = Company(4020 + facts.index, facts, store, query, Statistics(store), writer, Actions(writer), trail)
         self.companies[facts.key.lower()] = company
         return company
+
+    def before_request(self, method: str, path: str) -> None:
+        """Lets happen what was interposed before this request."""
+        for waiting in list(self.interposed):
+            if waiting.method == method and waiting.times > 0 and waiting.path.search(path):
+                waiting.times -= 1
+                waiting.action()
 
     def company_of(self, request: Request) -> Company:
         """The company that a request names in its CompanyKey header. Raises Refused."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import jwt
 import pytest
 
+from sounimicro_pipelines.clock import ManualClock
 from sounimicro_pipelines.sandbox import Sandbox
 from sounimicro_pipelines.sandbox.keys import make_keys
 from sounimicro_pipelines_tests.sandbox.unimicro.conftest import Erp
@@ -104,3 +106,13 @@ def test_keys_are_written_for_the_owner_alone(tmp_path: Path) -> None:
     keys = make_keys(tmp_path / "keys")
     assert keys.erp_certificate_file.stat().st_mode & 0o077 == 0
     assert keys.crm_private_key_xml_file.read_text().startswith("<RSAKeyValue><Modulus>")
+
+
+def test_a_token_ends_when_its_time_is_over() -> None:
+    clock = ManualClock(datetime.now(UTC))
+    with Sandbox(seed=5, parties=9, clock=clock) as sandbox:
+        erp = Erp(sandbox)
+        clock.advance(3590)
+        assert erp.call("GET", "/api/biz/customers").status_code == 200
+        clock.advance(20)
+        assert erp.call("GET", "/api/biz/customers").status_code == 401

@@ -154,3 +154,30 @@ def test_dates_can_come_in_the_other_documented_form(sandbox: Sandbox) -> None:
     sandbox.erp.options.query.date_style = "stamp"
     invoice = Erp(sandbox).get("invoices", filter="StatusCode ne 42001", top=1)[0]
     assert invoice["InvoiceDate"].endswith("T00:00:00Z")
+
+
+def test_a_moment_that_cannot_be_read_is_ignored_like_anything_unknown(reading: Erp) -> None:
+    spoilt = "CreatedAt gt '2100-01-19T22:20:00 00:00'"
+    assert len(reading.get("customers", filter=spoilt, top=1000)) == len(reading.get("customers", top=1000))
+
+
+def test_a_page_may_be_shorter_than_asked_for(erp: Erp) -> None:
+    erp.sandbox.erp.options.query.max_page = 7
+    answer = erp.call("GET", "/api/biz/journalentrylines", top=500, orderby="ID")
+    assert len(answer.json()) == 7
+    assert int(answer.headers["count"]) > 500
+
+
+def test_a_new_row_may_not_be_found_for_a_while(erp: Erp) -> None:
+    erp.sandbox.erp.options.query.search_lag = 60
+    project = erp.post("projects", {"Name": "Ny"}).json()["ID"]
+    assert erp.get("projects", filter="Name eq 'Ny'") == []
+    assert erp.get(f"projects/{project}")["Name"] == "Ny"
+    erp.sandbox.erp.options.query.search_lag = 0
+    assert ids(erp.get("projects", filter="Name eq 'Ny'")) == [project]
+
+
+def test_links_may_come_unasked(erp: Erp) -> None:
+    erp.sandbox.erp.options.links_unasked = True
+    assert "_links" in erp.get("customers/1")
+    assert "_links" not in erp.get("customers/1", hateoas="false")

@@ -201,3 +201,18 @@ def test_every_changed_field_is_in_the_audit_log(erp: Erp) -> None:
         -1
     ]
     assert (row["Field"], row["NewValue"], row["OldValue"]) == ("EndDate", "2027-01-31", project["EndDate"])
+
+
+def test_a_person_can_edit_between_a_clients_read_and_its_write(erp: Erp) -> None:
+    people, project = erp.sandbox.erp, erp.get("projects", top=1)[0]
+    people.interpose(
+        "PUT", f"projects/{project['ID']}$", lambda: people.edit(1, "Project", project["ID"], {"Name": "X"})
+    )
+    after = erp.put(f"projects/{project['ID']}", {"ID": project["ID"], "EndDate": "2027-01-31"}).json()
+    assert (after["Name"], after["EndDate"]) == ("X", "2027-01-31")
+    assert [write.actor for write in erp.sandbox.journal.writes("erp", actor=None)] == ["person", "api"]
+
+
+def test_a_record_can_carry_what_no_record_should(erp: Erp) -> None:
+    erp.sandbox.erp.spoil(1, "Project", 1, {"ProjectNumberNumeric": "twelve"})
+    assert erp.get("projects/1")["ProjectNumberNumeric"] == "twelve"
