@@ -14,12 +14,14 @@ from sounimicro_pipelines.warehouse.connection import (
     WarehouseUnreachable,
 )
 from sounimicro_pipelines.warehouse.extract import FeedResult, Mode, State, extract
+from sounimicro_pipelines.warehouse.forget import Forgotten, forget
 from sounimicro_pipelines.warehouse.preview import preview
 from sounimicro_pipelines.warehouse.schema import Owner
 
 __all__ = [
     "DiskFull",
     "FeedResult",
+    "Forgotten",
     "Mode",
     "NotAWarehouse",
     "Owner",
@@ -29,5 +31,6 @@ __all__ = [
     "WarehouseLocked",
     "WarehouseUnreachable",
     "extract",
+    "forget",
     "preview",
 ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import random
 import time
 from collections.abc import Iterator
@@ -45,8 +46,8 @@ _FOREIGN = ("not a valid duckdb database file", "file is encrypted", "encryption
 _OTHER_VERSION = ("can only read versions between", "newer version of duckdb", "older version of duckdb")
 _FULL = ("no space left", "file too large", "disk quota", "not enough space on the disk", "max_temp_directory_size")
 _FORBIDDEN = ("permission denied", "read-only file system", "access is denied")
-_MISSING = ("no such file or directory", "is a directory", "not a directory")
-_DAMAGED = ("corrupt", "checksum", "truncated")
+_MISSING = ("no such file or directory", "is a directory", "not a directory", "file exists")
+_DAMAGED = ("corrupt", "checksum", "truncated", "could not read enough bytes")
 
 
 class WarehouseError(SounimicroError):
@@ -72,8 +73,8 @@ class DiskFull(WarehouseError):
 class Warehouse:
     """One DuckDB file, open only inside `with`.
 
-    `memory_limit` bounds DuckDB's own memory, in DuckDB's spelling. While another process holds the file, opening is
-    tried again for `wait_seconds` on the clock, with jitter.
+    `memory_limit` bounds DuckDB's own memory, in DuckDB's spelling; `threads` are as many as it likes when None. While
+    another process holds the file, opening is tried again for `wait_seconds` on the clock, with jitter.
     """
 
     def __init__(
@@ -125,19 +126,47 @@ class Warehouse:
             delay = min(delay * 2, 2.0)
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
-        is_new = not self.path.exists()
+        if not self.path.exists():
+            self._make()
+        self._check_kind()
         connection = duckdb.connect(str(self.path))
         try:
             connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET autoinstall_known_extensions = false")
             connection.execute(f"SET memory_limit = '{self._memory_limit}'")
             if self._threads is not None:
                 connection.execute(f"SET threads = {int(self._threads)}")
-            if is_new:
-                self.path.chmod(0o600)
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _make(self) -> None:
+        """Makes the file under another name first, so that one whose making was cut short is never met."""
+        fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
+        fresh.unlink(missing_ok=True)
+        try:
+            duckdb.connect(str(fresh)).close()
+            with explained(self.path):
+                fresh.chmod(0o600)
+                if not self.path.exists():
+                    fresh.replace(self.path)
+        finally:
+            fresh.unlink(missing_ok=True)
+
+    def _check_kind(self) -> None:
+        """DuckDB would fetch an extension from the network to read another kind of database."""
+        with explained(self.path), self.path.open("rb") as file:
+            head = file.read(12)
+        if head and head[8:] != b"DUCK":
+            raise _foreign(self.path)
+
+
+def _foreign(path: Path) -> NotAWarehouse:
+    return NotAWarehouse(
+        f"The file {path} is not a DuckDB database.",
+        remedy="Move it away: the next run builds the warehouse anew from the vendor.",
+    )
 
 
 @contextmanager
@@ -175,10 +204,7 @@ def explain(error: BaseException, path: Path) -> WarehouseError | None:
             remedy="Install the pinned version, or move the file away: the next run builds it anew from the vendor.",
         )
     if any(part in text for part in _FOREIGN):
-        return NotAWarehouse(
-            f"The file {path} is not a DuckDB database.",
-            remedy="Move it away: the next run builds the warehouse anew from the vendor.",
-        )
+        return _foreign(path)
     if any(part in text for part in _FORBIDDEN):
         return WarehouseUnreachable(
             f"The warehouse file {path} may not be written by this user.",

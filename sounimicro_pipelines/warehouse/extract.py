@@ -8,6 +8,7 @@ whatever kills a run before that only makes the next one fetch again.
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import threading
 from collections.abc import Callable, Sequence
@@ -90,7 +91,8 @@ async def extract(
     asked = list(reader.specs if specs is None else specs)
     company_dir = Path(landing_dir) / Path(warehouse_path).stem
     sweep(company_dir, now=clock.now(), keep_days=landing_days)
-    database = _Database(Warehouse(warehouse_path, clock=clock, memory_limit=memory_limit))
+    threads = max(1, (os.cpu_count() or 1) // 2)  # the rest fetches and judges
+    database = _Database(Warehouse(warehouse_path, clock=clock, memory_limit=memory_limit, threads=threads))
     sifting = ThreadPoolExecutor(1, thread_name_prefix="sift")
     run = _Run(
         reader=reader,

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO
@@ -32,18 +33,26 @@ class LandingRun:
     """The landing folder of one entity in one run. Raises DiskFull or WarehouseUnreachable."""
 
     def __init__(self, company_dir: Path, entity: str, run: str) -> None:
-        self.folder = company_dir / _safe(entity) / run
+        self.folder = entity_dir(company_dir, entity) / run
         self.chunks: list[dict[str, object]] = []
 
-    def write_chunk(self, lines: bytes, rows: int) -> Path:
-        """Writes raw records that end with a line break each; the file's path."""
-        path = self._new(f"chunk-{len(self.chunks) + 1:05}.ndjson", lines)
-        self.chunks.append({"file": path.name, "rows": rows, "bytes": len(lines)})
+    @contextmanager
+    def new_chunk(self) -> Iterator[IO[bytes]]:
+        """The next file of raw records, one a line; told of by `close_chunk`."""
+        with explained(self.folder):
+            _make_private(self.folder)
+            with _open_private(self._chunk_path()) as file:
+                yield file
+
+    def close_chunk(self, rows: int) -> Path:
+        """Counts the file just written as part of the listing; its path."""
+        path = self._chunk_path()
+        self.chunks.append({"file": path.name, "rows": rows, "bytes": path.stat().st_size})
         return path
 
-    def write_stage(self, name: str, lines: bytes) -> Path:
-        """Writes a passing file with the records of a chunk that shall be loaded; the loader removes it."""
-        return self._new(f"stage-{name}.ndjson", lines)
+    def write_stage(self, lines: bytes) -> Path:
+        """Writes a passing file: the records of the last chunk as they shall be loaded. The loader removes it."""
+        return write_private(self.folder / f"stage-{len(self.chunks):05}.ndjson", lines)
 
     def finish(self, facts: dict[str, object]) -> None:
         """Marks the listing as whole: the manifest comes last, at once, and is on disk when this returns."""
@@ -57,10 +66,8 @@ class LandingRun:
             partial.replace(self.folder / MANIFEST)
             _sync_folder(self.folder)
 
-    def _new(self, name: str, content: bytes) -> Path:
-        with explained(self.folder):
-            _make_private(self.folder)
-        return write_private(self.folder / name, content)
+    def _chunk_path(self) -> Path:
+        return self.folder / f"chunk-{len(self.chunks) + 1:05}.ndjson"
 
 
 def write_private(path: Path, content: bytes) -> Path:
@@ -91,16 +98,17 @@ def sweep(company_dir: Path, *, now: datetime, keep_days: int) -> int:
     return removed
 
 
+def entity_dir(company_dir: Path, entity: str) -> Path:
+    """The landing folder of one entity, with a folder for each run."""
+    return company_dir / re.sub(r"[^A-Za-z0-9_-]", "_", entity)
+
+
 def run_folders(company_dir: Path) -> Iterator[Path]:
     """Every run of every entity that is still there."""
     if company_dir.is_dir():
         for entity in sorted(company_dir.iterdir()):
             if entity.is_dir():
                 yield from sorted(path for path in entity.iterdir() if path.is_dir())
-
-
-def _safe(entity: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]", "_", entity)
 
 
 def _make_private(folder: Path) -> None:

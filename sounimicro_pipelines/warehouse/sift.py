@@ -13,6 +13,9 @@ from sounimicro_pipelines.warehouse.digests import Digests, Keys, KnownDigests
 from sounimicro_pipelines.warehouse.landing import LandingRun
 from sounimicro_pipelines.warehouse.validate import Refused, Validator
 
+_SLICE = 500
+"""Records judged in one go, without letting the thread that fetches have its turn."""
+
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
@@ -46,6 +49,7 @@ class Sieve:
     """Lands and judges the records of one entity in one run. Not for two threads at once."""
 
     def __init__(self, spec: EntitySpec, landing: LandingRun, known: KnownDigests) -> None:
+        self._spec = spec
         self._validator = Validator(spec)
         self._landing = landing
         self._known = known
@@ -63,40 +67,56 @@ class Sieve:
             digests = digests[fresh]
         if not rows:
             return Chunk(None, False, np.empty(0, np.int64), digests, known_keys)
-        lines = b"\n".join(rows) + b"\n"
-        longest = max(map(len, rows))
-        file = self._landing.write_chunk(lines, len(rows))
-        judged = self._validator.strict(lines)
+        keys: list[int] = []
+        child_keys: list[list[int]] = [[] for _ in self._spec.children]
+        accepted: list[int] = []
         refused: list[Quarantined] = []
-        child_keys: tuple[Keys, ...] | None = None
-        if judged is not None and len(judged.keys) == len(rows):
-            keys = np.array(judged.keys, dtype=np.int64)
-            child_keys = tuple(np.array(found, dtype=np.int64) for found in judged.child_keys)
+        anew: dict[int, list[bytes]] = {}
+        with self._landing.new_chunk() as chunk:
+            for start in range(0, len(rows), _SLICE):
+                part = rows[start : start + _SLICE]
+                lines = b"\n".join(part) + b"\n"
+                chunk.write(lines)
+                judged = self._validator.strict(lines)
+                if judged is not None and len(judged.keys) == len(part):
+                    keys += judged.keys
+                    accepted += range(start, start + len(part))
+                    for found, more in zip(child_keys, judged.child_keys, strict=True):
+                        found += more
+                else:
+                    anew[start] = self._one_by_one(part, start, keys, accepted, refused)
+        is_stage = bool(anew)
+        file: Path | None = self._landing.close_chunk(len(rows))
+        if is_stage:
+            content = [
+                row for start in range(0, len(rows), _SLICE) for row in anew.get(start, rows[start : start + _SLICE])
+            ]
+            file = self._landing.write_stage(b"".join(row + b"\n" for row in content)) if content else None
+            longest = max(map(len, content), default=0)
         else:
-            accepted, refused = self._one_by_one(rows)
-            keys = np.array([key for _, key, _ in accepted], dtype=np.int64)
-            digests = digests[np.array([place for place, _, _ in accepted], dtype=np.int64)]
-            lines = b"".join(row + b"\n" for _, _, row in accepted)
-            longest = max((len(row) for _, _, row in accepted), default=0)
-            if len(keys):
-                file = self._landing.write_stage(file.stem, lines)
+            longest = max(map(len, rows))
         return Chunk(
-            file=file if len(keys) else None,
-            is_stage=child_keys is None,
-            keys=keys,
-            digests=digests,
+            file=file,
+            is_stage=is_stage,
+            keys=np.array(keys, dtype=np.int64),
+            digests=digests[np.array(accepted, dtype=np.int64)] if refused else digests,
             known_keys=known_keys,
-            child_keys=child_keys,
+            child_keys=None if is_stage else tuple(np.array(found, dtype=np.int64) for found in child_keys),
             longest=longest,
             quarantined=tuple(refused),
         )
 
-    def _one_by_one(self, rows: Sequence[bytes]) -> tuple[list[tuple[int, int, bytes]], list[Quarantined]]:
-        accepted: list[tuple[int, int, bytes]] = []
-        refused: list[Quarantined] = []
-        for place, row in enumerate(rows):
+    def _one_by_one(
+        self, rows: Sequence[bytes], start: int, keys: list[int], accepted: list[int], refused: list[Quarantined]
+    ) -> list[bytes]:
+        written: list[bytes] = []
+        for place, row in enumerate(rows, start):
             try:
-                accepted.append((place, *self._validator.one(row)))
+                key, line = self._validator.one(row)
             except Refused as refusal:
                 refused.append(Quarantined(refusal.key, refusal.reason, row))
-        return accepted, refused
+            else:
+                keys.append(key)
+                accepted.append(place)
+                written.append(line)
+        return written
