@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from sounimicro_pipelines.panels.api import OpenItemsAnswer
+from sounimicro_pipelines.panels.api.figures import OpenItemsAnswer
 from sounimicro_pipelines.store import Store, open_store
 from sounimicro_pipelines_tests.panels.conftest import client_of
 
@@ -27,7 +27,7 @@ def test_open_items_are_those_of_the_screen(client: TestClient) -> None:
         "2026-99",
     ]
     assert body["total"] == body["summary"]["balance"] == "21500.00"
-    assert sum(map(Decimal, body["summary"]["aging"].values())) == Decimal(body["summary"]["balance"])
+    assert sum(map(Decimal, body["aging"].values())) == Decimal(body["summary"]["balance"])
     assert body["stand"] == {
         "fetched_at": "2026-11-23T09:30:00Z",
         "as_of": "2026-11-23",
@@ -111,3 +111,52 @@ def _refuse(*_: Any) -> Any:
     import sqlite3
 
     raise sqlite3.OperationalError("unable to open database file")
+
+
+@pytest.mark.parametrize(
+    ("path", "extra", "look"),
+    [
+        ("statement", {}, lambda b: (b["opening"], b["closing"], b["count"]) == ("0.00", "21500.00", 8)),
+        ("statement", {"from": "2026-08-15", "to": "2026-10-22"}, lambda b: b["opening"] == "12000.00"),
+        ("invoices", {}, lambda b: [i["number"] for i in b["invoices"]] == ["30510", "30502", "30411", "30400"]),
+        ("invoices", {"view": "credit-notes"}, lambda b: b["count"] == 1),
+        ("invoices/411", {}, lambda b: (len(b["lines"]), b["payments"][0]["amount"]) == (2, "2000.00")),
+        ("invoiced-products", {"year": 2025}, lambda b: b["products"][0]["net_amount"] == "-800.00"),
+        ("invoiced-sellers", {}, lambda b: len(b["sellers"]) == 2),
+        ("orders", {"view": "orders"}, lambda b: b["documents"][0]["remaining_net_amount"] == "2500.00"),
+        (
+            "orders/order/55",
+            {},
+            lambda b: [line["remaining_quantity"] for line in b["lines"]] == ["0.000000", "4.000000"],
+        ),
+        ("budget", {"year": 2026}, lambda b: [p["variance_amount"] for p in b["periods"]] == ["600.00", "-5800.00"]),
+        ("projects", {}, lambda b: [p["number"] for p in b["projects"]] == ["P31"]),
+        ("projects/31", {}, lambda b: [a["amount"] for a in b["accounts"]] == ["5000.00", "1200.00"]),
+        ("vouchers/501", {}, lambda b: sum(Decimal(line["amount"]) for line in b["lines"]) == 0),
+    ],
+)
+def test_every_screen_has_its_answer(client: TestClient, path: str, extra: dict[str, Any], look: Any) -> None:
+    response = client.get(f"/api/v1/{path}", params={**ABB, **extra})
+    assert response.status_code == 200, response.text
+    body = response.json()
+    assert look(body), body
+    assert body["whom"] == {"company": "demo", "role": "customer", "party_id": 79}
+    _check_model(client, path, body)
+
+
+def _check_model(client: TestClient, path: str, body: dict[str, Any]) -> None:
+    """The answer is what the description promises: every declared field is there, and nothing else."""
+    document = client.get("/api/v1/openapi.json").json()
+    declared = next(p for p in document["paths"] if _matches(p, f"/api/v1/{path}"))
+    schema = document["paths"][declared]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert set(body) == set(document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]["properties"])
+
+
+def _matches(pattern: str, path: str) -> bool:
+    left, right = pattern.split("/"), path.split("/")
+    return len(left) == len(right) and all(a == b or a.startswith("{") for a, b in zip(left, right, strict=True))
+
+
+@pytest.mark.parametrize("path", ["invoices/900", "orders/order/57", "projects/32", "vouchers/777", "vouchers/602"])
+def test_what_is_anothers_does_not_exist(client: TestClient, path: str) -> None:
+    assert client.get(f"/api/v1/{path}", params=ABB).status_code == 404

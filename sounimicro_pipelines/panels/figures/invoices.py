@@ -68,7 +68,7 @@ class InvoiceLine:
 class Payment:
     """What was set off against an invoice, and when."""
 
-    date: date | None
+    settled_on: date | None
     amount: Decimal
     voucher_number: str | None
     voucher_id: int | None
@@ -116,7 +116,7 @@ def payments(tx: Transaction, subject: Subject, invoice_id: int) -> list[Payment
         counter = lines.get(int(row["counter_line_id"] or 0), {})
         found.append(
             Payment(
-                date=as_date(row.get("date")),
+                settled_on=as_date(row.get("date")),
                 amount=money(row, "amount"),
                 voucher_number=counter.get("voucher_number"),
                 voucher_id=counter.get("voucher_id"),
@@ -124,7 +124,7 @@ def payments(tx: Transaction, subject: Subject, invoice_id: int) -> list[Payment
                 text=counter.get("text"),
             )
         )
-    return sorted(found, key=lambda payment: payment.date or date.min)
+    return sorted(found, key=lambda payment: payment.settled_on or date.min)
 
 
 def documents(tx: Transaction, company: str, owner_type: str, owner_id: int) -> list[Mapping[str, Any]]:

@@ -47,6 +47,12 @@ def voucher(tx: Transaction, subject: Subject, voucher_id: int) -> list[VoucherL
     return lines
 
 
+def number_of(tx: Transaction, company: str, voucher_id: int) -> str | None:
+    """The voucher's number, as people know it."""
+    rows = reports.read_rows(tx, "voucher_line", {"company": company, "voucher_id": voucher_id}, limit=1)
+    return rows[0].get("voucher_number") if rows else None
+
+
 def _projects(tx: Transaction, subject: Subject) -> set[int]:
     if "project" not in reports.published(tx, subject.company):
         return set()

@@ -46,21 +46,22 @@ def bars(periods: list[figures.BudgetPeriod]) -> list[dict[str, Any]]:
     highest = max((max(p.budget_amount, p.actual_amount) for p in periods), default=ZERO)
     if highest <= 0:
         return []
-    width = Decimal(360) / max(12, len(periods))
-    return [
-        {
-            "period": period.period,
-            "actual": period.actual_amount,
-            "budget": period.budget_amount,
-            "x": float(round(index * width, 2)),
-            "width": float(round(width, 2)),
-            "height": max(0.0, round(float(period.actual_amount / highest) * 80, 1)),
-            "level": round(84 - max(0.0, float(period.budget_amount / highest)) * 80, 1)
-            if period.budget_amount
-            else None,
-        }
-        for index, period in enumerate(periods)
-    ]
+    width = Decimal(360) / max(12, *(period.period for period in periods))
+    drawn = []
+    for period in periods:
+        level = round(84 - max(0.0, float(period.budget_amount / highest)) * 80, 1)
+        drawn.append(
+            {
+                "period": period.period,
+                "actual": period.actual_amount,
+                "budget": period.budget_amount,
+                "x": float(round(max(0, period.period - 1) * width, 2)),
+                "width": float(round(width, 2)),
+                "height": max(0.0, round(float(period.actual_amount / highest) * 80, 1)),
+                "level": level if period.budget_amount else None,
+            }
+        )
+    return drawn
 
 
 def _tone(row: Row) -> str:
@@ -68,7 +69,7 @@ def _tone(row: Row) -> str:
 
 
 COLUMNS = [
-    Column("period", "integer"),
+    Column("period", words=lambda row, words: str(row["period"])),
     Column("budget_amount", "money", total=True),
     Column("actual_amount", "money", total=True),
     Column("variance_amount", "money", total=True, tone=_tone),

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from sounimicro_pipelines.panels.figures import invoices as figures
-from sounimicro_pipelines.panels.figures import turnover
+from sounimicro_pipelines.panels.figures import turnover, vouchers
 from sounimicro_pipelines.panels.grid import Column, Grid, Row
 from sounimicro_pipelines.panels.tabs.statement import chosen_period, period_menu
 from sounimicro_pipelines.panels.visit import MenuItem, Screen, Tab, Visit, view_menu
@@ -111,9 +111,10 @@ def _invoice(visit: Visit) -> Screen:
     payments = []
     if {"matching", "statement_line"} <= tables:
         payments = figures.payments(visit.tx, visit.subject, invoice.invoice_id)
-    voucher = order = None
+    voucher = voucher_number = order = None
     if invoice.voucher_id and "voucher_line" in tables:
         voucher = visit.address.to(tab="statement", view="voucher", voucher=invoice.voucher_id)
+        voucher_number = vouchers.number_of(visit.tx, visit.subject.company, invoice.voucher_id)
     if invoice.order_number and "sales_document" in tables and visit.subject.role == "customer":
         order = visit.address.to(tab="orders", view="orders", q=invoice.order_number.split(",")[0])
     grid = None
@@ -141,6 +142,7 @@ def _invoice(visit: Visit) -> Screen:
                 for payment in payments
             ],
             "voucher_href": voucher,
+            "voucher_number": voucher_number,
             "order_href": order,
         },
     )

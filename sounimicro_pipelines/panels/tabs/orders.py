@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from sounimicro_pipelines.panels.figures import orders as figures
@@ -28,7 +28,8 @@ def build(visit: Visit) -> Screen:
         rows, columns = figures.requisitions(visit.tx, visit.subject), REQUISITION_COLUMNS
     else:
         wanted = {"orders": "order", "quotes": "quote"}.get(view)
-        rows, columns = figures.documents(visit.tx, visit.subject, wanted), LIST_COLUMNS
+        rows = figures.documents(visit.tx, visit.subject, wanted)
+        columns = LIST_COLUMNS if wanted is None else [replace(c, total=c.kind == "money") for c in LIST_COLUMNS]
     views = tuple(name for name in VIEWS if _NEEDS.get(name, "sales_document") in visit.version.tables)
     return Screen(
         template="list.html",
@@ -105,9 +106,9 @@ LIST_COLUMNS = [
     Column("status", codes="sales_status", wide=True),
     Column("requisition", wide=True),
     Column("seller", wide=True),
-    Column("net_amount", "money", total=True),
+    Column("net_amount", "money"),
     Column("delivered_share", "percent", wide=True),
-    Column("remaining_net_amount", "money", total=True, tone=_remains),
+    Column("remaining_net_amount", "money", tone=_remains),
 ]
 PRODUCT_COLUMNS = [
     Column(

@@ -1,25 +1,19 @@
-"""The JSON API: what the screens show, for others to build on. Money is decimal text, days are ISO."""
+"""What every answer of the JSON API has in common: parameters, the head about the party, errors."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
-from sounimicro_pipelines.panels.address import Subject
-from sounimicro_pipelines.panels.figures import open_items as open_item_figures
-from sounimicro_pipelines.panels.figures import party as party_figures
+from sounimicro_pipelines.panels.figures.party import Party, Version
 from sounimicro_pipelines.panels.words import choose_language, words
-from sounimicro_pipelines.store import Transaction
-
-if TYPE_CHECKING:
-    from sounimicro_pipelines.panels.app import Panels
 
 
 class Problem(BaseModel):
@@ -64,40 +58,14 @@ class Summary(BaseModel):
     unallocated_amount: Decimal
     overdue_count: int
     oldest_due_date: date | None
-    aging: dict[str, Decimal] = Field(description="not_due, 1_30, 31_60, 61_90, over_90, unallocated")
 
 
-class OpenItemRow(BaseModel):
-    """One open ledger entry; a credit note or payment is negative."""
+class Head(BaseModel):
+    """How every answer about a party begins."""
 
-    journal_entry_line_id: int
-    voucher_id: int | None
-    voucher_number: str | None
-    document_number: str | None
-    invoice_id: int | None
-    kind: str
-    invoice_date: date | None
-    due_date: date | None
-    original_amount: Decimal
-    remaining_amount: Decimal
-    days_overdue: int | None
-    is_overdue: bool
-    bucket: str
-    state: Literal["overdue", "open", "unallocated"]
-    collection_state: str
-    text: str | None
-    currency: str | None
-    remaining_amount_currency: Decimal | None
-
-
-class OpenItemsAnswer(BaseModel):
     whom: Whom
     stand: Stand
     summary: Summary
-    view: Literal["all", "overdue", "not-overdue"]
-    total: Decimal
-    count: int
-    items: list[OpenItemRow]
 
 
 Company = Annotated[str, Query(pattern=r"^[a-z0-9_-]{1,40}$", description="Alias of the ERP company")]
@@ -111,41 +79,9 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     422: {"model": ErrorAnswer, "description": "A parameter that cannot be meant"},
     503: {"model": ErrorAnswer, "description": "Not published yet, or the store does not answer"},
 }
-router = APIRouter(prefix="/api/v1", tags=["figures"], responses=ERRORS)
 
 
-@router.get("/open-items", response_model=OpenItemsAnswer)
-async def open_items(
-    request: Request,
-    company: Company,
-    role: Role,
-    party: PartyId,
-    view: Annotated[Literal["all", "overdue", "not-overdue"], Query()] = "all",
-    limit: Limit = 1000,
-    offset: Offset = 0,
-) -> Response:
-    """Open items of a customer or supplier, the oldest overdue first. `total` and `count` are over the whole view."""
-    panels: Panels = request.app.state.panels
-    subject = Subject(company, role, party)
-
-    def read(tx: Transaction) -> dict[str, Any]:
-        version = party_figures.version_of(tx, company, open_item_figures.TABLES)
-        card = party_figures.load_party(tx, subject)
-        everything = open_item_figures.open_items(tx, subject)
-        wanted = {"all": (True, False), "overdue": (True,), "not-overdue": (False,)}[view]
-        items = [item for item in everything if item.is_overdue in wanted]
-        return {
-            **head(card, version, open_item_figures.aging(everything)),
-            "view": view,
-            "total": open_item_figures.total(items),
-            "count": len(items),
-            "items": [asdict(item) for item in items[offset : offset + limit]],
-        }
-
-    return answer(await panels.read(read))
-
-
-def head(card: party_figures.Party, version: party_figures.Version, aging: dict[str, Decimal]) -> dict[str, Any]:
+def head(card: Party, version: Version) -> dict[str, Any]:
     """Whom, which version, and the summary: the beginning of every answer about a party."""
     return {
         "whom": asdict(card.subject),
@@ -166,7 +102,6 @@ def head(card: party_figures.Party, version: party_figures.Version, aging: dict[
             "unallocated_amount": card.unallocated_amount,
             "overdue_count": card.overdue_count,
             "oldest_due_date": card.oldest_due_date,
-            "aging": aging,
         },
     }
 

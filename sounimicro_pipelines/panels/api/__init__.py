@@ -1,0 +1,8 @@
+"""The JSON API: what the screens show, for others to build on. Money is decimal text, days are ISO."""
+
+from __future__ import annotations
+
+from sounimicro_pipelines.panels.api.answers import error_answer
+from sounimicro_pipelines.panels.api.figures import router
+
+__all__ = ["error_answer", "router"]

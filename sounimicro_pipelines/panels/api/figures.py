@@ -1,0 +1,324 @@
+"""The figures as JSON, one address for each screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import Response
+from pydantic import Field
+
+from sounimicro_pipelines.panels.address import Subject
+from sounimicro_pipelines.panels.api.answers import (
+    ERRORS,
+    Company,
+    Head,
+    Limit,
+    Offset,
+    PartyId,
+    Role,
+    answer,
+    head,
+)
+from sounimicro_pipelines.panels.errors import BadRequest
+from sounimicro_pipelines.panels.figures import (
+    budget,
+    invoices,
+    open_items,
+    orders,
+    projects,
+    statement,
+    turnover,
+    vouchers,
+)
+from sounimicro_pipelines.panels.figures.party import load_party, version_of
+from sounimicro_pipelines.store import Transaction
+
+if TYPE_CHECKING:
+    from sounimicro_pipelines.panels.app import Panels
+
+router = APIRouter(prefix="/api/v1", tags=["figures"], responses=ERRORS)
+
+Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
+Year = Annotated[int | None, Query(ge=1900, le=2999)]
+
+
+class OpenItemsAnswer(Head):
+    """`total` and `count` are over the whole view; `aging` is over all items."""
+
+    aging: dict[str, Decimal] = Field(description="not_due, 1_30, 31_60, 61_90, over_90, unallocated")
+    view: Literal["all", "overdue", "not-overdue"]
+    total: Decimal
+    count: int
+    items: list[open_items.OpenItem]
+
+
+class StatementAnswer(Head):
+    """opening + Σ amount = closing."""
+
+    start: date | None
+    end: date | None
+    opening: Decimal
+    closing: Decimal
+    count: int
+    lines: list[statement.StatementLine]
+
+
+class InvoicesAnswer(Head):
+    count: int
+    invoices: list[invoices.Invoice]
+
+
+class InvoiceAnswer(Head):
+    invoice: invoices.Invoice
+    lines: list[invoices.InvoiceLine]
+    payments: list[invoices.Payment]
+
+
+class ProductsAnswer(Head):
+    products: list[turnover.ProductTurnover]
+
+
+class SellersAnswer(Head):
+    sellers: list[turnover.SellerTurnover]
+
+
+class OrdersAnswer(Head):
+    count: int
+    documents: list[orders.SalesDocument]
+
+
+class OrderAnswer(Head):
+    document: orders.SalesDocument
+    lines: list[orders.SalesLine]
+
+
+class BudgetAnswer(Head):
+    periods: list[budget.BudgetPeriod]
+
+
+class ProjectsAnswer(Head):
+    projects: list[projects.Project]
+
+
+class ProjectAnswer(Head):
+    project: projects.Project
+    accounts: list[projects.ProjectAccount]
+    lines: list[projects.ProjectLine]
+
+
+class VoucherAnswer(Head):
+    """The lines sum to 0.00."""
+
+    lines: list[vouchers.VoucherLine]
+
+
+@router.get("/open-items", response_model=OpenItemsAnswer)
+async def get_open_items(
+    request: Request,
+    company: Company,
+    role: Role,
+    party: PartyId,
+    view: Annotated[Literal["all", "overdue", "not-overdue"], Query()] = "all",
+    limit: Limit = 1000,
+    offset: Offset = 0,
+) -> Response:
+    """Open items of a customer or supplier, the oldest overdue first."""
+
+    def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
+        everything = open_items.open_items(tx, subject)
+        wanted = {"all": (True, False), "overdue": (True,), "not-overdue": (False,)}[view]
+        items = [item for item in everything if item.is_overdue in wanted]
+        return {
+            "aging": open_items.aging(everything),
+            "view": view,
+            "total": open_items.total(items),
+            "count": len(items),
+            "items": [asdict(item) for item in items[offset : offset + limit]],
+        }
+
+    return await _about(request, Subject(company, role, party), open_items.TABLES, body)
+
+
+@router.get("/statement", response_model=StatementAnswer)
+async def get_statement(
+    request: Request,
+    company: Company,
+    role: Role,
+    party: PartyId,
+    start: Annotated[date | None, Query(alias="from")] = None,
+    end: Annotated[date | None, Query(alias="to")] = None,
+    limit: Limit = 1000,
+    offset: Offset = 0,
+) -> Response:
+    """The account statement for a period, both days included."""
+    if start is not None and end is not None and end < start:
+        raise BadRequest("period_backwards")
+
+    def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
+        found = statement.statement(tx, subject, statement.Period("own", start, end))
+        return {
+            "start": start,
+            "end": end,
+            "opening": found.opening,
+            "closing": found.closing,
+            "count": len(found.lines),
+            "lines": [asdict(line) for line in found.lines[offset : offset + limit]],
+        }
+
+    return await _about(request, Subject(company, role, party), statement.TABLES, body)
+
+
+@router.get("/invoices", response_model=InvoicesAnswer)
+async def get_invoices(
+    request: Request,
+    company: Company,
+    role: Role,
+    party: PartyId,
+    view: Annotated[Literal["all", "invoices", "credit-notes"], Query()] = "all",
+    limit: Limit = 1000,
+    offset: Offset = 0,
+) -> Response:
+    """Invoices and credit notes, newest first."""
+
+    def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
+        found = invoices.invoices(tx, subject, view)
+        return {"count": len(found), "invoices": [asdict(invoice) for invoice in found[offset : offset + limit]]}
+
+    return await _about(request, Subject(company, role, party), invoices.TABLES, body)
+
+
+@router.get("/invoices/{invoice}", response_model=InvoiceAnswer)
+async def get_invoice(request: Request, invoice: Id, company: Company, role: Role, party: PartyId) -> Response:
+    """One invoice with its lines and what was set off against it."""
+
+    def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
+        return {
+            "invoice": asdict(invoices.invoice(tx, subject, invoice)),
+            "lines": [asdict(line) for line in invoices.invoice_lines(tx, subject, invoice)],
+            "payments": [asdict(payment) for payment in invoices.payments(tx, subject, invoice)],
+        }
+
+    tables = (*invoices.TABLES, "invoice_line", "matching", "statement_line")
+    return await _about(request, Subject(company, role, party), tables, body)
+
+
+@router.get("/invoiced-products", response_model=ProductsAnswer)
+async def get_products(request: Request, company: Company, role: Role, party: PartyId, year: Year = None) -> Response:
+    """Invoiced per product, of a year or of all history."""
+
+    def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
+        return {"products": [asdict(row) for row in turnover.by_product(tx, subject, year)]}
+
+    return await _about(request, Subject(company, role, party), ("party", "turnover_product"), body)
+
+
+@router.get("/invoiced-sellers", response_model=SellersAnswer)
+async def get_sellers(request: Request, company: Company, role: Role, party: PartyId, year: Year = None) -> Response:
+    """Invoiced per seller, of a year or of all history."""
+
+    def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
+        return {"sellers": [asdict(row) for row in turnover.by_seller(tx, subject, year)]}
+
+    return await _about(request, Subject(company, role, party), ("party", "turnover_seller"), body)
+
+
+@router.get("/orders", response_model=OrdersAnswer)
+async def get_orders(
+    request: Request,
+    company: Company,
+    role: Role,
+    party: PartyId,
+    view: Annotated[Literal["all", "orders", "quotes"], Query()] = "all",
+    limit: Limit = 1000,
+    offset: Offset = 0,
+) -> Response:
+    """Quotes and orders, newest first."""
+
+    def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
+        found = orders.documents(tx, subject, {"orders": "order", "quotes": "quote"}.get(view))
+        return {"count": len(found), "documents": [asdict(row) for row in found[offset : offset + limit]]}
+
+    return await _about(request, Subject(company, role, party), orders.TABLES, body)
+
+
+@router.get("/orders/{kind}/{document}", response_model=OrderAnswer)
+async def get_order(
+    request: Request, kind: Literal["quote", "order"], document: Id, company: Company, role: Role, party: PartyId
+) -> Response:
+    """One quote or order, with what is delivered and what remains of each line."""
+
+    def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
+        return {
+            "document": asdict(orders.document(tx, subject, kind, document)),
+            "lines": [asdict(line) for line in orders.lines(tx, subject, kind, document)],
+        }
+
+    return await _about(request, Subject(company, role, party), (*orders.TABLES, "sales_line"), body)
+
+
+@router.get("/budget", response_model=BudgetAnswer)
+async def get_budget(request: Request, company: Company, role: Role, party: PartyId, year: Year = None) -> Response:
+    """A customer's budget against what was invoiced, per period; newest year first."""
+
+    def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
+        years = budget.customer_years(tx, subject.company, subject.party_id) if role == "customer" else {}
+        periods = [row for known, rows in years.items() if year in (None, known) for row in rows]
+        return {"periods": [asdict(row) for row in periods]}
+
+    return await _about(request, Subject(company, role, party), budget.TABLES, body)
+
+
+@router.get("/projects", response_model=ProjectsAnswer)
+async def get_projects(request: Request, company: Company, role: Role, party: PartyId) -> Response:
+    """A customer's projects."""
+
+    def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
+        return {"projects": [asdict(row) for row in projects.projects(tx, subject)]}
+
+    return await _about(request, Subject(company, role, party), projects.TABLES, body)
+
+
+@router.get("/projects/{project}", response_model=ProjectAnswer)
+async def get_project(request: Request, project: Id, company: Company, role: Role, party: PartyId) -> Response:
+    """One project with its accounts and posted lines."""
+
+    def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
+        found = projects.project(tx, subject, project)
+        lines = projects.project_lines(tx, subject.company, project)
+        return {
+            "project": asdict(found),
+            "accounts": [asdict(account) for account in projects.accounts(lines)],
+            "lines": [asdict(line) for line in lines],
+        }
+
+    return await _about(request, Subject(company, role, party), (*projects.TABLES, "project_line"), body)
+
+
+@router.get("/vouchers/{voucher}", response_model=VoucherAnswer)
+async def get_voucher(request: Request, voucher: Id, company: Company, role: Role, party: PartyId) -> Response:
+    """All lines of a voucher that the party stands on."""
+
+    def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
+        return {"lines": [asdict(line) for line in vouchers.voucher(tx, subject, voucher)]}
+
+    return await _about(request, Subject(company, role, party), vouchers.TABLES, body)
+
+
+async def _about(
+    request: Request,
+    subject: Subject,
+    tables: tuple[str, ...],
+    body: Callable[[Transaction, Subject], dict[str, Any]],
+) -> Response:
+    panels: Panels = request.app.state.panels
+
+    def read(tx: Transaction) -> dict[str, Any]:
+        version = version_of(tx, subject.company, tables)
+        return {**head(load_party(tx, subject), version), **body(tx, subject)}
+
+    return answer(await panels.read(read))
