@@ -5,7 +5,7 @@ Annotations are not postponed here: Dagster reads them when an asset is declared
 
 import asyncio
 import enum
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from sounimicro_pipelines.records import EntitySpec
 from sounimicro_pipelines.superoffice import SuperOfficeBulkReader, entity_specs
 from sounimicro_pipelines.unimicro.bulk import UnimicroBulkReader
 from sounimicro_pipelines.unimicro.entities import SPECS
-from sounimicro_pipelines.warehouse import FeedResult, Mode, Owner, extract, preview
+from sounimicro_pipelines.warehouse import FeedResult, Mode, Owner, extract, previews
 
 ERP_GROUP, CRM_GROUP = "unimicro", "superoffice"
 STALE_AFTER = timedelta(hours=26)
@@ -131,6 +131,7 @@ def _materialized(
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """One result for each entity that was read; those that failed end the step, after the others are recorded."""
     failed = []
+    samples = previews(path, specs)
     for spec, result in zip(specs, results, strict=True):
         if result.state == "failed":
             failed.append(f"{result.entity}: {result.message}")
@@ -139,12 +140,13 @@ def _materialized(
             context.log.warning(f"{result.entity}: {result.state}. {result.message}")
         if result.quarantined:
             context.log.warning(f"{result.entity}: {result.quarantined} records do not validate and are in quarantine")
-        yield dg.MaterializeResult(asset_key=register_key(group, spec.table), metadata=_metadata(path, spec, result))
+        key = register_key(group, spec.table)
+        yield dg.MaterializeResult(asset_key=key, metadata=_metadata(result, samples[spec.table]))
     if failed:
         raise dg.Failure("Not everything could be read; nothing is lost. " + " ".join(failed), allow_retries=True)
 
 
-def _metadata(path: Path, spec: EntitySpec, result: FeedResult) -> dict[str, Any]:
+def _metadata(result: FeedResult, sample: Sequence[Mapping[str, object]]) -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "state": result.state,
         "mode": result.mode,
@@ -159,7 +161,6 @@ def _metadata(path: Path, spec: EntitySpec, result: FeedResult) -> dict[str, Any
         metadata["message"] = result.message
     if result.watermark is not None:
         metadata["watermark"] = result.watermark.isoformat()
-    sample = preview(path, spec)
     if sample:
         metadata["preview"] = dg.MetadataValue.table(
             [dg.TableRecord({name: str(value) for name, value in row.items()}) for row in sample]

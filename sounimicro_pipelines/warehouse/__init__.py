@@ -1,6 +1,6 @@
 """The DuckDB warehouse: one file per ERP company and one for the CRM, loaded from what the vendors send.
 
-`extract` reads a vendor register into a file; `Warehouse` opens one; `preview` and `forget` look at and erase rows.
+`extract` reads a vendor register into a file; `Warehouse` opens one; `previews` and `forget` look at and erase rows.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sounimicro_pipelines.warehouse.connection import (
 )
 from sounimicro_pipelines.warehouse.extract import FeedResult, Mode, State, extract
 from sounimicro_pipelines.warehouse.forget import Forgotten, forget
-from sounimicro_pipelines.warehouse.preview import preview
+from sounimicro_pipelines.warehouse.preview import previews
 from sounimicro_pipelines.warehouse.schema import Owner
 
 __all__ = [
@@ -32,5 +32,5 @@ __all__ = [
     "WarehouseUnreachable",
     "extract",
     "forget",
-    "preview",
+    "previews",
 ]

@@ -13,7 +13,7 @@ import pytest
 
 from sounimicro_pipelines.clock import UTC, ManualClock
 from sounimicro_pipelines.transport import AccessDenied, AuthenticationFailed, NotFound, ServerFailed
-from sounimicro_pipelines.warehouse import FeedResult, NotAWarehouse, Owner, extract, preview
+from sounimicro_pipelines.warehouse import FeedResult, NotAWarehouse, Owner, extract, previews
 from sounimicro_pipelines_tests.warehouse.registers import CODE, CUSTOMER, INVOICE, Register, stamp
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -237,7 +237,7 @@ def test_a_bad_record_is_set_aside_with_its_reason_and_the_rest_goes_on(rig: Rig
 def test_a_preview_shows_no_personal_column(rig: Rig) -> None:
     rig.customer(1)
     rig.run()
-    shown = preview(rig.path, CUSTOMER)
+    shown = previews(rig.path, [CUSTOMER])[CUSTOMER.table]
     assert "Name" not in shown[0]
     assert (shown[0]["ID"], shown[0]["CreditLimit"], len(shown)) == (1, Decimal("12.500000"), 1)
 
