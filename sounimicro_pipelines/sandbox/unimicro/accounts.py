@@ -244,6 +244,19 @@ class Books:
             self._lower(line_id, amount, foreign)
         return row
 
+    def unmatch(self, matching_id: int) -> None:
+        """Undoes a pairing: it is soft-deleted, and what it had closed is open again."""
+        row = self.store.table("PostPost").rows[matching_id]
+        self.store.remove("PostPost", matching_id)
+        for key in ("JournalEntryLine1ID", "JournalEntryLine2ID"):
+            line = self.store.table("JournalEntryLine").rows[row[key]]
+            sign = 1 if line["Amount"] > 0 else -1
+            rest = money(line["RestAmount"] + sign * row["Amount"])
+            foreign = money(line["RestAmountCurrency"] + sign * row["AmountCurrency"])
+            status = OPEN if rest == line["Amount"] else PARTLY_MARKED
+            values = {"RestAmount": rest, "RestAmountCurrency": foreign, "StatusCode": status}
+            self.store.change("JournalEntryLine", line["ID"], values)
+
     def _lower(self, line_id: int, amount: Decimal, foreign: Decimal) -> None:
         line = self.store.get("JournalEntryLine", line_id)
         if line is None:

@@ -64,7 +64,8 @@ def attach_invoice(store: CompanyStore, invoice: Row, *, voucher: bool) -> Row:
 
 
 def attach_supplier_invoice(store: CompanyStore, invoice: Row) -> Row:
-    """The PDF of a supplier's invoice, linked to it and to its voucher when it has been booked."""
+    """The PDF of a supplier's invoice, linked to it and to its voucher when it has been booked;
+    every fifth came as EHF and has that document too."""
     title = f"Inngående faktura {invoice['InvoiceNumber']}"
     lines = [
         f"Fra: {invoice.get('InvoiceReceiverName', '')}",
@@ -74,6 +75,10 @@ def attach_supplier_invoice(store: CompanyStore, invoice: Row) -> Row:
     links = [("SupplierInvoice", int(invoice["ID"]))]
     if invoice.get("JournalEntryID"):
         links.append(("JournalEntry", int(invoice["JournalEntryID"])))
+    if invoice["ID"] % 5 == 0:
+        number = invoice["InvoiceNumber"]
+        xml = f'<?xml version="1.0" encoding="UTF-8"?><Invoice><ID>{number}</ID></Invoice>'.encode()
+        add_file(store, f"{number}.xml", xml, links[:1], content_type="application/xml")
     return _add_pdf(store, f"{invoice['InvoiceNumber']}.pdf", title, lines, links)
 
 

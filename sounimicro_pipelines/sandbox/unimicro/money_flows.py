@@ -53,6 +53,14 @@ class MoneyFlows:
             self.allocate(lines[1]["ID"], invoice_id, day)
         return lines[1]
 
+    def withdraw(self, payment_line: int, invoice_id: int) -> None:
+        """Undoes the matchings between a payment line and an invoice: the payment was meant for something else."""
+        receivable = self.sales.receivable(invoice_id)
+        for pairing in self.store.find("PostPost", JournalEntryLine1ID=payment_line):
+            if pairing["JournalEntryLine2ID"] == receivable["ID"]:
+                self.books.unmatch(pairing["ID"])
+        self.sales.refresh(invoice_id)
+
     def allocate(self, payment_line: int, invoice_id: int, day: date) -> None:
         """Matches an open payment line with an invoice, as far as both go."""
         line = self.store.table("JournalEntryLine").rows[payment_line]

@@ -239,7 +239,9 @@ class Sales(Pricing):
         if not keep_status and invoice["StatusCode"] != 42006:
             if line["RestAmount"] == 0:
                 values["StatusCode"] = 42004
-            elif line["RestAmount"] != line["Amount"] and invoice["StatusCode"] != 42007:
+            elif line["RestAmount"] == line["Amount"]:
+                values["StatusCode"] = 42002
+            elif invoice["StatusCode"] != 42007:
                 values["StatusCode"] = 42003
         return self.store.change("CustomerInvoice", invoice_id, values)
 

@@ -117,7 +117,7 @@ class Ledger:
         self.store.change("JournalEntryLine", line["ID"], {"StatusCode": CREDITED, **more})
 
     def budgets(self, first: int, last: int, projects: list[int]) -> None:
-        """An active budget a year by account, with department and project shares, and a draft that must not count."""
+        """An active budget a year, with department and project shares; a deleted entry and a draft must not count."""
         for year in range(first, last + 1):
             with self.store.at(_moment(date(year, 1, 2), 10)):
                 budget = self.store.insert(
@@ -125,6 +125,8 @@ class Ledger:
                 )
                 for period in range(1, 13):
                     self._budget_month(budget["ID"], period, projects)
+                wrong = self._entry(budget["ID"], 3000, 1, money(-777_777), None)
+                self.store.remove("BudgetEntry", wrong["ID"])
                 draft = self.store.insert(
                     "Budget", {"Name": f"Utkast {year}", "AccountingYear": year, "StatusCode": 47001}
                 )
@@ -151,8 +153,8 @@ class Ledger:
             self._entry(budget, 3000, period, money(-25_000), self.books.dimensions(project, None))
             self._entry(budget, 4300, period, money(9_000), self.books.dimensions(project, None))
 
-    def _entry(self, budget: int, account: int, period: int, amount: Decimal, dimensions: int | None) -> None:
-        self.store.insert(
+    def _entry(self, budget: int, account: int, period: int, amount: Decimal, dimensions: int | None) -> Row:
+        return self.store.insert(
             "BudgetEntry",
             {
                 "BudgetID": budget,

@@ -339,6 +339,8 @@ class Trade:
         if self.rng.random() < 0.55:
             later = day + timedelta(days=self.rng.randint(3, 25))
             self.later(later, lambda on: self.flows.allocate(line["ID"], invoice, on))
+            if self.rng.random() < 0.25:
+                self.later(later + timedelta(days=4), lambda on: self.flows.withdraw(line["ID"], invoice))
 
     def _credit(self, invoice: int, share: Decimal, day: date) -> None:
         row = self.store.table("CustomerInvoice").rows[invoice]
