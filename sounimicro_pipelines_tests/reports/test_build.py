@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pytest
 
 from sounimicro_pipelines.warehouse.reports import build_reports
+from sounimicro_pipelines_tests.reports.conftest import NewCompany
 from sounimicro_pipelines_tests.reports.raw_tables import write_raw
 
 AS_OF = date(2026, 9, 20)
@@ -52,12 +52,6 @@ VENDOR_SAMPLE: dict[str, list[dict[str, Any]]] = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def dbt_target(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the manifest, read once for the session."""
-    return tmp_path_factory.mktemp("dbt")
-
-
 def test_a_part_paid_invoice_and_the_rest_of_its_payment_stand_open(tmp_path: Path, dbt_target: Path) -> None:
     path = tmp_path / "alpha.duckdb"
     write_raw(path, VENDOR_SAMPLE)
@@ -81,8 +75,8 @@ def test_a_part_paid_invoice_and_the_rest_of_its_payment_stand_open(tmp_path: Pa
     ]
 
 
-def test_nothing_is_made_anew_when_nothing_changed(tmp_path: Path, dbt_target: Path) -> None:
-    path = tmp_path / "alpha.duckdb"
+def test_nothing_is_made_anew_when_nothing_changed(new_company: NewCompany, dbt_target: Path) -> None:
+    path = new_company("unchanged")
     write_raw(path, VENDOR_SAMPLE)
     build_reports(path, company="alpha", as_of=AS_OF, target=dbt_target)
     again = build_reports(path, company="alpha", as_of=AS_OF, target=dbt_target)

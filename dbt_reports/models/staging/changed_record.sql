@@ -2,6 +2,7 @@
 
 -- What must be looked at again, in our own terms: the changed records, and the records that show something of them (an
 -- invoice shows its products' names, an order what was invoiced of it). Soft-deleted rows are followed as well.
+{% set seen_link = previous('reports_state', 'seen_link') %}
 with record as (
     {% for table, record in [
         ('customer', 'customer'), ('supplier', 'supplier'), ('account', 'account'), ('project', 'project'),
@@ -76,6 +77,13 @@ with record as (
     select 'customer_invoice' as record, share."CustomerInvoiceID" as id
     from {{ source('raw', 'seller_link') }} as share
     semi join {{ changed('seller') }} as changed on changed.id = share."SellerID"
+
+    {% if seen_link %}
+    union all
+    select 'customer_invoice' as record, was.invoice_id as id
+    from {{ seen_link }} as was
+    semi join {{ ref('changed_row') }} as changed on changed.table_name = was.table_name and changed.id = was.id
+    {% endif %}
 
     -- what is invoiced of an order, the orders that an invoice names, and the invoice that a credit note takes back
     union all

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Literal
 
 import duckdb
 
 from sounimicro_pipelines.clock import Clock, SystemClock
+from sounimicro_pipelines.warehouse.budget import fill_register, read_register
 from sounimicro_pipelines.warehouse.connection import Warehouse
 from sounimicro_pipelines.warehouse.reports.by_dbt import build_by_dbt
+from sounimicro_pipelines.warehouse.reports.compiled import build_compiled, compile_steps, kept_steps
 from sounimicro_pipelines.warehouse.reports.finished import identities
 from sounimicro_pipelines.warehouse.reports.project import LOCK, PreparedProject, prepare_manifest
-from sounimicro_pipelines.warehouse.reports.result import ModelResult, ReportRun
+from sounimicro_pipelines.warehouse.reports.result import CheckResult, ModelResult, ReportRun
 
 MEMORY_LIMIT = "1GB"
 SCOPES = ("party", "voucher", "project", "budget", "file")
@@ -26,16 +29,21 @@ def build_reports(
     as_of: date,
     target: Path,
     full_refresh: bool = False,
+    by_dbt: bool = False,
     project_dir: Path | None = None,
     log_dir: Path | None = None,
+    budget_register: Path | None = None,
     memory_limit: str = MEMORY_LIMIT,
     clock: Clock | None = None,
 ) -> ReportRun:
     """Builds the schema `reports` of a company's warehouse file; the raw tables must be there.
 
     `as_of` is the Oslo day that counts as today. `target` is a folder of our own for the manifest, shared by all
-    companies; logs go to `log_dir`, or into it. A first build, another version of the project and a build that was
-    broken off lead to a full refresh by themselves. One build at a time in a process; others wait.
+    companies; logs go to `log_dir`, or into it. `budget_register` is the company's file of customer budgets (None: what
+    the warehouse has). Only what was touched since the last build is made anew, by the SQL that dbt compiled, without
+    starting dbt (`by_dbt` starts it all the same, and runs the data tests). A first build, another version of the
+    project and a build that was broken off lead to a full refresh by themselves. One build at a time in a process;
+    others wait.
 
     Raises ReportBuildFailed when a model fails, ReportProjectBroken when the project cannot be read, and what
     `Warehouse` raises when the file cannot be used.
@@ -46,41 +54,73 @@ def build_reports(
         prepared = prepare_manifest(target, project_dir=project_dir)
         log = log_dir or prepared.target / "logs"
         log.mkdir(parents=True, exist_ok=True)
-        with Warehouse(db_path, clock=clock, memory_limit=memory_limit) as connection:
+        warehouse = Warehouse(db_path, clock=clock, memory_limit=memory_limit)
+        tests: tuple[CheckResult, ...] = ()
+        with warehouse as connection:
+            if budget_register is not None:
+                fill_register(connection, read_register(budget_register))
             last = _last_build(connection)
-        is_full = full_refresh or last is None or last[1] != prepared.digest or last[2] != company
-        build = max(int(clock.now().timestamp() * 1_000_000), (last[0] if last else 0) + 1)
-        way: Literal["dbt", "compiled"] = "dbt"
-        seconds, tests = build_by_dbt(
-            prepared,
-            db_path,
-            company=company,
-            as_of=as_of,
-            build=build,
-            is_full=is_full,
-            log=log,
-            memory_limit=memory_limit,
-        )
-        with Warehouse(db_path, clock=clock, memory_limit=memory_limit) as connection:
-            models = _models(connection, prepared, seconds)
-            checks = identities(connection)
-            touched = {} if is_full else _touched(connection)
+            build = max(int(clock.now().timestamp() * 1_000_000), (last.build if last else 0) + 1)
+            is_full = full_refresh or last is None or last.project != prepared.digest or last.company != company
+            steps = None if is_full or by_dbt else kept_steps(prepared)
+            if steps is not None:
+                seconds = build_compiled(connection, steps, company, as_of, build, prepared.digest, log / "dbt.log")
+                outcome = _outcome(connection, prepared, seconds, is_full=False)
+        if steps is None and not is_full and not by_dbt:
+            steps = compile_steps(prepared, db_path, log)
+            with warehouse as connection:
+                seconds = build_compiled(connection, steps, company, as_of, build, prepared.digest, log / "dbt.log")
+                outcome = _outcome(connection, prepared, seconds, is_full=False)
+        if steps is None:
+            seconds, tests = build_by_dbt(
+                prepared,
+                db_path,
+                company=company,
+                as_of=as_of,
+                build=build,
+                is_full=is_full,
+                log=log,
+                memory_limit=memory_limit,
+            )
+            with warehouse as connection:
+                outcome = _outcome(connection, prepared, seconds, is_full=is_full)
     return ReportRun(
         company=company,
         as_of=as_of,
         build=build,
         is_full=is_full,
-        way=way,
+        way="dbt" if steps is None else "compiled",
         seconds=clock.monotonic() - started,
-        models=models,
-        checks=checks,
         tests=tests,
-        touched=touched,
+        models=outcome.models,
+        checks=outcome.checks,
+        touched=outcome.touched,
     )
 
 
-def _last_build(connection: duckdb.DuckDBPyConnection) -> tuple[int, str, str] | None:
-    """Number, project and company of the last build when it was finished, else None."""
+@dataclass(frozen=True, slots=True)
+class _LastBuild:
+    build: int
+    project: str
+    company: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    models: tuple[ModelResult, ...]
+    checks: tuple[CheckResult, ...]
+    touched: Mapping[str, int]
+
+
+def _outcome(
+    connection: duckdb.DuckDBPyConnection, prepared: PreparedProject, seconds: Mapping[str, float], *, is_full: bool
+) -> _Outcome:
+    models = _models(connection, prepared, seconds)
+    return _Outcome(models, identities(connection), {} if is_full else _touched(connection))
+
+
+def _last_build(connection: duckdb.DuckDBPyConnection) -> _LastBuild | None:
+    """The last build when it was finished, else None."""
     tables = connection.execute(
         "select table_name from information_schema.tables where table_schema = 'reports_state'"
     ).fetchall()
@@ -90,11 +130,11 @@ def _last_build(connection: duckdb.DuckDBPyConnection) -> tuple[int, str, str] |
         "select build, project, company from reports_state.build"
         " where build = (select build from reports_state.this_build) order by build desc limit 1"
     ).fetchone()
-    return None if row is None else (int(row[0]), str(row[1]), str(row[2]))
+    return None if row is None else _LastBuild(int(row[0]), str(row[1]), str(row[2]))
 
 
 def _models(
-    connection: duckdb.DuckDBPyConnection, prepared: PreparedProject, seconds: dict[str, float]
+    connection: duckdb.DuckDBPyConnection, prepared: PreparedProject, seconds: Mapping[str, float]
 ) -> tuple[ModelResult, ...]:
     rows = {
         (schema, name): int(count)

@@ -1,0 +1,158 @@
+"""A build without dbt's start: the SQL that dbt compiled for an incremental build, run in one transaction.
+
+dbt needs seconds to begin, and a second for twenty models that have nothing to do. What it compiles depends on nothing
+but the project, once a company's tables stand, so it is kept in a file and run as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from sounimicro_pipelines.warehouse.reports.errors import ReportBuildFailed, ReportProjectBroken
+from sounimicro_pipelines.warehouse.reports.project import PreparedProject, bind, common_flags, dbt_environment
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One model of an incremental build. `touched` names the table of what its scope must be made anew for."""
+
+    name: str
+    schema: str
+    materialized: str
+    touched: str
+    columns: tuple[str, ...]
+    sql: str
+
+
+def kept_steps(prepared: PreparedProject) -> Sequence[Step] | None:
+    """The steps that an earlier call kept, in order; None when there are none for this version of the project."""
+    kept = _kept(prepared)
+    known = _known.get(kept)
+    if known is None and kept.is_file():
+        known = _known[kept] = [
+            Step(**{**one, "columns": tuple(one["columns"])}) for one in json.loads(kept.read_text())
+        ]
+    return known
+
+
+def compile_steps(prepared: PreparedProject, db_path: Path, log: Path) -> Sequence[Step]:
+    """Compiles the steps against a company whose tables stand (and whose file nobody holds), and keeps them.
+
+    Raises ReportProjectBroken when dbt cannot compile.
+    """
+    kept, steps = _kept(prepared), _compile(prepared, db_path, log)
+    for old in prepared.target.glob("compiled-*.json"):
+        old.unlink(missing_ok=True)
+    new = kept.with_suffix(".new")
+    new.write_text(json.dumps([asdict(step) for step in steps]))
+    new.replace(kept)
+    _known[kept] = steps
+    return steps
+
+
+_known: dict[Path, Sequence[Step]] = {}
+
+
+def _kept(prepared: PreparedProject) -> Path:
+    return prepared.target / f"compiled-{prepared.digest}.json"
+
+
+def build_compiled(
+    connection: duckdb.DuckDBPyConnection,
+    steps: Sequence[Step],
+    company: str,
+    as_of: date,
+    build: int,
+    project: str,
+    log: Path,
+) -> dict[str, float]:
+    """Runs the steps; seconds of each. Raises ReportBuildFailed, and then nothing has changed."""
+    seconds: dict[str, float] = {}
+    name = "this_build"
+    connection.execute("set preserve_insertion_order = false")
+    connection.execute("begin")
+    try:
+        connection.execute("delete from reports_state.this_build")
+        connection.execute("insert into reports_state.this_build values (?, ?, ?, ?)", [company, as_of, build, project])
+        for step in steps:
+            name = step.name
+            started = time.perf_counter()
+            _run(connection, step)
+            seconds[name] = time.perf_counter() - started
+        connection.execute("commit")
+    except duckdb.Error as error:
+        _roll_back(connection)
+        reason = " ".join(str(error).split())[:500]
+        raise ReportBuildFailed(company, [(name, reason)], log) from error
+    except BaseException:
+        _roll_back(connection)
+        raise
+    return seconds
+
+
+def _run(connection: duckdb.DuckDBPyConnection, step: Step) -> None:
+    table = f'"{step.schema}"."{step.name}"'
+    if step.materialized == "table":
+        connection.execute(f"create or replace table {table} as (\n{step.sql}\n)")
+        return
+    if step.touched:
+        same = " and ".join(f"gone.{column} = touched.{column}" for column in step.columns)
+        connection.execute(
+            f"delete from {table} as gone using reports_state.touched_{step.touched} as touched where {same}"
+        )
+    connection.execute(f"insert into {table} by name (\n{step.sql}\n)")
+
+
+def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+    try:
+        connection.execute("rollback")
+    except duckdb.Error:
+        connection.close()
+
+
+def _compile(prepared: PreparedProject, db_path: Path, log: Path) -> list[Step]:
+    from dbt.cli.main import dbtRunner
+
+    bind(prepared.manifest, db_path.stem)
+    arguments = ["compile", *common_flags(prepared, log), "--no-write-json", "--select", "resource_type:model"]
+    with dbt_environment({"SOUNIMICRO_DBT_PATH": str(db_path)}):
+        outcome = dbtRunner(manifest=prepared.manifest).invoke(arguments)
+    if not outcome.success:
+        raise ReportProjectBroken(
+            f"The reports' dbt project in {prepared.folder} cannot be compiled: {outcome.exception}",
+            remedy=f"Build with a full refresh; the log is {log / 'dbt.log'}.",
+        )
+    results: Any = outcome.result
+    nodes = {result.node.unique_id: result.node for result in results.results}
+    models = {key: node for key, node in nodes.items() if node.resource_type == "model"}
+    order = TopologicalSorter({key: _parents(key, prepared.manifest) for key in models}).static_order()
+    return [_step(models[key], db_path.stem) for key in order if key in models and _is_table(models[key])]
+
+
+def _parents(key: str, manifest: Any) -> list[str]:
+    return [parent for parent in manifest.nodes[key].depends_on.nodes if parent.startswith("model.")]
+
+
+def _is_table(node: Any) -> bool:
+    return node.config.materialized in ("table", "incremental")
+
+
+def _step(node: Any, database: str) -> Step:
+    scope = node.config.meta.get("scope") or {}
+    return Step(
+        name=node.name,
+        schema=node.schema,
+        materialized=node.config.materialized,
+        touched=scope.get("touched", ""),
+        columns=tuple(scope.get("columns", ())),
+        sql=node.compiled_code.replace(f'"{database}".', "").rstrip().rstrip(";"),
+    )
