@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import stat
 import threading
+from datetime import date
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,8 @@ import pytest
 
 from sounimicro_pipelines.sandbox import Fault, FaultPlan, PortTaken, Sandbox, dotenv, run_sandbox
 from sounimicro_pipelines_tests.sandbox.unimicro.conftest import Erp
+
+TODAY = date(2026, 11, 20)
 
 NAMES = {
     "SUPEROFFICE_ENVIRONMENT_URL",
@@ -34,7 +37,7 @@ NAMES = {
 
 @pytest.fixture
 def sandbox() -> object:
-    with Sandbox(seed=2, parties=9, faults=FaultPlan(seed=2)) as running:
+    with Sandbox(seed=2, parties=9, today=TODAY, faults=FaultPlan(seed=2)) as running:
         yield running
 
 
@@ -173,6 +176,6 @@ def test_the_world_lives_and_stays_balanced(sandbox: Sandbox) -> None:
 def test_the_living_world_is_the_same_for_the_same_seed() -> None:
     done = []
     for _ in range(2):
-        with Sandbox(seed=3, parties=9) as sandbox:
+        with Sandbox(seed=3, parties=9, today=TODAY) as sandbox:
             done.append([sandbox.living.step() for _ in range(40)])
     assert done[0] == done[1]

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ class Erp:
     def get(self, route: str, **parameters: Any) -> Any:
         answer = self.call("GET", f"/api/biz/{route}", **parameters)
         assert answer.status_code == 200, answer.text
-        return answer.json()
+        return answer.json(parse_float=Decimal)
 
     def post(self, route: str, body: Any = None, **parameters: Any) -> httpx.Response:
         return self.call("POST", f"/api/biz/{route}", body, **parameters)
@@ -104,7 +105,7 @@ def reading(shared_sandbox: Sandbox) -> Erp:
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     """For tests that write or switch something."""
-    with Sandbox(seed=5, parties=10) as sandbox:
+    with Sandbox(seed=5, parties=10, today=date(2026, 11, 20)) as sandbox:
         yield sandbox
 
 

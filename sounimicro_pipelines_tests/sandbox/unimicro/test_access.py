@@ -110,7 +110,7 @@ def test_keys_are_written_for_the_owner_alone(tmp_path: Path) -> None:
 
 def test_a_token_ends_when_its_time_is_over() -> None:
     clock = ManualClock(datetime.now(UTC))
-    with Sandbox(seed=5, parties=9, clock=clock) as sandbox:
+    with Sandbox(seed=5, parties=9, clock=clock, test_company=False) as sandbox:
         erp = Erp(sandbox)
         clock.advance(3590)
         assert erp.call("GET", "/api/biz/customers").status_code == 200
