@@ -54,7 +54,6 @@ def _spec(
     entity: str,
     *children: ChildTable,
     required: tuple[str, ...] = (),
-    optional: bool = False,
     single: bool = False,
 ) -> EntitySpec:
     expand = tuple(child.path for child in children)
@@ -67,23 +66,34 @@ def _spec(
         expand=expand,
         select=not expand and not single,
         page_size=PAGE_EXPANDED if expand else PAGE_PLAIN,
-        optional=optional,
+        optional=entity not in ESSENTIAL,
         options={"single": "1"} if single else {},
     )
 
 
+ESSENTIAL = {
+    "Customer",
+    "Supplier",
+    "BusinessRelation",
+    "Account",
+    "JournalEntryLine",
+    "CustomerInvoice",
+    "SupplierInvoice",
+}
+"""Without one of these the figures would be wrong; without another register they only lack what it holds."""
+
 SPECS: tuple[EntitySpec, ...] = (
     _spec("CompanySettings", single=True),
     _spec("CurrencyCode", required=("Code",)),
-    _spec("User", optional=True),
-    _spec("NumberSeries", optional=True),
-    _spec("Terms", optional=True),
-    _spec("VatType", _child("VatTypePercentage", "VatTypePercentages", "VatTypeID", touch="none"), optional=True),
+    _spec("User"),
+    _spec("NumberSeries"),
+    _spec("Terms"),
+    _spec("VatType", _child("VatTypePercentage", "VatTypePercentages", "VatTypeID", touch="none")),
     _spec("AccountGroup"),
     _spec("FinancialYear", required=("Year",)),
     _spec("Period", required=("No", "AccountYear")),
-    _spec("JournalEntryType", optional=True),
-    _spec("Department", optional=True),
+    _spec("JournalEntryType"),
+    _spec("Department"),
     _spec(
         "BusinessRelation",
         _child("Address", "Addresses", "BusinessRelationID", touch="statistics"),
@@ -95,22 +105,22 @@ SPECS: tuple[EntitySpec, ...] = (
     _spec("Contact"),
     _spec("Project"),
     _spec("Dimensions"),
-    _spec("Seller", optional=True),
-    _spec("SellerLink", optional=True),
+    _spec("Seller"),
+    _spec("SellerLink"),
     _spec("Account", required=("AccountNumber",)),
     _spec("Product"),
     _spec("CustomerQuote", _child("CustomerQuoteItem", "Items", "CustomerQuoteID", touch="route")),
     _spec("CustomerOrder", _child("CustomerOrderItem", "Items", "CustomerOrderID", touch="route")),
     _spec("CustomerInvoice", _child("CustomerInvoiceItem", "Items", "CustomerInvoiceID", touch="route")),
-    _spec("CustomerInvoiceReminder", optional=True),
+    _spec("CustomerInvoiceReminder"),
     _spec("SupplierInvoice", _child("SupplierInvoiceItem", "Items", "SupplierInvoiceID", touch="statistics")),
     _spec("JournalEntry"),
     _spec("JournalEntryLine"),
     _spec("PostPost", required=("Amount",)),
     _spec("Payment"),
-    _spec("Budget", optional=True),
-    _spec("BudgetEntry", optional=True),
-    _spec("File", _child("FileEntityLink", "EntityLinks", "FileID", touch="statistics"), optional=True),
+    _spec("Budget"),
+    _spec("BudgetEntry"),
+    _spec("File", _child("FileEntityLink", "EntityLinks", "FileID", touch="statistics")),
 )
 
 
