@@ -43,7 +43,9 @@ class Sandbox:
     name `erp` and `crm`; the others are free ones. The same `seed` gives the same data; `rate` is how many sales a
     customer starts a month. `faults` decides what goes wrong, `journal` remembers every write. `erp` and `crm` let a
     test act as a person in either system; `live` makes people do that many things a minute by themselves, and
-    `living.step()` makes them do one. Raises PortTaken from `start`.
+    `living.step()` makes them do one. `applications` holds the two ASGI applications by their address: with `serve`
+    false nothing listens, and a test calls them in its own thread through httpx's ASGITransport. Raises PortTaken from
+    `start`.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Sandbox:
         folder: Path | None = None,
         rate: float = 0.8,
         live: float = 0.0,
+        serve: bool = True,
     ) -> None:
         self.clock: Clock = clock or SystemClock()
         self.seed = seed
@@ -80,6 +83,8 @@ class Sandbox:
         self._environment: dict[str, str] = {}
         self._rate = rate
         self._live = live
+        self._listen = serve
+        self.applications: dict[str, ASGIApp] = {}
         self.erp_server: ErpServer
         self.erp: ErpPeople
         self.crm: CrmState
@@ -157,9 +162,15 @@ class Sandbox:
         self._environment.setdefault("SUPEROFFICE_WEBHOOK_SECRET", secrets.token_urlsafe(24))
 
     def _serve(self, system: System, app: ASGIApp) -> str:
-        server = _Server(FaultyApp(app, system, self.faults, self.journal), self._ports.get(system, 0))
-        self._servers.append(server)
-        return server.start()
+        spoilt = FaultyApp(app, system, self.faults, self.journal)
+        if self._listen:
+            server = _Server(spoilt, self._ports.get(system, 0))
+            self._servers.append(server)
+            address = server.start()
+        else:
+            address = f"http://127.0.0.1:{len(self.applications) + 1}"
+        self.applications[address] = spoilt
+        return address
 
 
 class _Server:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import stat
 import threading
@@ -179,3 +180,16 @@ def test_the_living_world_is_the_same_for_the_same_seed() -> None:
         with Sandbox(seed=3, parties=9, today=TODAY) as sandbox:
             done.append([sandbox.living.step() for _ in range(40)])
     assert done[0] == done[1]
+
+
+def test_without_listening_the_applications_answer_in_the_callers_own_thread() -> None:
+    async def ask(sandbox: Sandbox) -> list[int]:
+        mounts = {address: httpx.ASGITransport(app) for address, app in sandbox.applications.items()}
+        async with httpx.AsyncClient(mounts=mounts) as client:
+            env = sandbox.environment
+            erp = await client.get(f"{env['UNIMICRO_API_URL']}/api/endpoints")
+            crm = await client.get(f"{env['SUPEROFFICE_ENVIRONMENT_URL']}/api/state/{env['SUPEROFFICE_TENANT']}")
+            return [erp.status_code, crm.status_code]
+
+    with Sandbox(seed=2, parties=9, today=TODAY, serve=False) as sandbox:
+        assert asyncio.run(ask(sandbox)) == [200, 200]

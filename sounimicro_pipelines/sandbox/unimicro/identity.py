@@ -41,6 +41,7 @@ class Identity:
     issued: int = 0
     _seen_assertions: dict[str, datetime] = field(default_factory=dict)
     _live: set[str] = field(default_factory=set)
+    _checked: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     @property
     def token_endpoint(self) -> str:
@@ -138,6 +139,17 @@ class Identity:
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer":
             return False
+        known = self._checked.get(token)
+        if known is None:
+            known = self._check(token)
+            if known is None:
+                return False
+            self._checked[token] = known
+        expires, identifier = known
+        return expires > self.clock.now().timestamp() and identifier in self._live
+
+    def _check(self, token: str) -> tuple[int, str] | None:
+        """Expiry and id of a token whose signature is ours, else None."""
         try:
             claims = jwt.decode(
                 token,
@@ -147,9 +159,10 @@ class Identity:
                 options={"verify_exp": False, "verify_nbf": False, "verify_iat": False},
             )
         except jwt.PyJWTError:
-            return False
-        return bool(claims["exp"] > self.clock.now().timestamp()) and claims["jti"] in self._live
+            return None
+        return int(claims["exp"]), str(claims["jti"])
 
     def revoke_all(self) -> None:
         """Every token handed out so far is refused from now on: the 401 in the middle of a run."""
         self._live.clear()
+        self._checked.clear()
