@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from sounimicro_pipelines.installation import Installation
+from sounimicro_pipelines.orchestration.failing import plainly
 from sounimicro_pipelines.orchestration.partitions import companies
 from sounimicro_pipelines.records import EntitySpec
 from sounimicro_pipelines.superoffice import SuperOfficeBulkReader, entity_specs
@@ -89,7 +90,9 @@ def unimicro_registers(
                 landing_days=installation.settings.sounimicro_landing_days,
             )
 
-    yield from _materialized(context, path, specs, asyncio.run(read()), ERP_GROUP)
+    with plainly():
+        results = asyncio.run(read())
+        yield from _materialized(context, path, specs, results, ERP_GROUP)
 
 
 @dg.multi_asset(
@@ -119,7 +122,9 @@ def superoffice_registers(
                 landing_days=installation.settings.sounimicro_landing_days,
             )
 
-    yield from _materialized(context, path, specs, asyncio.run(read()), CRM_GROUP)
+    with plainly():
+        results = asyncio.run(read())
+        yield from _materialized(context, path, specs, results, CRM_GROUP)
 
 
 def _materialized(

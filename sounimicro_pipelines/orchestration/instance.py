@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from pathlib import Path
 
 import dagster as dg
@@ -61,7 +62,9 @@ def open_instance(dagster_home: Path) -> dg.DagsterInstance:
 
 
 def process_tag() -> dict[str, str]:
-    return {PROCESS_TAG: f"{os.getpid()}@{_boot_id()}"}
+    """Names this process on a run."""
+    process = os.getpid()
+    return {PROCESS_TAG: f"{process}@{_birth(process)}"}
 
 
 def let_go_of_dead_runs(instance: dg.DagsterInstance) -> None:
@@ -75,21 +78,28 @@ def let_go_of_dead_runs(instance: dg.DagsterInstance) -> None:
 
 
 def _is_alive(owner: str) -> bool:
-    process, _, boot = owner.partition("@")
-    if boot != _boot_id() or not process.isdigit():
-        return False
+    process, _, birth = owner.partition("@")
+    return process.isdigit() and birth == _birth(int(process))
+
+
+def _birth(process: int) -> str | None:
+    """When a process began, as far as the system says: tells it from others with its number. None when it has ended."""
+    if os.name == "nt":
+        psutil = import_module("psutil")  # Dagster brings it there; asking by signal would end the process
+        return str(psutil.Process(process).create_time()) if psutil.pid_exists(process) else None
     try:
-        os.kill(int(process), 0)
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        state, *after = Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2].split()
+        return None if state in (b"Z", b"X") else f"{boot}.{after[18].decode()}"
+    except OSError:
+        return "running" if _answers(process) else None
+
+
+def _answers(process: int) -> bool:
+    try:
+        os.kill(process, 0)
     except ProcessLookupError:
         return False
     except OSError:
         return True
     return True
-
-
-def _boot_id() -> str:
-    """Tells process numbers before a restart of the machine from those after it, where the system can say."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return "unknown"

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -88,11 +89,12 @@ def run_main_job(
         keep_partitions(instance, [company.alias for company in used])
         outcomes = []
         on_phase("CRM: registers")
-        crm = _run(instance, definitions, "crm_registers", None, _listing("superoffice_registers", full))
+        run = partial(_run, installation, instance, definitions)
+        crm = run("crm_registers", None, _listing("superoffice_registers", full))
         outcomes.append(_outcome("CRM", crm))
         for company in chosen:
             on_phase(f"{company.name or company.alias}: registers and reports")
-            result = _run(instance, definitions, "figures", company.alias, _listing("unimicro_registers", full))
+            result = run("figures", company.alias, _listing("unimicro_registers", full))
             outcomes.append(_with_tie_out(installation, company, _outcome(company.alias, result)))
     return MainJobResult(outcomes, skipped)
 
@@ -113,6 +115,7 @@ def _listing(op: str, full: bool) -> dict[str, Any]:
 
 
 def _run(
+    installation: Installation,
     instance: dg.DagsterInstance,
     definitions: dg.Definitions,
     job: str,
@@ -125,6 +128,7 @@ def _run(
         raise_on_error=False,
         tags=process_tag() | file_tag(partition or "crm"),
         run_config={**QUIET, **run_config},
+        resources={"installation": installation},
     )
 
 

@@ -14,6 +14,7 @@ import dagster as dg
 
 from sounimicro_pipelines.installation import Installation
 from sounimicro_pipelines.orchestration.extraction import ERP_GROUP, register_key
+from sounimicro_pipelines.orchestration.failing import plainly
 from sounimicro_pipelines.orchestration.partitions import companies
 from sounimicro_pipelines.unimicro.entities import SPECS
 from sounimicro_pipelines.warehouse.publish import TieOut, meta_from_manifest, publish
@@ -119,15 +120,16 @@ def report_assets(manifest_path: Path) -> list[dg.AssetsDefinition]:
     def reports(
         context: dg.AssetExecutionContext, config: ReportsConfig, installation: dg.ResourceParam[Installation]
     ) -> Iterator[Any]:
-        run = build_reports(
-            installation.erp_file(context.partition_key),
-            company=context.partition_key,
-            as_of=installation.clock.today(),
-            target=installation.dbt_dir,
-            full_refresh=config.full_refresh,
-            log_dir=installation.settings.log_dir / "dbt",
-            clock=installation.clock,
-        )
+        with plainly():
+            run = build_reports(
+                installation.erp_file(context.partition_key),
+                company=context.partition_key,
+                as_of=installation.clock.today(),
+                target=installation.dbt_dir,
+                full_refresh=config.full_refresh,
+                log_dir=installation.settings.log_dir / "dbt",
+                clock=installation.clock,
+            )
         context.log.info(f"Built {'everything' if run.is_full else dict(run.touched)} by {run.way}")
         yield from _built(context, run)
 
@@ -152,17 +154,18 @@ def report_assets(manifest_path: Path) -> list[dg.AssetsDefinition]:
     ) -> Iterator[Any]:
         """Publishes the company's reports; what does not tie out with the ledger is marked, never hidden."""
         path = installation.erp_file(context.partition_key)
-        state = finished_build(path, clock=installation.clock)
-        result = publish(
-            path,
-            installation.store,
-            company=context.partition_key,
-            as_of=state.as_of,
-            fetched_at=state.fetched_at,
-            run_id=context.run_id,
-            tie_out=TieOut(state.ties_out, state.finding or None),
-            publish_meta=metas,
-        )
+        with plainly():
+            state = finished_build(path, clock=installation.clock)
+            result = publish(
+                path,
+                installation.store,
+                company=context.partition_key,
+                as_of=state.as_of,
+                fetched_at=state.fetched_at,
+                run_id=context.run_id,
+                tie_out=TieOut(state.ties_out, state.finding or None),
+                publish_meta=metas,
+            )
         yield dg.MaterializeResult(
             asset_key=PUBLISHED,
             metadata={

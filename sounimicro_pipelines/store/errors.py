@@ -8,11 +8,11 @@ from sounimicro_pipelines.errors import SounimicroError
 class StoreError(SounimicroError):
     """The store cannot be used."""
 
-    exit_code = 3
-
 
 class UnknownAddress(StoreError):
     """The database URL is no address of a kind that we know."""
+
+    exit_code = 2
 
 
 class Unreachable(StoreError):
