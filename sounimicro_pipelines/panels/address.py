@@ -38,6 +38,9 @@ class Address:
             if len(value) > 200 or "\0" in value:
                 raise BadRequest("too_long", name=key[:40])
 
+    def __str__(self) -> str:
+        return self._build(self._query)
+
     def get(self, name: str) -> str | None:
         return self._query.get(name) or None
 

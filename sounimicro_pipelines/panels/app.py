@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sounimicro_pipelines.clock import Clock, SystemClock
 from sounimicro_pipelines.panels import api, pages
+from sounimicro_pipelines.panels.cache import AnswerCache
 from sounimicro_pipelines.panels.errors import PanelError
 from sounimicro_pipelines.panels.metrics import Metrics
 from sounimicro_pipelines.panels.security import Guard, bind_address, content_security_policy
@@ -34,6 +35,7 @@ class Panels:
         self.store = store
         self.clock = clock
         self.metrics = Metrics()
+        self.cache = AnswerCache(clock)
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Run a function on one picture of the store. SQLite answers faster than a thread could be woken."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -182,13 +181,11 @@ class Grid:
         return sorted(with_value, key=order, reverse=self.descending) + without
 
 
+def as_row(record: Any) -> dict[str, Any]:
+    """A record of the figures as a row; its values are shared, not copied."""
+    return {name: getattr(record, name) for name in record.__slots__}
+
+
 def natural(value: str) -> tuple[int, int, str]:
     """Numbers by size, before words by letter."""
     return (0, int(value), "") if value.isascii() and value.isdigit() and len(value) < 19 else (1, 0, value.casefold())
-
-
-def plain(value: Any) -> Any:
-    """A value for JSON: money as text, days as ISO."""
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    return value.isoformat() if isinstance(value, date) else value

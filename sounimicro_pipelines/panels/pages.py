@@ -6,6 +6,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 import jinja2
 from fastapi import APIRouter, Request
@@ -14,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from sounimicro_pipelines.panels import exports
 from sounimicro_pipelines.panels.address import Address, Subject
+from sounimicro_pipelines.panels.cache import standing
 from sounimicro_pipelines.panels.errors import BadRequest, NotFound
 from sounimicro_pipelines.panels.figures import party as party_figures
 from sounimicro_pipelines.panels.tabs import DEFAULT_TAB, TABS
@@ -75,6 +77,11 @@ def _company(panels: Panels, tx: Transaction, address: Address, language: Words)
     tab = TABS.get(address.word("tab", DEFAULT_TAB))
     if tab is None or tab.only_for not in (None, subject.role):
         raise BadRequest("not_a_choice", name="tab")
+    stands = standing(tx, subject.company)
+    key = ("page", str(address), language.language, subject, stands)
+    kept = panels.cache.get(key) if stands is not None else None
+    if kept is not None:
+        return HTMLResponse(kept)
     version = party_figures.version_of(tx, subject.company, tab.tables)
     visit = Visit(
         tx=tx,
@@ -89,7 +96,9 @@ def _company(panels: Panels, tx: Transaction, address: Address, language: Words)
     wanted = address.choice("format", ("html", "csv", "xlsx"), "html")
     if wanted != "html":
         return _file(visit, screen, wanted)
-    return HTMLResponse(_page(visit, screen, tab.name))
+    body = _page(visit, screen, tab.name).encode()
+    panels.cache.put(key, body)
+    return HTMLResponse(body)
 
 
 def _subject(tx: Transaction, address: Address) -> Subject | list[Subject]:
@@ -184,8 +193,6 @@ def _render(template: str, language: Words, **values: Any) -> str:
 
 
 def _query(address: str) -> list[tuple[str, str]]:
-    from urllib.parse import parse_qsl
-
     return parse_qsl(address.partition("?")[2])
 
 

@@ -255,13 +255,16 @@ def read_rows(
     tx: Transaction, name: str, where: Mapping[str, Any], *, order: str = "", limit: int | None = None
 ) -> list[dict[str, Any]]:
     """Rows of a report table whose columns have these values. `order` is SQL of our own, never a visitor's."""
-    conditions = " AND ".join(f'"{column}" = :{column}' for column in where)
+    mark = "%s" if tx.is_postgres else "?"
+    conditions = " AND ".join(f'"{column}" = {mark}' for column in where)
     statement = f"SELECT * FROM {qualified(tx, name)} WHERE {conditions}"  # noqa: S608 - names are ours, values are bound
     if order:
         statement += f" ORDER BY {order}"
     if limit is not None:
         statement += f" LIMIT {int(limit)}"
-    return [dict(row) for row in tx.execute(text(statement), dict(where)).mappings()]
+    result = tx.connection.exec_driver_sql(statement, tuple(where.values()))
+    columns = tuple(result.keys())
+    return [dict(zip(columns, row, strict=True)) for row in result]
 
 
 def published_companies(tx: Transaction) -> list[str]:

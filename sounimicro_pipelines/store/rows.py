@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Row, Table
 from sqlalchemy.dialects import postgresql, sqlite
@@ -17,7 +18,12 @@ T = TypeVar("T")
 def build(kind: type[T], row: Row[Any]) -> T:
     """A dataclass from the columns that carry its fields' names."""
     values = row._mapping
-    return kind(**{field.name: values[field.name] for field in fields(kind)})  # type: ignore[arg-type]
+    return kind(**{name: values[name] for name in _field_names(cast(Any, kind))})
+
+
+@cache
+def _field_names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def maybe(kind: type[T], row: Row[Any] | None) -> T | None:

@@ -106,20 +106,16 @@ def head(card: Party, version: Version) -> dict[str, Any]:
     }
 
 
-def answer(body: dict[str, Any], status: int = 200) -> Response:
+def encoded(body: dict[str, Any]) -> bytes:
     """JSON without a detour over floats."""
-    return Response(msgspec.json.encode(body), status, media_type="application/json")
+    return msgspec.json.encode(body)
 
 
 def error_answer(request: Request, status: int, key: str, parameters: dict[str, Any]) -> Response:
     language = words(choose_language(None, request.headers.get("accept-language")))
-    return answer(
-        {
-            "error": {
-                "code": key,
-                "message": language(f"errors.{key}.title", **parameters),
-                "remedy": language(f"errors.{key}.advice", **parameters),
-            }
-        },
-        status,
-    )
+    problem = {
+        "code": key,
+        "message": language(f"errors.{key}.title", **parameters),
+        "remedy": language(f"errors.{key}.advice", **parameters),
+    }
+    return Response(encoded({"error": problem}), status, media_type="application/json")

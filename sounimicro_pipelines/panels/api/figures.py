@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -21,9 +20,10 @@ from sounimicro_pipelines.panels.api.answers import (
     Offset,
     PartyId,
     Role,
-    answer,
+    encoded,
     head,
 )
+from sounimicro_pipelines.panels.cache import standing
 from sounimicro_pipelines.panels.errors import BadRequest
 from sounimicro_pipelines.panels.figures import (
     budget,
@@ -138,7 +138,7 @@ async def get_open_items(
             "view": view,
             "total": open_items.total(items),
             "count": len(items),
-            "items": [asdict(item) for item in items[offset : offset + limit]],
+            "items": items[offset : offset + limit],
         }
 
     return await _about(request, Subject(company, role, party), open_items.TABLES, body)
@@ -167,7 +167,7 @@ async def get_statement(
             "opening": found.opening,
             "closing": found.closing,
             "count": len(found.lines),
-            "lines": [asdict(line) for line in found.lines[offset : offset + limit]],
+            "lines": found.lines[offset : offset + limit],
         }
 
     return await _about(request, Subject(company, role, party), statement.TABLES, body)
@@ -187,7 +187,7 @@ async def get_invoices(
 
     def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
         found = invoices.invoices(tx, subject, view)
-        return {"count": len(found), "invoices": [asdict(invoice) for invoice in found[offset : offset + limit]]}
+        return {"count": len(found), "invoices": found[offset : offset + limit]}
 
     return await _about(request, Subject(company, role, party), invoices.TABLES, body)
 
@@ -198,9 +198,9 @@ async def get_invoice(request: Request, invoice: Id, company: Company, role: Rol
 
     def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
         return {
-            "invoice": asdict(invoices.invoice(tx, subject, invoice)),
-            "lines": [asdict(line) for line in invoices.invoice_lines(tx, subject, invoice)],
-            "payments": [asdict(payment) for payment in invoices.payments(tx, subject, invoice)],
+            "invoice": invoices.invoice(tx, subject, invoice),
+            "lines": invoices.invoice_lines(tx, subject, invoice),
+            "payments": invoices.payments(tx, subject, invoice),
         }
 
     tables = (*invoices.TABLES, "invoice_line", "matching", "statement_line")
@@ -212,7 +212,7 @@ async def get_products(request: Request, company: Company, role: Role, party: Pa
     """Invoiced per product, of a year or of all history."""
 
     def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
-        return {"products": [asdict(row) for row in turnover.by_product(tx, subject, year)]}
+        return {"products": turnover.by_product(tx, subject, year)}
 
     return await _about(request, Subject(company, role, party), ("party", "turnover_product"), body)
 
@@ -222,7 +222,7 @@ async def get_sellers(request: Request, company: Company, role: Role, party: Par
     """Invoiced per seller, of a year or of all history."""
 
     def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
-        return {"sellers": [asdict(row) for row in turnover.by_seller(tx, subject, year)]}
+        return {"sellers": turnover.by_seller(tx, subject, year)}
 
     return await _about(request, Subject(company, role, party), ("party", "turnover_seller"), body)
 
@@ -241,7 +241,7 @@ async def get_orders(
 
     def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
         found = orders.documents(tx, subject, {"orders": "order", "quotes": "quote"}.get(view))
-        return {"count": len(found), "documents": [asdict(row) for row in found[offset : offset + limit]]}
+        return {"count": len(found), "documents": found[offset : offset + limit]}
 
     return await _about(request, Subject(company, role, party), orders.TABLES, body)
 
@@ -254,8 +254,8 @@ async def get_order(
 
     def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
         return {
-            "document": asdict(orders.document(tx, subject, kind, document)),
-            "lines": [asdict(line) for line in orders.lines(tx, subject, kind, document)],
+            "document": orders.document(tx, subject, kind, document),
+            "lines": orders.lines(tx, subject, kind, document),
         }
 
     return await _about(request, Subject(company, role, party), (*orders.TABLES, "sales_line"), body)
@@ -268,7 +268,7 @@ async def get_budget(request: Request, company: Company, role: Role, party: Part
     def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
         years = budget.customer_years(tx, subject.company, subject.party_id) if role == "customer" else {}
         periods = [row for known, rows in years.items() if year in (None, known) for row in rows]
-        return {"periods": [asdict(row) for row in periods]}
+        return {"periods": periods}
 
     return await _about(request, Subject(company, role, party), budget.TABLES, body)
 
@@ -278,7 +278,7 @@ async def get_projects(request: Request, company: Company, role: Role, party: Pa
     """A customer's projects."""
 
     def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
-        return {"projects": [asdict(row) for row in projects.projects(tx, subject)]}
+        return {"projects": projects.projects(tx, subject)}
 
     return await _about(request, Subject(company, role, party), projects.TABLES, body)
 
@@ -291,9 +291,9 @@ async def get_project(request: Request, project: Id, company: Company, role: Rol
         found = projects.project(tx, subject, project)
         lines = projects.project_lines(tx, subject.company, project)
         return {
-            "project": asdict(found),
-            "accounts": [asdict(account) for account in projects.accounts(lines)],
-            "lines": [asdict(line) for line in lines],
+            "project": found,
+            "accounts": projects.accounts(lines),
+            "lines": lines,
         }
 
     return await _about(request, Subject(company, role, party), (*projects.TABLES, "project_line"), body)
@@ -304,7 +304,7 @@ async def get_voucher(request: Request, voucher: Id, company: Company, role: Rol
     """All lines of a voucher that the party stands on."""
 
     def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
-        return {"lines": [asdict(line) for line in vouchers.voucher(tx, subject, voucher)]}
+        return {"lines": vouchers.voucher(tx, subject, voucher)}
 
     return await _about(request, Subject(company, role, party), vouchers.TABLES, body)
 
@@ -317,8 +317,14 @@ async def _about(
 ) -> Response:
     panels: Panels = request.app.state.panels
 
-    def read(tx: Transaction) -> dict[str, Any]:
-        version = version_of(tx, subject.company, tables)
-        return {**head(load_party(tx, subject), version), **body(tx, subject)}
+    def read(tx: Transaction) -> bytes:
+        stands = standing(tx, subject.company)
+        key = ("api", request.url.path, request.url.query, stands)
+        kept = panels.cache.get(key) if stands is not None else None
+        if kept is None:
+            version = version_of(tx, subject.company, tables)
+            kept = encoded({**head(load_party(tx, subject), version), **body(tx, subject)})
+            panels.cache.put(key, kept)
+        return kept
 
-    return answer(await panels.read(read))
+    return Response(await panels.read(read), media_type="application/json")

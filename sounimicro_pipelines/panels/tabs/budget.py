@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
 from sounimicro_pipelines.panels.figures import budget as figures
 from sounimicro_pipelines.panels.figures.party import ZERO
-from sounimicro_pipelines.panels.grid import Column, Grid, Row
+from sounimicro_pipelines.panels.grid import Column, Grid, Row, as_row
 from sounimicro_pipelines.panels.visit import MenuItem, Screen, Tab, Visit
 
 
@@ -27,7 +26,7 @@ def build(visit: Visit) -> Screen:
             for known in sorted({*years, year}, reverse=True)[:8]
         ],
         menu_label=visit.words("budget.years"),
-        grid=Grid("budget", COLUMNS, [asdict(period) for period in periods], visit.address, visit.words),
+        grid=Grid("budget", COLUMNS, [as_row(period) for period in periods], visit.address, visit.words),
         caption=visit.words("budget.caption", name=visit.party.name, year=year),
         empty=visit.words("budget.empty"),
         data={

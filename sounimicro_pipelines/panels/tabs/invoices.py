@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from sounimicro_pipelines.panels.figures import invoices as figures
 from sounimicro_pipelines.panels.figures import turnover, vouchers
-from sounimicro_pipelines.panels.grid import Column, Grid, Row
+from sounimicro_pipelines.panels.grid import Column, Grid, Row, as_row
 from sounimicro_pipelines.panels.tabs.statement import chosen_period, period_menu
 from sounimicro_pipelines.panels.visit import MenuItem, Screen, Tab, Visit, view_menu
 from sounimicro_pipelines.panels.words import Words
@@ -35,7 +34,7 @@ def _views(visit: Visit) -> tuple[str, ...]:
 def _list(visit: Visit, view: str) -> Screen:
     period = chosen_period(visit)
     found = [
-        asdict(invoice)
+        as_row(invoice)
         for invoice in figures.invoices(visit.tx, visit.subject, view)
         if _within(invoice.invoice_date, period.start, period.end)
     ]
@@ -61,9 +60,9 @@ def _sums(visit: Visit, view: str) -> Screen:
     year = visit.today.year + offset if offset is not None else None
     rows: list[Any] = []
     if view == "per-product":
-        rows = [asdict(row) for row in turnover.by_product(visit.tx, visit.subject, year)]
+        rows = [as_row(row) for row in turnover.by_product(visit.tx, visit.subject, year)]
     else:
-        rows = [asdict(row) for row in turnover.by_seller(visit.tx, visit.subject, year)]
+        rows = [as_row(row) for row in turnover.by_seller(visit.tx, visit.subject, year)]
     return Screen(
         template="invoices.html",
         title=visit.words("tabs.invoices"),
@@ -98,7 +97,7 @@ def _product(visit: Visit) -> Screen:
     return Screen(
         template="list.html",
         title=visit.words("invoices.product", name=name),
-        grid=Grid("invoice-product", HOLDING_COLUMNS, [asdict(line) for line in lines], visit.address, visit.words),
+        grid=Grid("invoice-product", HOLDING_COLUMNS, [as_row(line) for line in lines], visit.address, visit.words),
         caption=visit.words("invoices.product", name=name),
         back=visit.address.to(tab="invoices", view="per-product"),
     )
@@ -119,7 +118,7 @@ def _invoice(visit: Visit) -> Screen:
         order = visit.address.to(tab="orders", view="orders", q=invoice.order_number.split(",")[0])
     grid = None
     if lines is not None:
-        grid = Grid("invoice-lines", LINE_COLUMNS, [asdict(line) for line in lines], visit.address, visit.words)
+        grid = Grid("invoice-lines", LINE_COLUMNS, [as_row(line) for line in lines], visit.address, visit.words)
     days = (visit.today - invoice.due_date).days if invoice.due_date is not None else 0
     is_overdue = invoice.kind == "invoice" and invoice.remaining_amount > 0 and days > 0
     return Screen(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from sounimicro_pipelines.panels.figures import open_items as figures
 from sounimicro_pipelines.panels.figures.party import BUCKETS
-from sounimicro_pipelines.panels.grid import Column, Grid, Row
+from sounimicro_pipelines.panels.grid import Column, Grid, Row, as_row
 from sounimicro_pipelines.panels.visit import Screen, Tab, Visit, view_menu
 from sounimicro_pipelines.panels.words import Words
 
@@ -26,7 +25,7 @@ def _list(visit: Visit, view: str) -> Screen:
         items = [item for item in everything if not item.is_overdue]
     else:
         items = everything
-    grid = Grid("open-items", columns(visit), [asdict(item) for item in items], visit.address, visit.words)
+    grid = Grid("open-items", columns(visit), [as_row(item) for item in items], visit.address, visit.words)
     overdue = [item for item in everything if item.is_overdue]
     return Screen(
         template="open_items.html",
@@ -53,7 +52,7 @@ def _item(visit: Visit) -> Screen:
         template="open_item.html",
         title=visit.words("open_items.item", number=item.document_number or item.voucher_number or line),
         back=visit.address.to(tab="open-items"),
-        data={"item": item, "status": status(asdict(item), visit.words)},
+        data={"item": item, "status": status(as_row(item), visit.words)},
     )
 
 

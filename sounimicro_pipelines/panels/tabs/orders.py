@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from sounimicro_pipelines.panels.figures import orders as figures
-from sounimicro_pipelines.panels.grid import Column, Grid, Row
+from sounimicro_pipelines.panels.grid import Column, Grid, Row, as_row
 from sounimicro_pipelines.panels.visit import Screen, Tab, Visit, view_menu
 from sounimicro_pipelines.panels.words import Words
 
@@ -36,7 +36,7 @@ def build(visit: Visit) -> Screen:
         title=visit.words("tabs.orders"),
         menu=view_menu(visit, "orders", views, view),
         menu_label=visit.words("orders.menu"),
-        grid=Grid(f"orders-{view}", columns, [asdict(row) for row in rows], visit.address, visit.words),
+        grid=Grid(f"orders-{view}", columns, [as_row(row) for row in rows], visit.address, visit.words),
         caption=visit.words(f"orders.caption.{view}", name=visit.party.name),
         empty=visit.words(f"orders.empty.{view}"),
     )
@@ -51,7 +51,7 @@ def _document(visit: Visit) -> Screen:
         columns = (
             LINE_COLUMNS if kind == "order" else [column for column in LINE_COLUMNS if column.key not in _DELIVERY]
         )
-        grid = Grid("order-lines", columns, [asdict(line) for line in lines], visit.address, visit.words)
+        grid = Grid("order-lines", columns, [as_row(line) for line in lines], visit.address, visit.words)
     return Screen(
         template="order.html",
         title=visit.words(f"orders.one.{kind}", number=document.number or document.document_id),
@@ -69,7 +69,7 @@ def _product(visit: Visit) -> Screen:
     return Screen(
         template="list.html",
         title=visit.words("orders.product", name=name),
-        grid=Grid("order-product", HOLDING_COLUMNS, [asdict(line) for line in lines], visit.address, visit.words),
+        grid=Grid("order-product", HOLDING_COLUMNS, [as_row(line) for line in lines], visit.address, visit.words),
         caption=visit.words("orders.product", name=name),
         back=visit.address.to(tab="orders", view="per-product"),
     )

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from sounimicro_pipelines.panels.figures import projects as figures
-from sounimicro_pipelines.panels.grid import Column, Grid, Row
+from sounimicro_pipelines.panels.grid import Column, Grid, Row, as_row
 from sounimicro_pipelines.panels.visit import Screen, Tab, Visit
 from sounimicro_pipelines.panels.words import Words
 
@@ -21,7 +20,7 @@ def build(visit: Visit) -> Screen:
 
 
 def _list(visit: Visit) -> Screen:
-    rows = [asdict(project) for project in figures.projects(visit.tx, visit.subject)]
+    rows = [as_row(project) for project in figures.projects(visit.tx, visit.subject)]
     return Screen(
         template="list.html",
         title=visit.words("tabs.projects"),
@@ -35,7 +34,7 @@ def _project(visit: Visit, project: figures.Project) -> Screen:
     grid = None
     if "project_line" in visit.version.tables:
         lines = figures.project_lines(visit.tx, visit.subject.company, project.project_id)
-        rows = [{**asdict(account), "project_id": project.project_id} for account in figures.accounts(lines)]
+        rows = [{**as_row(account), "project_id": project.project_id} for account in figures.accounts(lines)]
         grid = Grid("project", ACCOUNT_COLUMNS, rows, visit.address, visit.words)
     return Screen(
         template="project.html",
@@ -72,7 +71,7 @@ def _account(visit: Visit, project: figures.Project) -> Screen:
     return Screen(
         template="list.html",
         title=f"{_title(visit, project)} · {number} {name or ''}".strip(),
-        grid=Grid("project-account", columns, [asdict(line) for line in lines], visit.address, visit.words),
+        grid=Grid("project-account", columns, [as_row(line) for line in lines], visit.address, visit.words),
         caption=visit.words("projects.caption.lines"),
         empty=visit.words("projects.no_lines"),
         back=visit.address.to(tab="projects", view="project", project=project.project_id),

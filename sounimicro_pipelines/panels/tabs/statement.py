@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from sounimicro_pipelines.panels.errors import BadRequest
 from sounimicro_pipelines.panels.figures import statement as figures
 from sounimicro_pipelines.panels.figures import vouchers
-from sounimicro_pipelines.panels.grid import Column, Grid, Row
+from sounimicro_pipelines.panels.grid import Column, Grid, Row, as_row
 from sounimicro_pipelines.panels.visit import MenuItem, Screen, Tab, Visit
 
 
@@ -63,7 +62,7 @@ def _list(visit: Visit) -> Screen:
             Column("amount", "money", total=True),
             Column("balance", "money"),
         ],
-        [asdict(line) for line in found.lines],
+        [as_row(line) for line in found.lines],
         visit.address,
         visit.words,
     )
@@ -85,7 +84,7 @@ def _voucher(visit: Visit) -> Screen:
     return Screen(
         template="voucher.html",
         title=visit.words("statement.voucher", number=lines[0].voucher_number or number),
-        grid=Grid("voucher", VOUCHER_COLUMNS, [asdict(line) for line in lines], visit.address, visit.words),
+        grid=Grid("voucher", VOUCHER_COLUMNS, [as_row(line) for line in lines], visit.address, visit.words),
         caption=visit.words("statement.voucher_caption"),
         back=visit.address.to(tab="statement"),
     )
