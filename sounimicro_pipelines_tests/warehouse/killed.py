@@ -1,7 +1,7 @@
 """A run that kills itself at the n-th dangerous moment: `python -m …killed FOLDER MODE first|next EVERY`.
 
-Each EVERYth moment is tried in a forked process of its own: the run is killed there, repeated undisturbed, and the file must
-then hold what a run that was never killed leaves. Prints what differed, and how many moments there were.
+Each EVERYth moment is tried in a forked process of its own: the run is killed there, repeated undisturbed, and the file
+must then hold what a run that was never killed leaves. Prints what differed, and how many moments there were.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ _module = sys.modules[extract.__module__]
 def register(moment: datetime) -> Register:
     """The vendor at a moment: at NEXT some invoices are new, some changed, some gone, one is broken."""
     found = Register(specs=(INVOICE,), page_size=4)
-    for key in range(1, 31):
+    for key in range(1, 17):
         lines = [{"ID": key * 10 + place, "Text": f"Vare {place}", "Price": key + place} for place in range(3)]
         found.put("Invoice", ID=key, Amount=key * 1.25, CreatedAt=stamp(FIRST), UpdatedAt=None, Items=lines)
     if moment >= NEXT:
-        for key in (2, 9, 17, 28):
+        for key in (2, 9, 13):
             found.records["Invoice"][key] |= {"Amount": 99.5, "UpdatedAt": stamp(moment)}
             found.records["Invoice"][key]["Items"].pop()
-        for key in range(31, 51):
+        for key in range(17, 25):
             found.put("Invoice", ID=key, Amount=key, CreatedAt=stamp(moment), UpdatedAt=None, Items=[])
-        del found.records["Invoice"][5], found.records["Invoice"][30]
-        found.gone["Invoice"] = [5, 30]
+        del found.records["Invoice"][5], found.records["Invoice"][16]
+        found.gone["Invoice"] = [5, 16]
         found.raw["Invoice"] = [b'{"ID":77,"Amount":"?"}']
     return found
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import sys
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -256,3 +258,62 @@ def test_specs_can_be_asked_for_one_by_one(rig: Rig) -> None:
     assert list(found) == ["Code"]
     assert rig.rows("SELECT count(*) FROM raw.customer") == [(0,)]
     assert INVOICE.table == "invoice"
+
+
+def test_a_record_that_comes_again_in_a_later_piece_does_not_replace_a_newer_one(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = sys.modules[extract.__module__]
+    monkeypatch.setattr(module, "ROW_GROUP", 1)
+    monkeypatch.setattr(module, "CHUNK_BYTES", 1)
+    rig.register.page_size = 1
+    stamps = [stamp(START + timedelta(minutes=minute)) for minute in (0, 5, 2, 5)]
+    rig.register.raw["Customer"] = [
+        json.dumps({"ID": 1, "Name": f"navn {place}", "UpdatedAt": moment}).encode()
+        for place, moment in enumerate(stamps)
+    ]
+    rig.run()
+    assert rig.rows("SELECT ID, Name FROM raw.customer") == [(1, "navn 3")]
+
+
+def test_two_companies_with_the_same_ids_never_mix(tmp_path: Path) -> None:
+    rigs = [Rig(tmp_path), Rig(tmp_path)]
+    rigs[1].path = rigs[0].path.with_name("other.duckdb")
+    for number, rig in enumerate(rigs):
+        rig.customer(1, Name=f"Kunde i {number}")
+        rig.invoice(1, item(11, number + 0.5))
+
+    async def both() -> None:
+        await asyncio.gather(*(extract(rig.register, rig.path, rig.landing, clock=rig.clock) for rig in rigs))
+
+    asyncio.run(both())
+    for number, rig in enumerate(rigs):
+        assert rig.rows("SELECT Name FROM raw.customer") == [(f"Kunde i {number}",)]
+        assert rig.rows("SELECT Price FROM raw.invoice_item") == [(Decimal(f"{number}.5"),)]
+    assert sorted(path.name for path in rigs[0].landing.iterdir()) == ["acme", "other"]
+
+
+def test_a_long_listing_does_not_move_the_watermark_past_its_own_start(rig: Rig) -> None:
+    rig.customer(1, UpdatedAt=stamp(START + timedelta(hours=3)))
+    assert rig.run()["Customer"].watermark == START
+
+
+def test_an_unexpected_fault_of_one_feed_is_told_without_values_and_leaves_the_others_alone(rig: Rig) -> None:
+    rig.customer(1)
+    rig.register.trouble["Customer"] = lambda: KeyError("Kari Nordmann")
+    found = rig.run()
+    assert (found["Customer"].state, found["Invoice"].state) == ("failed", "ok")
+    assert "Kari" not in found["Customer"].message
+
+
+def test_no_landing_file_is_left_of_a_feed_that_failed_once_the_next_run_has_swept(rig: Rig) -> None:
+    for key in range(1, 9):
+        rig.customer(key)
+    rig.register.trouble["Customer"] = lambda: ServerFailed("erp", "GET customers", status=500)
+    rig.register.trouble_after = 2
+    rig.run()
+    rig.register.trouble.clear()
+    rig.run()
+    runs = [path for path in (rig.landing / "acme" / "Customer").iterdir()]
+    assert len(runs) == 1
+    assert (runs[0] / "manifest.json").is_file()
