@@ -128,6 +128,8 @@ class Sales(Pricing):
         for (account, vat_type, dimensions), rows in income.items():
             net = sum((row["SumTotalExVat"] for row in rows), ZERO)
             tax = sum((row["SumVat"] for row in rows), ZERO)
+            if not net:
+                continue
             more = {
                 "VatTypeID": vat_type,
                 "VatPercent": rows[0]["VatPercent"],

@@ -34,7 +34,7 @@ class Ledger:
                 "Åpningsbalanse",
                 [Posting(1920, capital), Posting(1200, money(850_000)), Posting(2000, -money(3_250_000))],
             )
-            for customer in self.store.rows("Customer"):
+            for customer in self._customers():
                 if self.rng.random() < 0.12:
                     amount = money(Decimal(self.rng.randint(50_000, 900_000)) / 100)
                     more = {
@@ -93,7 +93,7 @@ class Ledger:
 
     def correction(self, day: date) -> None:
         """A voucher on a customer's account that was wrong and has been reversed: both are marked as credited."""
-        customers = [row["ID"] for row in self.store.rows("Customer")]
+        customers = [row["ID"] for row in self._customers()]
         if not customers:
             return
         account = self.books.sub_account(customer=self.rng.choice(customers))
@@ -112,6 +112,9 @@ class Ledger:
             for old, new in zip(wrong, right, strict=True):
                 self._credited(old, {"ReferenceCreditPostID": new["ID"]})
                 self._credited(new, {"OriginalReferencePostID": old["ID"]})
+
+    def _customers(self) -> list[Row]:
+        return [row for row in self.store.rows("Customer") if row.get("CustomerNumber")]
 
     def _credited(self, line: Row, more: dict[str, int]) -> None:
         self.store.change("JournalEntryLine", line["ID"], {"StatusCode": CREDITED, **more})

@@ -122,7 +122,7 @@ class PartySeed:
         defaults: dict[str, int] = {}
         for number, kind in ((phone, PHONE), (mobile, MOBILE)):
             if number:
-                values = {"Number": number, "CountryCode": "+47", "Type": kind, "BusinessRelationID": row_id}
+                values = {"CountryCode": "+47", "BusinessRelationID": row_id, **self._written(number, kind)}
                 defaults.setdefault("DefaultPhoneID", store.insert("Phone", values)["ID"])
         if email:
             values = {"EmailAddress": email, "BusinessRelationID": row_id}
@@ -133,6 +133,15 @@ class PartySeed:
             defaults["ShippingAddressID"] = self._address(street, row_id)
         store.change("BusinessRelation", row_id, defaults, touch=False)
         return row_id
+
+    def _written(self, number: str, kind: int) -> dict[str, object]:
+        """A phone number as somebody typed it: now and then with blanks, and in old data without a type."""
+        draw = self.rng.random()
+        if kind == PHONE and draw < 0.08:
+            return {"Number": f"{number[:2]} {number[2:4]} {number[4:6]} {number[6:]}", "Type": kind}
+        if kind == MOBILE and draw < 0.08:
+            return {"Number": f"{number[:3]} {number[3:5]} {number[5:]}", "Type": kind}
+        return {"Number": number, "Type": 0 if kind == PHONE and draw > 0.96 else kind}
 
     def _address(self, place: Place, relation: int) -> int:
         return int(
@@ -164,11 +173,18 @@ class PartySeed:
                 "WebUrl": party.web,
                 "PeppolAddress": f"0192:{party.org_number}" if party.org_number else None,
                 "DontSendReminders": self.rng.random() < 0.08,
-                "StatusCode": 50001 if party.key > 8 and self.rng.random() < 0.04 else 30001,
+                "StatusCode": self._status(party),
             }
         )
         self.store.insert("SellerLink", {"SellerID": party.seller_key, "Percent": 100, "CustomerID": row["ID"]})
         return int(row["ID"])
+
+    def _status(self, party: Party) -> int:
+        """Most customers are active; some are leads (and have no number), inactive or blocked."""
+        draw = self.rng.random()
+        if party.key <= 12 or draw > 0.08:
+            return 30001
+        return 20001 if draw < 0.03 else 50001 if draw < 0.06 else 90001
 
     def _supplier(self, party: Party, relation: int) -> int:
         row = self.books.add_supplier(

@@ -144,6 +144,12 @@ class Trade:
             lines.append(
                 self.sales.line(product, quantity, price, discount=rng.choice((0, 0, 0, 5, 10, 15)), rate=rate)
             )
+        if rng.random() < 0.15:
+            text = {
+                **self.sales.line(None, Decimal(0), Decimal(0), rate=rate),
+                "ItemText": "Levering etter avtale med byggeleder",
+            }
+            lines.append(text)
         return lines
 
     def _sellers(self, customer: Row) -> list[tuple[int, int]]:
