@@ -108,18 +108,24 @@ def test_two_companies_with_the_same_ids_never_mix(plant: Plant, first: MainJobR
     assert any(names[1][key] != names[2][key] for key in shared)
 
 
-def test_a_right_that_is_missing_stops_that_feed_alone(plant: Plant, first: MainJobResult) -> None:
-    plant.sandbox.erp.deny("Payment")
+def test_rights_that_are_missing_stop_their_feeds_alone_until_they_are_given(
+    plant: Plant, first: MainJobResult
+) -> None:
+    before = plant.published()
+    lacking = ["AccountGroup", "CompanySettings", "File", "Payment", "PostPost", "Project"]
+    for entity in lacking:
+        plant.sandbox.erp.deny(entity, 1)
     try:
-        result = plant.run()
+        denied = plant.run(only="nord", full=True).outcomes[1]
     finally:
-        plant.sandbox.erp.allow("Payment")
-    assert result.success
-    assert not result.consistent
-    for one in result.outcomes[1:]:
-        assert [note.split(":")[0] for note in one.notes] == ["payment"]
-        assert "no_access" in one.notes[0]
-    assert plant.run().consistent
+        for entity in lacking:
+            plant.sandbox.erp.allow(entity, 1)
+    assert denied.success
+    tables = ["account_group", "company_settings", "file", "payment", "post_post", "project"]
+    assert sorted(note.split(":")[0] for note in denied.notes) == tables
+    assert all("no_access" in note for note in denied.notes)
+    assert plant.run(only="nord").consistent
+    assert plant.published() == before
 
 
 def test_the_warehouse_holds_one_file_for_each_company_and_the_crm(plant: Plant, first: MainJobResult) -> None:
