@@ -67,7 +67,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if not is_loopback(urlsplit(f"//{Headers(scope=scope).get('host', '')}").hostname):
+        if not _is_this_machine(Headers(scope=scope).get("host", "")):
             await PlainTextResponse("This server answers on this machine alone.", 421)(scope, receive, self._wrap(send))
             return
         await self._app(scope, receive, self._wrap(send))
@@ -85,6 +85,13 @@ class Guard:
             await send(message)
 
         return sending
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return is_loopback(urlsplit(f"//{host}").hostname)
+    except ValueError:
+        return False
 
 
 def _ancestors(settings: Settings) -> list[str]:

@@ -366,7 +366,7 @@ def test_a_page_names_no_other_host_and_no_inline_code(client: TestClient) -> No
 
 
 def test_hosts_that_are_not_this_machine_are_refused(client: TestClient) -> None:
-    for host in ("evil.example", "127.0.0.1.evil.example", "10.0.0.4:80"):
+    for host in ("evil.example", "127.0.0.1.evil.example", "10.0.0.4:80", "[", "", "localhost@evil.example"):
         assert client.get("/healthz", headers={"host": host}).status_code == 421
     assert client.get("/healthz", headers={"host": "localhost:8420"}).status_code == 200
 

@@ -10,9 +10,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import inspect, select, text
+from sqlalchemy import Column, MetaData, create_engine, inspect, make_url, select, text
 
 from sounimicro_pipelines.store import (
     Foreign,
@@ -266,6 +267,65 @@ def test_link_ids_are_never_used_again(store: Store) -> None:
             seen.append(tx.scalar(select(links.c.id)))
             tx.execute(links.delete())
     assert len(set(seen)) == 3
+
+
+@pytest.mark.parametrize("version", migrate.known_versions())
+def test_an_old_store_is_upgraded_without_loss(store_url: str, version: str) -> None:
+    """Every table of the old version gets rows; all of them are there, unchanged, in the new one."""
+    made = open_store(store_url)
+    engine, tables = made.engine, made.tables
+    schemas = [s for s in (tables.sync_schema, tables.reports_schema) if s] or [None]
+    with engine.begin() as connection:
+        for schema in schemas:
+            for name in inspect(connection).get_table_names(schema=schema):
+                connection.exec_driver_sql(
+                    f'DROP TABLE {schema + "." if schema else ""}"{name}" {"CASCADE" if schema else ""}'
+                )
+    migrate.upgrade(engine, tables, "here", target=version)
+    before = {}
+    with engine.begin() as connection:
+        old = MetaData()
+        for schema in schemas:
+            old.reflect(connection, schema=schema)
+        for table in old.sorted_tables:
+            if "schema_version" not in table.name:
+                connection.execute(table.insert().values({c.name: _sample(c) for c in table.columns}))
+                wanted = text(f"SELECT {', '.join(c.name for c in table.columns)} FROM {table.fullname}")
+                before[table.fullname] = wanted, tuple(connection.execute(wanted).one())
+    migrate.upgrade(engine, tables, "here")
+    with engine.connect() as connection:
+        for name, (wanted, row) in before.items():
+            assert tuple(connection.execute(wanted).one()) == row, name
+    made.close()
+
+
+def _sample(column: Column[Any]) -> Any:
+    kind = str(column.type).upper()
+    if "BOOL" in kind:
+        return True
+    if "TIMESTAMP" in kind:
+        return NOW
+    if kind == "DATE":
+        return NOW.date()
+    if "JSON" in kind:
+        return {"value": 1}
+    return 1 if any(part in kind for part in ("INT", "NUMERIC")) else "x"
+
+
+@pytest.mark.postgres
+def test_a_user_that_may_not_create_is_one_clear_error(postgres_url: str) -> None:
+    admin = create_engine(make_url(postgres_url).set(drivername="postgresql+psycopg2"), isolation_level="AUTOCOMMIT")
+    name = str(make_url(postgres_url).database)
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE ROLE reader_{name} LOGIN"))
+    url = make_url(postgres_url).set(username=f"reader_{name}").render_as_string(hide_password=False)
+    try:
+        with pytest.raises(Unwritable, match="may not create schemas"):
+            open_store(url)
+    finally:
+        with admin.connect() as connection:
+            connection.execute(text(f"DROP ROLE reader_{name}"))
+        admin.dispose()
 
 
 _WRITE_AND_DIE = """
