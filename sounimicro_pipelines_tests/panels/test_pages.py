@@ -69,6 +69,11 @@ def test_the_summary_is_the_partys_and_says_how_old_it_is(client: TestClient) ->
     assert "2 poster er forfalt" in page
 
 
+def test_payment_habits_are_said_in_words(client: TestClient) -> None:
+    assert "42 dager · betaler i snitt 12 dager etter forfall" in get(client, **ABB)
+    assert "42 days · pays 12 days after the due date on average" in get(client, **ABB, lang="en")
+
+
 def test_english_is_complete(client: TestClient) -> None:
     page = get(client, **ABB, lang="en")
     assert "Overdue 145 days" in page

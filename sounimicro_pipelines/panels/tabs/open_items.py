@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from sounimicro_pipelines.panels.figures import open_items as figures
@@ -10,6 +11,8 @@ from sounimicro_pipelines.panels.figures.party import BUCKETS
 from sounimicro_pipelines.panels.grid import Column, Grid, Row, as_row
 from sounimicro_pipelines.panels.visit import Screen, Tab, Visit, view_menu
 from sounimicro_pipelines.panels.words import Words
+
+FEWEST_PAID = 3
 
 
 def build(visit: Visit) -> Screen:
@@ -40,6 +43,8 @@ def _list(visit: Visit, view: str) -> Screen:
             "overdue_total": figures.total(overdue),
             "oldest_days": max((item.days_overdue or 0 for item in overdue), default=0),
             "overdue_href": visit.address.to(tab="open-items", view="overdue"),
+            "has_items": bool(everything),
+            "habit": payment_habit(visit),
             "aging": aging_bars(visit, figures.aging(everything)),
         },
     )
@@ -75,6 +80,21 @@ def columns(visit: Visit) -> list[Column]:
         Column("original_amount", "money", wide=True),
         Column("remaining_amount", "money", total=True, tone=tone),
     ]
+
+
+def payment_habit(visit: Visit) -> str:
+    """How the party pays, in words; too few paid invoices say nothing."""
+    party, words = visit.party, visit.words
+    if party.actual_credit_days is None:
+        return ""
+    if party.paid_invoice_count is not None and party.paid_invoice_count < FEWEST_PAID:
+        return words("summary.too_few")
+    days = words("summary.days", count=int(party.actual_credit_days.quantize(Decimal(1), ROUND_HALF_UP)))
+    late = party.average_days_late or Decimal(0)
+    if late < 1:
+        return f"{days} · {words('summary.on_time')}"
+    late_days = words("summary.days", count=int(late.quantize(Decimal(1), ROUND_HALF_UP)))
+    return f"{days} · {words('summary.late', days=late_days)}"
 
 
 def status(row: Row, words: Words) -> str:
