@@ -99,3 +99,11 @@ def living_for(
         return []
     statement = select(table).where(table.c.state.in_(LIVING), or_(*about)).order_by(table.c.id)
     return [build(Intent, row) for row in tx.rows(statement)]
+
+
+def recent(tx: Transaction, *, kind: str, side: str, since: datetime) -> list[Intent]:
+    """Intents of a kind that were made or finished since a moment, oldest first."""
+    table = tx.tables.intents
+    lately = or_(table.c.created_at >= since, table.c.finished_at >= since)
+    statement = select(table).where(table.c.kind == kind, table.c.side == side, lately).order_by(table.c.id)
+    return [build(Intent, row) for row in tx.rows(statement)]

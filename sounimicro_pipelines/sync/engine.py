@@ -1,0 +1,412 @@
+"""The engine: takes work items, brings their records into agreement, and gives every trouble a cause and a remedy."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from sounimicro_pipelines.errors import SounimicroError
+from sounimicro_pipelines.rules.model import Rule
+from sounimicro_pipelines.store import Outdated, Transaction, intents, issues, links, runs, watermarks, work
+from sounimicro_pipelines.store.links import Link
+from sounimicro_pipelines.store.work import Poke, WorkItem
+from sounimicro_pipelines.sync.agreement import Agreed, agree
+from sounimicro_pipelines.sync.creating import Incomplete, Unsure
+from sounimicro_pipelines.sync.ending import check_guard, handle_gone
+from sounimicro_pipelines.sync.linking import take_off
+from sounimicro_pipelines.sync.meeting import meet_crm, meet_erp
+from sounimicro_pipelines.sync.routing import partner_pairs, pokes_for
+from sounimicro_pipelines.sync.weigh import Group
+from sounimicro_pipelines.sync.world import NotNow, World
+from sounimicro_pipelines.transport import AccessDenied, AuthenticationFailed, VendorError
+
+WORDS = ("applied", "unchanged", "held", "conflicts", "failed")
+TAKEN_AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row of a run's table: ids and field names, no values."""
+
+    rule: str
+    company_key: str
+    crm: str
+    erp: str
+    side: str
+    field: str
+
+
+@dataclass(slots=True)
+class RunReport:
+    """What a run did; `counts["in"]` is the sum of the others."""
+
+    run_id: str
+    rule: str | None
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("in", *WORDS), 0))
+    changes: list[Change] = field(default_factory=list)
+
+    def count(self, word: str) -> None:
+        self.counts["in"] += 1
+        self.counts[word] += 1
+
+
+@dataclass(slots=True)
+class _Done:
+    """What one item came to."""
+
+    agreed: list[tuple[Group, Agreed]] = field(default_factory=list)
+    linked: int = 0
+
+    @property
+    def word(self) -> str:
+        words = [result.word for _, result in self.agreed]
+        for word in ("conflicts", "held"):
+            if word in words:
+                return word
+        return "applied" if "applied" in words or self.linked else "unchanged"
+
+
+async def drain(
+    world: World,
+    rule: str,
+    *,
+    kind: str = "sync",
+    at_once: int = 1,
+    limit: int | None = None,
+    until: float | None = None,
+) -> RunReport:
+    """Work off a rule's list and record the run.
+
+    `at_once` items go in parallel. It ends when nothing is due, after `limit` items, or when the clock's monotonic
+    time passes `until`; what is left stays on the list.
+    """
+    report = RunReport(world.run_id, rule)
+    with world.store.transaction() as tx:
+        runs.start(tx, world.run_id, kind=kind, by=world.by, now=world.now(), rule=rule)
+    try:
+        await recover(world, rule)
+        while (limit is None or report.counts["in"] < limit) and (until is None or world.clock.monotonic() < until):
+            with world.store.transaction() as tx:
+                items = work.take(
+                    tx,
+                    rule,
+                    holder=world.holder,
+                    now=world.now(),
+                    hold=timedelta(seconds=world.patience.lease),
+                    limit=min(TAKEN_AT_ONCE, limit - report.counts["in"]) if limit is not None else TAKEN_AT_ONCE,
+                )
+            if not items:
+                break
+            await _work_on_all(world, items, report, at_once)
+    except BaseException as error:
+        if isinstance(error, Exception):
+            with world.store.transaction() as tx:
+                message = error.message if isinstance(error, SounimicroError) else type(error).__name__
+                runs.finish(tx, world.run_id, now=world.now(), counts=report.counts, state="failed", message=message)
+        raise
+    with world.store.transaction() as tx:
+        runs.finish(tx, world.run_id, now=world.now(), counts=report.counts)
+    return report
+
+
+async def _work_on_all(world: World, items: Sequence[WorkItem], report: RunReport, at_once: int) -> None:
+    if at_once == 1:
+        for item in items:
+            await work_on(world, item, report)
+        return
+    gate = asyncio.Semaphore(at_once)
+
+    async def guarded(item: WorkItem) -> None:
+        async with gate:
+            await work_on(world, item, report)
+
+    async with asyncio.TaskGroup() as group:
+        for item in items:
+            group.create_task(guarded(item))
+
+
+async def work_on(world: World, item: WorkItem, report: RunReport) -> None:
+    """Deal with one item; whatever goes wrong with it stays with it."""
+    done = _Done()
+    try:
+        with world.store.read() as tx:
+            lease = _lease_name(tx, world, item)
+        own = f"{world.holder}#{item.id}"
+        with world.store.transaction() as tx:
+            hold = timedelta(seconds=world.patience.lease)
+            if not watermarks.take_lease(tx, lease, holder=own, now=world.now(), hold=hold):
+                raise NotNow(world.later(min(5.0, world.patience.lease)), "busy")
+        try:
+            await _process(world, item, done)
+        finally:
+            _give_back(world, lease, own)
+    except (NotNow, Outdated) as wait:
+        until = wait.until if isinstance(wait, NotNow) else world.later(1.0)
+        with world.store.transaction() as tx:
+            work.postpone(tx, item, until, failed=False)
+        report.count("held")
+    except (SounimicroError, Incomplete, Unsure, KeyError) as error:
+        _failed(world, item, error)
+        report.count("failed")
+    else:
+        with world.store.transaction() as tx:
+            work.finish(tx, item, world.now())
+            issues.solve(tx, _fingerprint(item), now=world.now())
+        report.count(done.word)
+    _tell(report, done)
+
+
+def _give_back(world: World, lease: str, own: str) -> None:
+    with world.store.transaction(durable=False) as tx:
+        watermarks.give_lease(tx, lease, holder=own)
+
+
+async def _process(world: World, item: WorkItem, done: _Done) -> None:
+    rule = world.rules.get(item.rule)
+    if not rule.active:
+        return
+    if item.side == "crm":
+        await _process_crm(world, rule, item, done)
+    else:
+        await _process_erp(world, rule, item, done)
+
+
+async def _process_crm(world: World, rule: Rule, item: WorkItem, done: _Done) -> None:
+    with world.store.read() as tx:
+        check_guard(tx, "crm", "", item.entity, world)
+        linked = links.for_crm(tx, world.tenant, item.entity, item.record_id)
+        mine = _usable(tx, world, [one for one in linked if one.rule == rule.rule or rule.rule == "partner"])
+    if rule.rule == "partner":
+        for pair in partner_pairs(mine):
+            await _agree(world, Group(rule, world.rules.version("partner"), rule.fields, pair), done)
+        return
+    for link in mine:
+        await _agree(world, _single(world, rule, link, linked), done)
+    crm = await world.crm.read(item.entity, item.record_id, rule.crm_paths())
+    if crm is None or crm.locked is not None:
+        return
+    for link in await meet_crm(world, rule, crm):
+        done.linked += 1
+        await _after_linking(world, rule, link, done)
+
+
+async def _process_erp(world: World, rule: Rule, item: WorkItem, done: _Done) -> None:
+    if item.company_key not in world.erp:
+        return
+    with world.store.read() as tx:
+        if not world.is_live(tx, item.company_key):
+            return
+        check_guard(tx, "erp", item.company_key, item.entity, world)
+        link = links.for_erp(tx, item.company_key, item.entity, item.record_id)
+        linked = links.for_crm(tx, world.tenant, link.crm_entity, link.crm_id) if link is not None else []
+    if link is not None:
+        if link.state == "active":
+            await _agree(world, _single(world, rule, link, linked), done)
+        return
+    for link in await meet_erp(world, rule, item.company_key, item.entity, item.record_id):
+        done.linked += 1
+        await _after_linking(world, rule, link, done)
+
+
+async def _after_linking(world: World, rule: Rule, link: Link, done: _Done) -> None:
+    with world.store.read() as tx:
+        linked = links.for_crm(tx, world.tenant, link.crm_entity, link.crm_id)
+    await _agree(world, _single(world, rule, link, linked), done)
+
+
+async def _agree(world: World, group: Group, done: _Done) -> None:
+    with world.store.read() as tx:
+        check_guard(tx, "crm", "", group.links[0].crm_entity, world)
+        for link in group.links:
+            check_guard(tx, "erp", link.company_key, link.erp_entity, world)
+        stale = [one for link in group.links for one in _finished_creates(tx, link)]
+    if stale:
+        with world.store.transaction() as tx:
+            for intent_id in stale:
+                intents.mark(tx, intent_id, "done", finished_at=world.now())
+    result = await agree(world, group)
+    done.agreed.append((group, result))
+    if result.gone is not None:
+        await handle_gone(world, result.gone)
+        return
+    for link in group.links:
+        await _poke_children(world, link)
+
+
+def _finished_creates(tx: Transaction, link: Link) -> list[int]:
+    """Creates whose record has been linked meanwhile, whoever did it."""
+    crm, erp = (link.crm_entity, link.crm_id), (link.company_key, link.erp_entity, link.erp_id)
+    found = intents.living_for(tx, tenant=link.tenant, crm=crm, erp=erp)
+    return [
+        one.id
+        for one in found
+        if one.kind == "create"
+        and one.company_key == link.company_key
+        and (one.side == "crm" or (one.role == link.role and one.crm_id == link.crm_id))
+    ]
+
+
+async def _poke_children(world: World, link: Link) -> None:
+    """After a company has been linked: its persons on both sides."""
+    with world.store.read() as tx:
+        current = links.get(tx, link.id)
+    if current is None or current.rule not in ("customer", "supplier") or not (current.data or {}).get("children"):
+        return
+    persons = await world.crm.children(current.crm_entity, current.crm_id)
+    contacts = await world.erp[current.company_key].children(current.erp_entity, current.erp_id)
+    with world.store.transaction() as tx:
+        pokes: list[Poke] = []
+        for side, key, entity, ids in (
+            ("crm", "", "person", persons),
+            ("erp", current.company_key, "Contact", contacts),
+        ):
+            pokes += pokes_for(tx, world.rules, world.tenant, side, key, entity, ids, origin="parent")  # type: ignore[arg-type]
+        work.poke(tx, pokes, world.now())
+        fresh = links.get(tx, current.id)
+        if fresh is not None:
+            links.change(tx, current.id, data={**(fresh.data or {}), "children": False})
+
+
+def _single(world: World, rule: Rule, link: Link, linked: Sequence[Link]) -> Group:
+    """One link alone; where the partner rule governs, its fields are left to it."""
+    fields = rule.fields
+    if any(link.id in (one.id, other.id) for one, other in partner_pairs(linked)):
+        fields = tuple(one for one in fields if not world.rules.is_partner_field(one))
+    return Group(rule, world.rules.version(rule.rule), fields, (link,))
+
+
+def _usable(tx: Transaction, world: World, linked: Sequence[Link]) -> list[Link]:
+    return [
+        one
+        for one in linked
+        if one.state == "active" and one.company_key in world.erp and world.is_live(tx, one.company_key)
+    ]
+
+
+def _lease_name(tx: Transaction, world: World, item: WorkItem) -> str:
+    if item.side == "crm":
+        return f"record:{world.tenant}:{item.entity}:{item.record_id}"
+    link = links.for_erp(tx, item.company_key, item.entity, item.record_id)
+    if link is not None:
+        return f"record:{link.tenant}:{link.crm_entity}:{link.crm_id}"
+    return f"record:{item.company_key}:{item.entity}:{item.record_id}"
+
+
+def _fingerprint(item: WorkItem) -> str:
+    return f"record:{item.rule}:{item.side}:{item.company_key}:{item.entity}:{item.record_id}"
+
+
+def _failed(world: World, item: WorkItem, error: Exception) -> None:
+    """The item waits longer each time, and rests at last; the issue says why and what to do."""
+    patience = world.patience
+    attempts = item.attempts + 1
+    dead = attempts >= patience.attempts or isinstance(error, Unsure)
+    wait = min(patience.backoff * 2 ** (attempts - 1), patience.longest_backoff)
+    retry_at = None if dead else world.later(wait)
+    kind, cause, remedy, details, dead = _explain(error, dead)
+    in_crm = item.side == "crm"
+    company = item.company_key or None
+    fingerprint = _fingerprint(item)
+    if isinstance(error, AccessDenied | AuthenticationFailed):
+        fingerprint = f"access:{item.company_key}:{error.system}:{error.call}"
+    with world.store.transaction() as tx:
+        if dead:
+            work.give_up(tx, item)
+        else:
+            work.postpone(tx, item, retry_at or world.now(), failed=True)
+        issues.report(
+            tx,
+            fingerprint=fingerprint,
+            kind=kind,
+            cause=cause,
+            remedy=remedy,
+            now=world.now(),
+            dead=dead,
+            retry_at=retry_at,
+            run_id=world.run_id,
+            rule=item.rule,
+            side=item.side,
+            tenant=world.tenant,
+            company_key=company,
+            crm_entity=item.entity if in_crm else None,
+            crm_id=item.record_id if in_crm else None,
+            erp_entity=None if in_crm else item.entity,
+            erp_id=None if in_crm else item.record_id,
+            details=details,
+        )
+    world.reporter.warning(f"{item.rule} {item.side}:{item.entity}:{item.record_id}: {kind}")
+
+
+def _explain(error: Exception, dead: bool) -> tuple[str, str, str, dict[str, object] | None, bool]:
+    if isinstance(error, Incomplete):
+        problems = {key: {"cause": one.cause, "remedy": one.remedy} for key, one in error.problems.items()}
+        first = next(iter(error.problems.values()))
+        return "incomplete", first.cause, first.remedy, {"fields": problems}, dead
+    if isinstance(error, Unsure):
+        remedy = "Look in both systems, and link the right record with the one it belongs to."
+        return "create_unknown", error.cause, remedy, {"intent": error.intent.id}, True
+    if isinstance(error, VendorError):
+        details: dict[str, object] | None = {"messages": list(error.messages)} if error.messages else None
+        return type(error).__name__.lower(), error.message, error.remedy, details, dead
+    if isinstance(error, SounimicroError):
+        return type(error).__name__.lower(), error.message, error.remedy, None, dead
+    return "internal", f"The record could not be dealt with ({type(error).__name__}).", "Report it.", None, dead
+
+
+def _tell(report: RunReport, done: _Done) -> None:
+    for group, result in done.agreed:
+        link = group.links[0]
+        for side, key in result.fields:
+            report.changes.append(
+                Change(
+                    rule=group.rule.rule,
+                    company_key=link.company_key,
+                    crm=f"crm:{link.crm_entity}:{link.crm_id}",
+                    erp=f"{link.erp_entity}:{link.erp_id}",
+                    side=side,
+                    field=key,
+                )
+            )
+
+
+async def recover(world: World, rule: str) -> None:
+    """Clear up what a crash has left: markers to take off, and creates of which nobody knows the outcome."""
+    with world.store.read() as tx:
+        left = intents.living(tx, rule=rule)
+    pokes: list[Poke] = []
+    for one in left:
+        if one.kind == "unmark":
+            try:
+                await take_off(world, one)
+            except (VendorError, Outdated):
+                continue
+        elif one.kind == "create" and one.side == "erp" and one.crm_id is not None:
+            pokes.append(Poke(rule, "crm", one.crm_entity, one.crm_id, "recovery", not_before=one.not_before))
+        elif one.kind == "create" and one.erp_id is not None:
+            pokes.append(
+                Poke(rule, "erp", one.erp_entity, one.erp_id, "recovery", one.company_key, not_before=one.not_before)
+            )
+        elif one.crm_id is not None:
+            pokes.append(Poke(rule, "crm", one.crm_entity, one.crm_id, "recovery", not_before=one.not_before))
+    if pokes:
+        with world.store.transaction() as tx:
+            work.poke(tx, [poke for poke in pokes if not _is_listed(tx, poke)], world.now())
+
+
+def _is_listed(tx: Transaction, poke: Poke) -> bool:
+    """Whether the record is on the work list anyway, waiting or at rest until a person has looked at it."""
+    table = tx.tables.work_items
+    return (
+        tx.row(
+            table.select().where(
+                table.c.rule == poke.rule,
+                table.c.side == poke.side,
+                table.c.company_key == poke.company_key,
+                table.c.entity == poke.entity,
+                table.c.record_id == poke.record_id,
+            )
+        )
+        is not None
+    )

@@ -1,0 +1,235 @@
+"""Links made, ended and moved to another record, each with its journal, its tombstone and what must follow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import delete, update
+
+from sounimicro_pipelines.rules.model import Rule
+from sounimicro_pipelines.rules.values import Side
+from sounimicro_pipelines.store import Transaction, history, intents, issues, links, work
+from sounimicro_pipelines.store.erasure import forget_record
+from sounimicro_pipelines.store.history import Entry
+from sounimicro_pipelines.store.intents import Intent
+from sounimicro_pipelines.store.links import Link, Tombstone
+from sounimicro_pipelines.store.work import Poke
+from sounimicro_pipelines.sync.ports import Record
+from sounimicro_pipelines.sync.routing import AT_ONCE, partner_pairs
+from sounimicro_pipelines.sync.world import World
+
+
+def make_link(
+    tx: Transaction,
+    world: World,
+    rule: Rule,
+    crm: Record,
+    *,
+    company_key: str,
+    role: str,
+    erp_entity: str,
+    erp_id: int,
+    origin: str,
+    parent: Link | None = None,
+    erp: Record | None = None,
+    data: dict[str, Any] | None = None,
+) -> Link:
+    """Store a new link with its journal line. Raises Outdated when either record has been linked meanwhile."""
+    known: dict[str, Any] = {"children": rule.crm == "contact", **(data or {})}
+    if rule.rule == "person":
+        known["crm_parent"] = crm.parent
+        known["erp_parent"] = erp.parent if erp is not None else None
+    link = links.add(
+        tx,
+        Link(
+            rule=rule.rule,
+            tenant=world.tenant,
+            crm_entity=crm.entity,
+            crm_id=crm.id,
+            company_key=company_key,
+            role=role,
+            erp_entity=erp_entity,
+            erp_id=erp_id,
+            generation=links.generation(tx, world.tenant, crm.entity, crm.id, company_key, role),
+            origin=origin,
+            created_at=world.now(),
+            created_by=world.by,
+            run_id=world.run_id,
+            parent_link_id=parent.id if parent is not None else None,
+            data=known,
+        ),
+    )
+    kind = "create" if origin.startswith("created") else "link"
+    history.add(tx, [_entry(world, link, kind, origin)])
+    for stone in links.tombstones_for_crm(tx, world.tenant, crm.entity, crm.id):
+        if (stone.company_key, stone.role) == (company_key, role):
+            links.wake(tx, stone.id)
+    for stone in links.tombstones_for_erp(tx, company_key, erp_entity, erp_id):
+        links.wake(tx, stone.id)
+    issues.solve(tx, f"duplicate:{rule.rule}:crm::{crm.entity}:{crm.id}", now=world.now())
+    issues.solve(tx, f"duplicate:{rule.rule}:erp:{company_key}:{erp_entity}:{erp_id}", now=world.now())
+    linked = links.for_crm(tx, world.tenant, crm.entity, crm.id)
+    pokes = [Poke(rule.rule, "crm", crm.entity, crm.id, "linked", priority=AT_ONCE)]
+    if rule.crm == "contact" and partner_pairs(linked):
+        pokes.append(Poke("partner", "crm", crm.entity, crm.id, "linked", priority=AT_ONCE))
+    work.poke(tx, pokes, world.now())
+    return link
+
+
+def end_link(
+    tx: Transaction, world: World, link: Link, *, reason: str, side: Side | None, cause: str, remedy: str
+) -> Intent | None:
+    """End a link: tombstone, journal, an issue, and the intent to take the marker off (None when it is gone anyway).
+
+    A person that was deleted is forgotten at once; ids and the tombstone remain.
+    """
+    for one in intents.living_for(tx, tenant=link.tenant, crm=(link.crm_entity, link.crm_id)):
+        if one.link_id == link.id:
+            intents.mark(tx, one.id, "abandoned", finished_at=world.now())
+    issues.solve_prefix(tx, f"field:{link.id}:", now=world.now())
+    if link.crm_entity == "person" and reason in ("deleted", "erased"):
+        crm, erp = (link.crm_entity, link.crm_id), (link.company_key, link.erp_entity, link.erp_id)
+        forget_record(tx, tenant=link.tenant, crm=crm)
+        forget_record(tx, tenant=link.tenant, erp=erp)
+    links.end(tx, link, reason=reason, side=side, at=world.now(), by=world.by, run_id=world.run_id)
+    history.add(tx, [replace(_entry(world, link, "unlink", reason), side=side)])
+    if cause:
+        issues.report(
+            tx,
+            fingerprint=f"ended:{link.id}",
+            kind=reason,
+            severity="warning",
+            cause=cause,
+            remedy=remedy,
+            now=world.now(),
+            run_id=world.run_id,
+            **about(link),
+        )
+    if side == "crm" and reason in ("deleted", "erased", "merged"):
+        return None
+    now = world.now()
+    return intents.add(
+        tx,
+        Intent(
+            kind="unmark",
+            side="crm",
+            state="open",
+            rule=link.rule,
+            tenant=link.tenant,
+            crm_entity=link.crm_entity,
+            crm_id=link.crm_id,
+            company_key=link.company_key,
+            role=link.role,
+            erp_entity=link.erp_entity,
+            erp_id=link.erp_id,
+            generation=link.generation,
+            body={},
+            holder=world.holder,
+            created_at=now,
+            run_id=world.run_id,
+        ),
+    )
+
+
+async def take_off(world: World, intent: Intent) -> None:
+    """Carry out the intent to take our marker off a CRM record; a marker that was put on anew meanwhile stays."""
+    with world.store.read() as tx:
+        anew = links.for_crm_place(
+            tx, intent.tenant, intent.crm_entity, int(intent.crm_id or 0), intent.company_key, intent.role
+        )
+    if anew is None:
+        await world.crm.unmark(intent.crm_entity, int(intent.crm_id or 0), intent.company_key, intent.role)
+    with world.store.transaction() as tx:
+        intents.mark(tx, intent.id, "done", finished_at=world.now())
+
+
+def hold_link(tx: Transaction, world: World, link: Link, *, kind: str, cause: str, remedy: str) -> None:
+    """Stop writing a link until a person decides."""
+    links.change(tx, link.id, state="held")
+    issues.report(
+        tx,
+        fingerprint=f"link:{link.id}",
+        kind=kind,
+        cause=cause,
+        remedy=remedy,
+        now=world.now(),
+        run_id=world.run_id,
+        **about(link),
+    )
+
+
+def repoint(tx: Transaction, world: World, link: Link, crm_id: int) -> Link | None:
+    """Give a link to the record that its own was merged into; None when that one has such a link already.
+
+    The baseline goes: what the other record holds has never been agreed on.
+    """
+    if links.for_crm_place(tx, link.tenant, link.crm_entity, crm_id, link.company_key, link.role) is not None:
+        end_link(
+            tx,
+            world,
+            link,
+            reason="merged",
+            side="crm",
+            cause=f"Two {link.crm_entity} records were merged, and both were linked in this company.",
+            remedy="Choose which ERP record is right; the other one is linked to nothing now.",
+        )
+        return None
+    table = tx.tables.baselines
+    tx.execute(delete(table).where(table.c.link_id == link.id))
+    owned = tx.tables.field_owners
+    tx.execute(delete(owned).where(owned.c.link_id == link.id))
+    for one in intents.living_for(tx, tenant=link.tenant, crm=(link.crm_entity, link.crm_id)):
+        if one.link_id == link.id:
+            intents.mark(tx, one.id, "abandoned", finished_at=world.now())
+    links.change(tx, link.id, crm_id=crm_id, generation=link.generation + 1)
+    table_links = tx.tables.links
+    for child in links.children(tx, link.id):
+        data = dict(child.data or {})
+        if child.rule == "person" and data.get("crm_parent") == link.crm_id:
+            data["crm_parent"] = crm_id
+            tx.execute(update(table_links).where(table_links.c.id == child.id).values(data=data))
+    moved = replace(link, crm_id=crm_id, generation=link.generation + 1)
+    links.raise_generation(tx, link.tenant, link.crm_entity, crm_id, link.company_key, link.role, link.generation + 1)
+    history.add(tx, [_entry(world, moved, "link", "merged")])
+    work.poke(tx, [Poke(link.rule, "crm", link.crm_entity, crm_id, "merged")], world.now())
+    return moved
+
+
+def is_kept_apart(stones: list[Tombstone], company_key: str, role: str | None = None) -> bool:
+    """Whether an active tombstone forbids linking or creating by itself."""
+    return any(stone.company_key == company_key and role in (None, stone.role) for stone in stones)
+
+
+def about(link: Link) -> dict[str, Any]:
+    """The columns by which issues name a link's records."""
+    return {
+        "rule": link.rule,
+        "tenant": link.tenant,
+        "crm_entity": link.crm_entity,
+        "crm_id": link.crm_id,
+        "company_key": link.company_key,
+        "erp_entity": link.erp_entity,
+        "erp_id": link.erp_id,
+        "link_id": link.id,
+    }
+
+
+def _entry(world: World, link: Link, kind: str, reason: str) -> Entry:
+    return Entry(
+        at=world.now(),
+        rule=link.rule,
+        rule_version=world.rules.version(link.rule),
+        kind=kind,
+        tenant=link.tenant,
+        crm_entity=link.crm_entity,
+        crm_id=link.crm_id,
+        company_key=link.company_key,
+        role=link.role,
+        erp_entity=link.erp_entity,
+        erp_id=link.erp_id,
+        reason=reason,
+        run_id=world.run_id,
+        link_id=link.id,
+        source_by=world.by,
+    )

@@ -1,0 +1,308 @@
+"""Records that are linked to nothing yet: restored by our marker, matched, created on the other side, or left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from sounimicro_pipelines.rules.model import Rule
+from sounimicro_pipelines.store import Transaction, intents, issues, links
+from sounimicro_pipelines.store.links import Link
+from sounimicro_pipelines.sync.creating import Incomplete, Order, create, new_values
+from sounimicro_pipelines.sync.linking import is_kept_apart, make_link
+from sounimicro_pipelines.sync.match import Identity, Register, Suggestion, certain, suggest
+from sounimicro_pipelines.sync.names import normal
+from sounimicro_pipelines.sync.ports import Record
+from sounimicro_pipelines.sync.translate import initiates, takes_part
+from sounimicro_pipelines.sync.world import NotNow, World
+
+TOO_ALIKE = 0.72
+"""From this score a suggestion keeps the engine from creating a second record by itself."""
+
+
+async def meet_erp(world: World, rule: Rule, company_key: str, entity: str, erp_id: int) -> list[Link]:
+    """An ERP record that is linked to nothing: the links that were made for it."""
+    port = world.erp[company_key]
+    with world.store.read() as tx:
+        if is_kept_apart(links.tombstones_for_erp(tx, company_key, entity, erp_id), company_key):
+            return []
+    record = await port.read(entity, erp_id, rule.erp_paths())
+    if record is None or not takes_part(rule, record):
+        return []
+    parents: list[Link | None] = [None]
+    if rule.rule == "person":
+        parents = list(await _parents_of_contact(world, record))
+        if not parents:
+            return []
+    elif rule.rule == "project":
+        parents = [_customer_link(world, record)]
+    parent = parents[0]
+    role = parent.role if rule.rule == "person" and parent is not None else rule.role
+    if _has_living_create(world, record, role):
+        return [await create(world, await _order_in_crm(world, rule, record, role, parent))]
+    restored = await _by_marker(world, rule, record, role, parent)
+    if restored is not None:
+        return [restored]
+    if rule.rule == "person" and parent is not None:
+        seen = replace(record.identity, parent=parent.crm_id)
+    else:
+        seen = record.identity
+    found, near = await _match_in_crm(world, rule, seen, record, role)
+    if found is not None:
+        crm = await world.crm.read(rule.crm, found.id, rule.crm_paths())
+        if crm is None or _apart(world, crm, company_key, role):
+            return []
+        return [_link(world, rule, crm, record, role, f"matched:{found.by}", parent)]
+    if rule.create.in_crm != "automatic":
+        return []
+    if _too_alike(world, rule, record, near):
+        return []
+    _wait_for_ours(world, record)
+    return [await create(world, await _order_in_crm(world, rule, record, role, parent))]
+
+
+async def meet_crm(world: World, rule: Rule, crm: Record) -> list[Link]:
+    """A CRM record: the links that were made for it with companies where it has none in this rule's role."""
+    made: list[Link] = []
+    places: list[tuple[str, str, Link | None]] = []
+    with world.store.read() as tx:
+        if rule.rule == "person":
+            if crm.parent is not None:
+                for above in links.for_crm(tx, world.tenant, "contact", crm.parent):
+                    places.append((above.company_key, above.role, above))
+        else:
+            places = [(key, rule.role, None) for key in world.erp]
+        stones = links.tombstones_for_crm(tx, world.tenant, crm.entity, crm.id)
+        places = [
+            (key, role, parent)
+            for key, role, parent in places
+            if key in world.erp
+            and world.is_live(tx, key)
+            and links.for_crm_place(tx, world.tenant, crm.entity, crm.id, key, role) is None
+            and not is_kept_apart(stones, key, role)
+        ]
+        if crm.created_by_us and not crm.markers and _creates_under_way(tx, rule):
+            raise NotNow(world.later(world.patience.search_lag), "create_elsewhere")
+    for key, role, parent in places:
+        link = await _meet_in(world, rule, crm, key, role, parent, only=len(places) == 1)
+        if link is not None:
+            made.append(link)
+    return made
+
+
+async def _meet_in(
+    world: World, rule: Rule, crm: Record, key: str, role: str, parent: Link | None, *, only: bool
+) -> Link | None:
+    port, entity = world.erp[key], _entity(rule)
+    marked = crm.markers.get((key, role))
+    if marked is not None:
+        erp = await port.read(entity, marked, rule.erp_paths())
+        with world.store.read() as tx:
+            taken = erp is None or links.for_erp(tx, key, entity, marked) is not None
+        if erp is not None and not taken:
+            return _link(world, rule, crm, erp, role, "restored", parent)
+    with world.store.read() as tx:
+        living = intents.living_for(tx, tenant=world.tenant, crm=(crm.entity, crm.id))
+    under_way = any((one.kind, one.side, one.company_key, one.role) == ("create", "erp", key, role) for one in living)
+    if not under_way and (not initiates(rule, "crm") or not takes_part(rule, crm)):
+        return None
+    relation = int((parent.data or {}).get("erp_relation") or 0) if parent is not None else 0
+    if rule.rule == "person" and not relation:
+        return None
+    identity = replace(crm.identity, parent=relation) if rule.rule == "person" else crm.identity
+    if not under_way:
+        found, near = await _match_in_erp(world, rule, identity, crm, key)
+        if found is not None:
+            erp = await port.read(entity, found.id, rule.erp_paths())
+            if erp is None or _apart_erp(world, key, erp):
+                return None
+            return _link(world, rule, crm, erp, role, f"matched:{found.by}", parent)
+        if rule.create.in_erp != "automatic" or not only or _too_alike(world, rule, crm, near):
+            return None
+        _wait_for_ours(world, crm)
+    try:
+        values = new_values(world, rule, crm, "erp", {})
+    except Incomplete as error:
+        if under_way:
+            raise NotNow(world.later(world.patience.longest_backoff), "create_unknown") from error
+        raise
+    return await create(
+        world,
+        Order(rule, "erp", crm, entity, key, role, values, relation or None, parent, {"erp_relation": None}),
+    )
+
+
+async def _parents_of_contact(world: World, record: Record) -> Sequence[Link]:
+    """The links of the companies that a contact belongs to, the customer's first."""
+    if record.parent is None:
+        return ()
+    parties = await world.erp[record.company_key].parties(record.parent)
+    with world.store.read() as tx:
+        found = [links.for_erp(tx, record.company_key, entity, party) for entity, party in parties]
+    return sorted((link for link in found if link is not None and link.state == "active"), key=lambda one: one.role)
+
+
+def _customer_link(world: World, record: Record) -> Link | None:
+    if record.parent is None:
+        return None
+    with world.store.read() as tx:
+        return links.for_erp(tx, record.company_key, "Customer", record.parent)
+
+
+async def _by_marker(world: World, rule: Rule, record: Record, role: str, parent: Link | None) -> Link | None:
+    """A CRM record that carries our marker for this ERP record: made before the store knew, or after its backup."""
+    marked = await world.crm.marked(rule.crm, record.company_key, role, record.id)
+    if marked is None:
+        return None
+    crm = await world.crm.read(rule.crm, marked, rule.crm_paths())
+    if crm is None or _apart(world, crm, record.company_key, role):
+        return None
+    with world.store.read() as tx:
+        if links.for_crm_place(tx, world.tenant, rule.crm, marked, record.company_key, role) is not None:
+            return None
+    return _link(world, rule, crm, record, role, "restored", parent)
+
+
+async def _match_in_crm(
+    world: World, rule: Rule, seen: Identity, record: Record, role: str
+) -> tuple[Suggestion | None, list[Suggestion]]:
+    others = await world.crm.look_up(rule.crm, seen)
+    own = await world.erp[record.company_key].look_up(record.entity, record.identity)
+    with world.store.read() as tx:
+        known = [
+            replace(one, linked=bool(links.for_crm_place(tx, world.tenant, rule.crm, one.id, record.company_key, role)))
+            for one in others
+        ]
+        ours = [
+            replace(
+                one, parent=seen.parent, linked=links.for_erp(tx, record.company_key, record.entity, one.id) is not None
+            )
+            for one in own
+            if one.id != record.id and (seen.parent is None or one.parent == record.identity.parent)
+        ]
+    return _weigh(seen, ours, known, rule)
+
+
+async def _match_in_erp(
+    world: World, rule: Rule, seen: Identity, crm: Record, key: str
+) -> tuple[Suggestion | None, list[Suggestion]]:
+    entity = _entity(rule)
+    others = await world.erp[key].look_up(entity, seen)
+    own = await world.crm.look_up(rule.crm, crm.identity)
+    role = rule.role
+    with world.store.read() as tx:
+        known = [replace(one, linked=links.for_erp(tx, key, entity, one.id) is not None) for one in others]
+        ours = [
+            replace(
+                one,
+                parent=seen.parent,
+                linked=bool(links.for_crm_place(tx, world.tenant, rule.crm, one.id, key, role)),
+            )
+            for one in own
+            if one.id != crm.id and (seen.parent is None or one.parent == crm.identity.parent)
+        ]
+    return _weigh(seen, ours, known, rule)
+
+
+def _weigh(
+    seen: Identity, ours: list[Identity], others: list[Identity], rule: Rule
+) -> tuple[Suggestion | None, list[Suggestion]]:
+    register = Register(others)
+    found = certain(seen, Register([seen, *ours]), register, rule.match)
+    near = suggest(seen, register, rule.match, 5)
+    return found, near
+
+
+def _too_alike(world: World, rule: Rule, record: Record, near: Sequence[Suggestion]) -> bool:
+    """Whether a person should look before a second record is made; says so by an issue."""
+    alike = [one for one in near if "already_linked" not in one.reasons]
+    alike = [one for one in alike if one.score >= TOO_ALIKE or "same_org_number" in one.reasons]
+    fingerprint = f"duplicate:{rule.rule}:{record.side}:{record.company_key}:{record.entity}:{record.id}"
+    if not alike:
+        with world.store.transaction() as tx:
+            issues.solve(tx, fingerprint, now=world.now())
+        return False
+    in_erp = record.side == "erp"
+    with world.store.transaction() as tx:
+        issues.report(
+            tx,
+            fingerprint=fingerprint,
+            kind="possible_duplicate",
+            severity="warning",
+            cause="The other system has a record that may be the same, so none was created.",
+            remedy="Link the two, or create the record by hand.",
+            now=world.now(),
+            run_id=world.run_id,
+            rule=rule.rule,
+            side=record.side,
+            tenant=world.tenant,
+            details={"candidates": [{"id": one.id, "score": one.score, "reasons": list(one.reasons)} for one in alike]},
+            company_key=record.company_key if in_erp else None,
+            erp_entity=record.entity if in_erp else None,
+            erp_id=record.id if in_erp else None,
+            crm_entity=None if in_erp else record.entity,
+            crm_id=None if in_erp else record.id,
+        )
+    return True
+
+
+def _wait_for_ours(world: World, record: Record) -> None:
+    """What we have just created for the same company may not be found by a search yet."""
+    side = "crm" if record.side == "erp" else "erp"
+    lag = timedelta(seconds=world.patience.search_lag)
+    with world.store.read() as tx:
+        made = intents.recent(tx, kind="create", side=side, since=world.now() - lag)
+    for one in made:
+        same_number = bool(record.identity.org_number) and one.body.get("org_number") == record.identity.org_number
+        if same_number or normal(str(one.body.get("name") or "")) == normal(record.identity.name):
+            raise NotNow((one.finished_at or one.created_at) + lag, "search_lag")
+
+
+async def _order_in_crm(world: World, rule: Rule, record: Record, role: str, parent: Link | None) -> Order:
+    under = parent.crm_id if rule.rule == "person" and parent is not None else None
+    values = new_values(world, rule, record, "crm", {})
+    data = {"erp_parent": record.parent} if rule.rule == "person" else None
+    return Order(rule, "crm", record, rule.crm, record.company_key, role, values, under, parent, data)
+
+
+def _has_living_create(world: World, record: Record, role: str) -> bool:
+    with world.store.read() as tx:
+        found = intents.living_for(tx, tenant=world.tenant, erp=(record.company_key, record.entity, record.id))
+    return any((one.kind, one.side) == ("create", "crm") for one in found)
+
+
+def _creates_under_way(tx: Transaction, rule: Rule) -> bool:
+    return any((one.kind, one.side) == ("create", "crm") for one in intents.living(tx, rule=rule.rule))
+
+
+def _link(world: World, rule: Rule, crm: Record, erp: Record, role: str, origin: str, parent: Link | None) -> Link:
+    with world.store.transaction() as tx:
+        return make_link(
+            tx,
+            world,
+            rule,
+            crm,
+            company_key=erp.company_key,
+            role=role,
+            erp_entity=erp.entity,
+            erp_id=erp.id,
+            origin=origin.split(":")[0],
+            parent=parent,
+            erp=erp,
+            data={"erp_relation": erp.relation, "matched_by": origin.partition(":")[2] or None},
+        )
+
+
+def _apart(world: World, crm: Record, company_key: str, role: str) -> bool:
+    with world.store.read() as tx:
+        return is_kept_apart(links.tombstones_for_crm(tx, world.tenant, crm.entity, crm.id), company_key, role)
+
+
+def _apart_erp(world: World, company_key: str, erp: Record) -> bool:
+    with world.store.read() as tx:
+        return is_kept_apart(links.tombstones_for_erp(tx, company_key, erp.entity, erp.id), company_key)
+
+
+def _entity(rule: Rule) -> str:
+    return rule.erp[0]

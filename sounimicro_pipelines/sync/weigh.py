@@ -1,0 +1,270 @@
+"""What one link needs: every field of the rule weighed from live records, baselines and unfinished writes. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sounimicro_pipelines.rules.model import Rule, RuleField
+from sounimicro_pipelines.rules.transforms import CannotWrite
+from sounimicro_pipelines.rules.values import ItemMap, Problem, Reading, Scalar, Side
+from sounimicro_pipelines.store.baselines import Baseline
+from sounimicro_pipelines.store.intents import Intent
+from sounimicro_pipelines.store.links import Link
+from sounimicro_pipelines.sync.decide import CRM, Decision, View, decide, effective_direction
+from sounimicro_pipelines.sync.ports import Port, Record
+from sounimicro_pipelines.sync.translate import context_of, paths_of, presence_of, read_field, reread, write_values
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What is agreed on at once: a CRM record and its ERP row, or its two rows under the partner rule."""
+
+    rule: Rule
+    version: int
+    fields: tuple[RuleField, ...]
+    links: tuple[Link, ...]
+
+    @property
+    def crm_id(self) -> int:
+        return self.links[0].crm_id
+
+    @property
+    def company_key(self) -> str:
+        return self.links[0].company_key
+
+    def link_at(self, place: int) -> Link:
+        """The link of a place; the CRM's is that of the first ERP row."""
+        return self.links[max(place - 1, 0)]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Everything that weighing looks at. Place 0 is the CRM; `baselines` are by link, `owners` by field key."""
+
+    group: Group
+    records: tuple[Record, ...]
+    ports: tuple[Port, ...]
+    baselines: Mapping[int, Baseline]
+    intents: Sequence[Intent]
+    owners: Mapping[str, int]
+    items: Mapping[str, ItemMap]
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FieldWrite:
+    """One field at one place: what stood there, what is sent, and where it comes from."""
+
+    field: RuleField
+    place: int
+    source: int
+    old: Reading
+    sent: Reading
+    value: Reading
+    changes: Mapping[str, Scalar]
+    reason: str
+    loser: bool
+
+    def told(self, records: Sequence[Record]) -> dict[str, Any]:
+        """What an intent keeps of it: enough to finish the baseline, the journal and the kept loser."""
+        path = paths_of(self.field, records[self.source].side)[0]
+        touch = records[self.source].touch_of(path)
+        lost = records[self.place].touch_of(paths_of(self.field, records[self.place].side)[0])
+        return {
+            "old": self.old.text,
+            "to": self.sent.text,
+            "source": self.value.text,
+            "source_side": records[self.source].side,
+            "source_place": self.source,
+            "by": touch.by,
+            "at": touch.at.isoformat() if touch.at else None,
+            "reason": self.reason,
+            "loser": self.loser,
+            "loser_by": lost.by,
+            "loser_at": lost.at.isoformat() if lost.at else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """A field that waits: for a person (`conflict`) or for a better value (`held`)."""
+
+    field: RuleField
+    decision: Decision
+    problem: Problem | None
+    views: tuple[View, ...]
+
+
+@dataclass(slots=True)
+class Weighed:
+    """The outcome: writes, what waits, and the baseline values by place, field by field.
+
+    `confirmed` are unfinished writes that have turned out to have happened; the others have not, or were overwritten.
+    """
+
+    writes: list[FieldWrite] = field(default_factory=list)
+    stuck: list[Stuck] = field(default_factory=list)
+    settled: dict[str, dict[int, str]] = field(default_factory=dict)
+    confirmed: dict[int, list[str]] = field(default_factory=dict)
+    equal: list[str] = field(default_factory=list)
+    quiet_until: datetime | None = None
+
+
+def weigh(scene: Scene) -> Weighed:
+    """Decide every field."""
+    found = Weighed()
+    for one in scene.group.fields:
+        if one.direction == "none" or not one.crm or not one.erp:
+            continue
+        if one.list is not None and not scene.items.get(one.list, ItemMap("")).pairs:
+            continue
+        _weigh_field(scene, one, found)
+    return found
+
+
+def _weigh_field(scene: Scene, one: RuleField, found: Weighed) -> None:
+    views = _views(scene, one, found)
+    owns = scene.owners.get(one.key) in (None, *(link.id for link in scene.group.links))
+    direction = effective_direction(one.direction, owns=owns)
+    choice = _choice(scene.group.links, one.key)
+    if choice is not None and direction != "none":
+        decision = _chosen(choice, views)
+    else:
+        decision = decide(direction, one.conflict, views[CRM], views[1:])
+    if decision.kind == "nothing":
+        if decision.agreed:
+            found.settled[one.key] = {place: view.now.text for place, view in enumerate(views)}
+        if decision.reason in ("equal", "equal_where_written"):
+            found.equal.append(one.key)
+        return
+    if decision.kind in ("conflict", "held"):
+        found.stuck.append(Stuck(one, decision, decision.problem, views))
+        return
+    _add_writes(scene, one, decision, views, found)
+
+
+def _add_writes(scene: Scene, one: RuleField, decision: Decision, views: tuple[View, ...], found: Weighed) -> None:
+    source = decision.source or 0
+    value = views[source].now
+    writes: list[FieldWrite] = []
+    for place in decision.targets:
+        target = scene.records[place]
+        try:
+            changes = write_values(one, value, target, scene.ports[place], scene.items)
+        except CannotWrite as error:
+            found.stuck.append(Stuck(one, decision, error.problem, views))
+            return
+        sent = _as_sent(scene, one, target, changes)
+        writes.append(
+            FieldWrite(
+                field=one,
+                place=place,
+                source=source,
+                old=views[place].now,
+                sent=sent,
+                value=value,
+                changes=changes,
+                reason=decision.reason,
+                loser=place in decision.losers,
+            )
+        )
+    until = _quiet_until(scene, one, source)
+    if until is not None:
+        found.quiet_until = max(found.quiet_until or until, until)
+        return
+    found.settled[one.key] = {place: view.now.text for place, view in enumerate(views)}
+    found.writes += [write for write in writes if write.changes]
+
+
+def _as_sent(scene: Scene, one: RuleField, target: Record, changes: Mapping[str, Scalar]) -> Reading:
+    values = {**target.values, **changes}
+    raw = tuple(values.get(path) for path in paths_of(one, target.side))
+    return one.transformer.read(target.side, raw, context_of(one, target, scene.items))
+
+
+def _views(scene: Scene, one: RuleField, found: Weighed) -> tuple[View, ...]:
+    now = [read_field(one, record, scene.items) for record in scene.records]
+    before = _before(scene, one)
+    for intent in scene.intents:
+        body = intent.body.get(one.key) if intent.kind == "update" else None
+        if body is None:
+            continue
+        place = place_of(scene.group, intent)
+        to = _kept(scene, one, place, str(body["to"]))
+        if now[place].key != to.key:
+            continue
+        source = int(body["source_place"])
+        if source < len(now):
+            before[place] = now[place]
+            before[source] = _kept(scene, one, source, str(body["source"]))
+            found.confirmed.setdefault(intent.id, []).append(one.key)
+            found.settled[one.key] = {p: r.text for p, r in enumerate(before) if r is not None}
+    views = []
+    for place, record in enumerate(scene.records):
+        touches = [record.touch_of(path).at for path in paths_of(one, record.side)]
+        stamps = [moment.timestamp() for moment in touches if moment is not None]
+        views.append(
+            View(now[place], before[place], presence_of(one, record, scene.ports[place]), max(stamps, default=None))
+        )
+    return tuple(views)
+
+
+def _before(scene: Scene, one: RuleField) -> list[Reading | None]:
+    found: list[Reading | None] = []
+    for place in range(len(scene.records)):
+        baseline = scene.baselines.get(scene.group.link_at(place).id)
+        values = None if baseline is None else baseline.crm if place == CRM else baseline.erp
+        text = None if values is None else values.get(one.key)
+        found.append(None if text is None else _kept(scene, one, place, str(text)))
+    return found
+
+
+def _kept(scene: Scene, one: RuleField, place: int, text: str) -> Reading:
+    record = scene.records[place]
+    return reread(one, record.side, text, record.country, scene.items)
+
+
+def place_of(group: Group, intent: Intent) -> int:
+    """The place that an intent writes."""
+    if intent.side == "crm":
+        return CRM
+    return next((p for p, link in enumerate(group.links, start=1) if link.id == intent.link_id), 1)
+
+
+def _choice(links: Iterable[Link], key: str) -> Side | None:
+    for link in links:
+        chosen = ((link.data or {}).get("choices") or {}).get(key)
+        if chosen in ("crm", "erp"):
+            side: Side = chosen
+            return side
+    return None
+
+
+def _chosen(side: Side, views: tuple[View, ...]) -> Decision:
+    """A person has said which side's value is the right one."""
+    if any(view.presence in ("unreadable", "gone") for view in views):
+        return Decision("nothing", "unreadable")
+    source = CRM if side == "crm" else 1
+    value = views[source].now
+    targets = tuple(place for place, view in enumerate(views) if view.now.key != value.key)
+    if not targets:
+        return Decision("nothing", "equal", agreed=True)
+    if value.problem is not None:
+        return Decision("held", "invalid_source", source, targets, problem=value.problem)
+    losers = tuple(place for place in targets if not views[place].now.empty)
+    return Decision("write", "person", source, targets, losers)
+
+
+def _quiet_until(scene: Scene, one: RuleField, source: int) -> datetime | None:
+    quiet = scene.group.rule.quiet_period
+    if not quiet:
+        return None
+    record = scene.records[source]
+    for path in paths_of(one, record.side):
+        touch = record.touch_of(path)
+        if touch.at is not None and not touch.by_us and scene.now - touch.at < timedelta(seconds=quiet):
+            return touch.at + timedelta(seconds=quiet)
+    return None

@@ -1,0 +1,480 @@
+"""One schedule: two systems, their people and faults, one or two engines, and the invariants that hold after it."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import tempfile
+from collections.abc import Coroutine, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sounimicro_pipelines.rules import read_rule
+from sounimicro_pipelines.rules.model import RULE_NAMES, RuleName
+from sounimicro_pipelines.rules.refusals import settle
+from sounimicro_pipelines.rules.versions import RuleInForce, RuleSet
+from sounimicro_pipelines.store import Store, Transaction, intents, issues, links, open_store, work
+from sounimicro_pipelines.store.work import Poke
+from sounimicro_pipelines.sync import engine, feeds
+from sounimicro_pipelines.sync.world import Patience, World
+from sounimicro_pipelines_tests.rules.registries import REGISTRIES
+from sounimicro_pipelines_tests.sync.simulated import Crash, Hostile, Row, SimulatedCrm, SimulatedErp, System, Trouble
+
+COMPANY_FIELDS = """
+  - {erp: Info.Name, crm: Name, direction: both, conflict: ask, on_create: required}
+  - {erp: OrgNumber, crm: OrgNr, direction: both, conflict: ask, transform: org_number}
+  - {erp: Info.InvoiceAddress.AddressLine1, crm: Address.Postal.Address1, direction: both, conflict: newest}
+  - {erp: Info.InvoiceAddress.City, crm: Address.Postal.City, direction: both, conflict: erp, transform: tolerant_text}
+  - {erp: WebUrl, crm: "Urls[first].Value", direction: both, conflict: crm}
+"""
+DOCUMENTS: dict[RuleName, str] = {
+    "customer": "rule: customer\nerp: Customer\ncrm: contact\n"
+    "takes_part: {crm: {category_group: customer}, erp: {status: active}}\n"
+    "match: [org_number, name_and_postcode]\ncreate: {in_erp: IN_ERP, in_crm: automatic}\n"
+    f"fields:{COMPANY_FIELDS}"
+    "  - {erp: CustomerNumber, crm: Number2, direction: to_crm}\n",
+    "supplier": "rule: supplier\nerp: Supplier\ncrm: contact\ntakes_part: {erp: {status: active}}\n"
+    "match: [org_number]\ncreate: {in_erp: on_request, in_crm: automatic}\n"
+    f"fields:{COMPANY_FIELDS}",
+    "partner": f"rule: partner\nerp: [Customer, Supplier]\ncrm: contact\nfields:{COMPANY_FIELDS}",
+    "person": "rule: person\nerp: Contact\ncrm: person\nmatch: [name_within_parent]\n"
+    "create: {in_erp: IN_ERP, in_crm: automatic}\nfields:\n"
+    "  - {erp: Info.Name, crm: Lastname, direction: both, conflict: ask, on_create: required}\n"
+    "  - {erp: Role, crm: Title, direction: both, conflict: newest}\n",
+    "project": "rule: project\nerp: Project\ncrm: project\nmatch: [name]\n"
+    "create: {in_erp: on_request, in_crm: automatic}\nfields:\n"
+    "  - {erp: Name, crm: Name, direction: both, conflict: ask, on_create: required}\n",
+}
+PATIENCE = Patience(late_effect=90, search_lag=30, lease=200, overlap=120, backoff=20, longest_backoff=600, attempts=40)
+EDITABLE = {
+    "contact": ("Name", "Address.Postal.Address1", "Address.Postal.City", "Urls[first].Value"),
+    "person": ("Lastname", "Title"),
+    "Customer": ("Info.Name", "Info.InvoiceAddress.AddressLine1", "Info.InvoiceAddress.City", "WebUrl"),
+    "Supplier": ("Info.Name", "Info.InvoiceAddress.AddressLine1", "Info.InvoiceAddress.City", "WebUrl"),
+    "Contact": ("Info.Name", "Role"),
+}
+
+
+@lru_cache(maxsize=4)
+def rules(in_erp: str) -> RuleSet:
+    found: dict[RuleName, RuleInForce] = {}
+    for name in RULE_NAMES:
+        document = DOCUMENTS[name].replace("IN_ERP", in_erp)
+        found[name] = RuleInForce(settle(read_rule(document, f"{name}.yaml", REGISTRIES), REGISTRIES), 1, document)
+    return RuleSet(found)
+
+
+class WatchedStore(Store):
+    """The real store, with a place to die before and after each commit."""
+
+    hostile: Hostile
+
+    @contextmanager
+    def transaction(self, *, durable: bool = True) -> Iterator[Transaction]:
+        self.hostile.durable_point()
+        with super().transaction(durable=durable) as tx:
+            yield tx
+            if self.hostile.dead:
+                raise Crash
+        self.hostile.durable_point()
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        if self.hostile.dead:
+            raise Crash
+        with super().read() as tx:
+            yield tx
+
+
+class StorePool:
+    """One real SQLite file for many schedules; emptied in between."""
+
+    def __init__(self) -> None:
+        base = Path("/dev/shm")
+        self._folder = tempfile.TemporaryDirectory(dir=base if base.is_dir() else None)
+        self.path = Path(self._folder.name) / "store.db"
+        self._store = open_store(f"sqlite:///{self.path}")
+        self._empty = self.snapshot()
+
+    def fresh(self, hostile: Hostile) -> WatchedStore:
+        self.restore(self._empty)
+        store = WatchedStore(self._store.engine, self._store.tables, "test")
+        store.hostile = hostile
+        return store
+
+    def snapshot(self) -> sqlite3.Connection:
+        copy = sqlite3.connect(":memory:")
+        with sqlite3.connect(self.path) as source:
+            source.backup(copy)
+        source.close()
+        return copy
+
+    def restore(self, snapshot: sqlite3.Connection) -> None:
+        self._store.engine.dispose()
+        with sqlite3.connect(self.path) as target:
+            snapshot.backup(target)
+        target.close()
+
+
+@dataclass
+class Broken(Exception):
+    """An invariant that does not hold."""
+
+    invariant: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.invariant}: {self.detail}"
+
+
+@dataclass
+class Scenario:
+    """The systems, the engines, and what they did."""
+
+    seed: int
+    pool: StorePool
+    trouble: Trouble
+    companies: int = 1
+    engines: int = 1
+    hostile: Hostile = field(init=False)
+    crm: SimulatedCrm = field(init=False)
+    erp: dict[str, SimulatedErp] = field(init=False)
+    reports: list[engine.RunReport] = field(default_factory=list)
+    active: tuple[str, ...] = ("customer", "supplier", "partner", "person")
+    polling: bool = True
+
+    def __post_init__(self) -> None:
+        self.hostile = Hostile(self.seed, self.trouble)
+        self.rng = random.Random(self.seed * 7919 + 1)
+        self.crm = SimulatedCrm(self.hostile)
+        self.erp = {f"K{n}": SimulatedErp(self.hostile, f"K{n}") for n in range(1, self.companies + 1)}
+        self.rules = rules("automatic" if self.companies == 1 else "on_request")
+        self.store = self.pool.fresh(self.hostile)
+        self._names = 0
+        self._orgs = _org_numbers(self.seed)
+        self._runs = 0
+        self.snapshot: sqlite3.Connection | None = None
+
+    # -- engines
+
+    def world(self) -> World:
+        self._runs += 1
+        return World(
+            store=self.store,
+            crm=self.crm,
+            erp=self.erp,
+            rules=self.rules,
+            clock=self.hostile.clock,
+            holder=f"engine-{self._runs}",
+            run_id=f"run-{self._runs}",
+            live=lambda key: True,
+            patience=PATIENCE,
+        )
+
+    async def once(self) -> None:
+        """What a sensor and its run do, for each rule."""
+        for name in self.active:
+            world = self.world()
+            if self.polling:
+                await feeds.poll(world, name, feeds.Pace(20, 20, 60))
+            with self.store.read() as tx:
+                due = work.due_count(tx, name, world.now()) or intents.living(tx, rule=name)
+            if due:
+                self.reports.append(await engine.drain(world, name))
+
+    def run_engines(self) -> None:
+        """One or two engines at once, stepped one call at a time in a random order; a crash ends all of them."""
+        running: list[Coroutine[Any, Any, None]] = [self.once() for _ in range(self.engines)]
+        if self.engines > 1:
+            self.hostile.counts["two_engines"] += 1
+        try:
+            while running:
+                task = self.rng.choice(running)
+                try:
+                    task.send(None)
+                except StopIteration:
+                    running.remove(task)
+        except Crash:
+            pass
+        finally:
+            for task in running:
+                _kill(task)
+            self.hostile.dead = False
+
+    # -- people
+
+    def company(self, side: System, entity: str, org: str | None = None) -> Row:
+        name = f"Firma {self._fresh()}"
+        number = org if org is not None else next(self._orgs)
+        if side.side == "crm":
+            values = {"Name": name, "OrgNr": number}
+            return side.person_creates(entity, values, facts={"category_group": "customer"})
+        return side.person_creates(entity, {"Info.Name": name, "OrgNumber": number}, facts={"status": "active"})
+
+    def _fresh(self) -> str:
+        self._names += 1
+        letters = "bcdfghjklmnprstvz"
+        rng = random.Random(self._names * 31 + self.seed)
+        return "".join(rng.choice(letters) + rng.choice("aeiou") for _ in range(4)) + f" {self._names}"
+
+    def person_of(self, parent: Row) -> Row:
+        return self.crm.person_creates("person", {"Lastname": self._fresh()}, parent=parent.id)
+
+    def contact_of(self, key: str, party: Row) -> Row:
+        return self.erp[key].person_creates("Contact", {"Info.Name": self._fresh()}, parent=party.relation)
+
+    def any_edit(self) -> None:
+        """A person types something somewhere."""
+        system = self.rng.choice([self.crm, self.crm, *self.erp.values()])
+        rows = [row for row in system.rows.values() if row.deleted is None and row.entity in EDITABLE]
+        if not rows:
+            return
+        row = self.rng.choice(rows)
+        system.person_types(row, self.rng.choice(EDITABLE[row.entity]))
+        self.hostile.counts["edit"] += 1
+
+    def any_event(self) -> None:
+        """Something that people do, seldom or often."""
+        rng, counts = self.rng, self.hostile.counts
+        draw = rng.random()
+        key = rng.choice(sorted(self.erp))
+        if draw < 0.55:
+            self.any_edit()
+        elif draw < 0.65:
+            self.company(self.crm, "contact")
+            counts["new_company_in_crm"] += 1
+        elif draw < 0.73:
+            kinds = ("Customer", "Supplier") if "supplier" in self.active else ("Customer",)
+            self.company(self.erp[key], rng.choice(kinds))
+            counts["new_party_in_erp"] += 1
+        elif draw < 0.79:
+            self._person_somewhere(key) if "person" in self.active else self.any_edit()
+        elif draw < 0.83:
+            self._partner(key) if "supplier" in self.active else self.any_edit()
+        elif draw < 0.88:
+            self._delete_something(key)
+        elif draw < 0.92:
+            self._merge()
+        elif draw < 0.95 and "person" in self.active:
+            self._move_person()
+        else:
+            self._poke_by_webhook(key)
+
+    def _person_somewhere(self, key: str) -> None:
+        companies = self.crm.living("contact")
+        parties = self.erp[key].living("Customer")
+        if companies and self.rng.random() < 0.5:
+            self.person_of(self.rng.choice(companies))
+        elif parties:
+            self.contact_of(key, self.rng.choice(parties))
+        self.hostile.counts["new_person"] += 1
+
+    def _partner(self, key: str) -> None:
+        """A customer of the ERP becomes a supplier too."""
+        customers = self.erp[key].living("Customer")
+        taken = {row.values.get("OrgNumber") for row in self.erp[key].living("Supplier")}
+        free = [row for row in customers if row.values.get("OrgNumber") not in taken]
+        if free:
+            customer = self.rng.choice(free)
+            supplier = self.company(self.erp[key], "Supplier", customer.values["OrgNumber"])
+            supplier.values["Info.Name"] = customer.values["Info.Name"]
+            self.hostile.counts["partner"] += 1
+
+    def _delete_something(self, key: str) -> None:
+        system = self.rng.choice([self.crm, self.erp[key]])
+        rows = [row for row in system.rows.values() if row.deleted is None]
+        if len(rows) > 4:
+            system.person_deletes(self.rng.choice(rows))
+            self.hostile.counts["delete"] += 1
+
+    def _merge(self) -> None:
+        rows = self.crm.living("contact")
+        if len(rows) >= 3:
+            source, destination = self.rng.sample(rows, 2)
+            self.crm.person_merges(source, destination)
+            self.hostile.counts["merge"] += 1
+
+    def _move_person(self) -> None:
+        persons, companies = self.crm.living("person"), self.crm.living("contact")
+        if persons and len(companies) > 1:
+            person = self.rng.choice(persons)
+            person.parent = self.rng.choice(companies).id
+            person.updated, person.updated_by = self.hostile.at(), "person"
+            self.hostile.counts["person_moved"] += 1
+
+    def _poke_by_webhook(self, key: str) -> None:
+        """Webhooks: lost, repeated, out of order; they only ever poke."""
+        rows = [*self.crm.living("contact"), *self.erp[key].living("Customer")]
+        self.rng.shuffle(rows)
+        with self.store.transaction() as tx:
+            for row in rows[: self.rng.randrange(1, 4)]:
+                if self.rng.random() < 0.3:
+                    self.hostile.counts["webhook_lost"] += 1
+                    continue
+                for _ in range(self.rng.choice((1, 1, 2))):
+                    side = "crm" if row.entity == "contact" else "erp"
+                    poke = Poke("customer", side, row.entity, row.id, "webhook", "" if side == "crm" else key)
+                    work.poke(tx, [poke], self.hostile.at())
+                self.hostile.counts["webhook_repeated_or_reordered"] += 1
+
+    def back_up(self) -> None:
+        self.snapshot = self.pool.snapshot()
+
+    def restore_old(self) -> None:
+        if self.snapshot is not None:
+            self.pool.restore(self.snapshot)
+            self.hostile.counts["old_database_restored"] += 1
+
+    # -- coming to rest
+
+    def settle(self, rounds: int = 60) -> None:
+        """People go home and faults stop; the engines work until there is nothing left to do."""
+        self.hostile.calm = True
+        self.hostile.crash_at = None
+        self.hostile.dead = False
+        self.hostile.settle_late()
+        self.engines = 1
+        for _ in range(rounds):
+            before = len(self.hostile.writes) + len(self.hostile.creates)
+            self.polling = True
+            self.hostile.clock.advance(130)
+            self.run_engines()
+            self.polling = False
+            while self._waiting() and rounds > 0:
+                rounds -= 1
+                self.hostile.clock.advance(100)
+                self.run_engines()
+            if len(self.hostile.writes) + len(self.hostile.creates) == before:
+                return
+
+    def _waiting(self) -> bool:
+        with self.store.read() as tx:
+            return any(item.state != "dead" for item in work.listing(tx))
+
+    def poke_everything(self) -> None:
+        with self.store.transaction() as tx:
+            pokes: list[Poke] = []
+            for link in links_of(tx):
+                pokes.append(Poke(link.rule, "crm", link.crm_entity, link.crm_id, "again"))
+                pokes.append(Poke(link.rule, "erp", link.erp_entity, link.erp_id, "again", link.company_key))
+            work.poke(tx, pokes, self.hostile.at())
+
+    def check(self) -> None:
+        """Every invariant. Raises Broken."""
+        from sounimicro_pipelines_tests.sync import invariants
+
+        invariants.check_all(self)
+
+
+def links_of(tx: Transaction) -> list[links.Link]:
+    return [found for name in RULE_NAMES for found in links.of_rule(tx, name)]
+
+
+def open_issues(store: Store) -> list[issues.Issue]:
+    with store.read() as tx:
+        return issues.listing(tx, limit=10_000)
+
+
+def _kill(task: Coroutine[Any, Any, None]) -> None:
+    """A dead process runs nothing any more."""
+    try:
+        task.throw(Crash())
+    except (Crash, StopIteration, RuntimeError):
+        return
+    finally:
+        task.close()
+
+
+def _org_numbers(seed: int) -> Generator[str, None, None]:
+    rng = random.Random(seed + 5)
+    while True:
+        digits = [9] + [rng.randrange(10) for _ in range(7)]
+        check = 11 - sum(d * w for d, w in zip(digits, (3, 2, 7, 6, 5, 4, 3, 2), strict=True)) % 11
+        if check != 10:
+            yield "".join(map(str, digits)) + str(0 if check == 11 else check)
+
+
+def random_trouble(seed: int) -> Trouble:
+    """A mixture of troubles; every schedule has some, none has all."""
+    rng = random.Random(seed * 13 + 3)
+
+    def sometimes(most: float) -> float:
+        return rng.uniform(most / 3, most) if rng.random() < 0.6 else 0.0
+
+    return Trouble(
+        edit_between=sometimes(0.2),
+        timeout_before=sometimes(0.03),
+        timeout_after=sometimes(0.15),
+        late=sometimes(0.1),
+        throttled=sometimes(0.02),
+        broken=sometimes(0.03),
+        html=sometimes(0.02),
+        search_lag=rng.choice((0, 0, 5, 25)),
+        skew=rng.choice((0, 0, -40, 40)),
+        coarse_stamps=rng.random() < 0.4,
+        renormalise=rng.random() < 0.5,
+        no_audit=rng.random() < 0.3,
+    )
+
+
+def run_schedule(seed: int, pool: StorePool, *, crash_at: int | None = None, events: int | None = None) -> Scenario:
+    """One random schedule, to its end, with its invariants checked. Raises Broken."""
+    rng = random.Random(seed)
+    scenario = Scenario(
+        seed,
+        pool,
+        random_trouble(seed),
+        companies=1 if rng.random() < 0.6 else 2,
+        engines=2 if rng.random() < 0.25 else 1,
+        active=rng.choice(
+            (
+                ("customer",),
+                ("customer",),
+                ("customer", "person"),
+                ("customer", "supplier", "partner"),
+                ("customer", "supplier", "partner", "person"),
+            )
+        ),
+    )
+    play(scenario, rng, events if events is not None else rng.randrange(2, 7), crash_at=crash_at)
+    return scenario
+
+
+def play(scenario: Scenario, rng: random.Random, rounds: int, *, crash_at: int | None = None) -> None:
+    """The hostile part, then rest, then the invariants."""
+    hostile = scenario.hostile
+    for _ in range(rng.randrange(1, 3)):
+        both = next(scenario._orgs)
+        row = scenario.company(scenario.crm, "contact", both)
+        twin = scenario.company(scenario.erp["K1"], "Customer", both)
+        twin.values["Info.Name"] = row.values["Name"]
+        if rng.random() < 0.5 and "person" in scenario.active:
+            scenario.person_of(row)
+    hostile.person_edit = scenario.any_edit
+    hostile.crash_at = crash_at
+    for step in range(rounds):
+        for _ in range(rng.randrange(0, 5)):
+            scenario.any_event()
+        if rng.random() < 0.3 and crash_at is None:
+            hostile.crash_at = hostile.points + rng.randrange(1, 60)
+        scenario.run_engines()
+        if crash_at is None:
+            hostile.crash_at = None
+        hostile.clock.advance(rng.choice((3, 25, 70, 200)))
+        if step == 1 and rng.random() < 0.15:
+            scenario.back_up()
+        if step == rounds - 1 and scenario.snapshot is not None:
+            scenario.restore_old()
+    scenario.settle()
+    scenario.check()
+
+
+def variant(trouble: Trouble, **changes: Any) -> Trouble:
+    return replace(trouble, **changes)
+
+
+def facts(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(mapping)
