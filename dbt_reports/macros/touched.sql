@@ -15,9 +15,9 @@
 
 {# Limits a from-clause to what was touched. `columns` maps the touched model's columns to expressions. #}
 {% macro only_touched(scope, columns) -%}
-    {%- set touched = ref('touched_' ~ scope) -%}
+    {%- if not execute %}{% do ref('touched_' ~ scope) %}{% endif -%}
     {%- if is_incremental() -%}
-    semi join {{ touched }} as touched on
+    semi join {{ ref('touched_' ~ scope) }} as touched on
         {%- for column, expression in columns.items() %} touched.{{ column }} = {{ expression }}{{ ' and' if not loop.last }}{% endfor %}
     {%- endif -%}
 {%- endmacro %}

@@ -1,4 +1,4 @@
-"""A company that was built once with nothing in it; tests copy its file and build what they add without starting dbt."""
+"""A company built once with nothing in it; tests copy its file and build what they add without starting dbt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Generated companies: every mart agrees with the oracle, from nothing and after any change, and honest books tie out."""
+"""Generated companies: every mart agrees with the oracle, from nothing and after any change; honest books tie out."""
 
 from __future__ import annotations
 

@@ -18,10 +18,10 @@ with entry as (
         line.currency_id,
         line.is_credited,
         case account.role when 'customer' then line.customer_invoice_id else line.supplier_invoice_id end as invoice_id,
-        account.sign * line.amount as amount,
-        account.sign * line.amount_currency as amount_currency,
-        account.sign * line.remaining_amount as remaining_amount,
-        account.sign * line.remaining_amount_currency as remaining_amount_currency
+        cast(account.sign * line.amount as decimal(19, 2)) as amount,
+        cast(account.sign * line.amount_currency as decimal(19, 2)) as amount_currency,
+        cast(account.sign * line.remaining_amount as decimal(19, 2)) as remaining_amount,
+        cast(account.sign * line.remaining_amount_currency as decimal(19, 2)) as remaining_amount_currency
     from {{ ref('stg_journal_line') }} as line
     join {{ ref('int_party_account') }} as account on account.sub_account_id = line.sub_account_id
     {{ only_touched('party', {'role': 'account.role', 'party_id': 'account.party_id'}) }}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sounimicro_pipelines.warehouse.reports.errors import ReportBuildFailed
-from sounimicro_pipelines.warehouse.reports.project import PreparedProject, bind, common_flags, dbt_environment
+from sounimicro_pipelines.warehouse.reports.project import PreparedProject, bind, common_flags, dbt_on
 from sounimicro_pipelines.warehouse.reports.result import CheckResult
 
 
@@ -35,7 +35,7 @@ def build_by_dbt(
     if is_full:
         arguments.append("--full-refresh")
     bind(prepared.manifest, db_path.stem)
-    with dbt_environment({"SOUNIMICRO_DBT_PATH": str(db_path), "SOUNIMICRO_DBT_MEMORY": memory_limit}):
+    with dbt_on(db_path, SOUNIMICRO_DBT_MEMORY=memory_limit):
         outcome = dbtRunner(manifest=prepared.manifest).invoke(arguments)
     results = list(getattr(outcome.result, "results", None) or [])
     broken = [

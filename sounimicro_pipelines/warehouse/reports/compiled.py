@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 
 from sounimicro_pipelines.warehouse.reports.errors import ReportBuildFailed, ReportProjectBroken
-from sounimicro_pipelines.warehouse.reports.project import PreparedProject, bind, common_flags, dbt_environment
+from sounimicro_pipelines.warehouse.reports.project import PreparedProject, bind, common_flags, dbt_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def _compile(prepared: PreparedProject, db_path: Path, log: Path) -> list[Step]:
 
     bind(prepared.manifest, db_path.stem)
     arguments = ["compile", *common_flags(prepared, log), "--no-write-json", "--select", "resource_type:model"]
-    with dbt_environment({"SOUNIMICRO_DBT_PATH": str(db_path)}):
+    with dbt_on(db_path):
         outcome = dbtRunner(manifest=prepared.manifest).invoke(arguments)
     if not outcome.success:
         raise ReportProjectBroken(

@@ -112,6 +112,27 @@ def bind(manifest: Any, database: str) -> None:
             node.relation_name = node.relation_name.replace(f'"{old}".', f'"{database}".', 1)
 
 
+@contextmanager
+def dbt_on(db_path: Path, **values: str) -> Iterator[None]:
+    """The environment in which dbt works on one file: opened once for all models, closed for certain at the end."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    _let_go(DuckDBConnectionManager)
+    named = {"SOUNIMICRO_DBT_PATH": str(db_path), "SOUNIMICRO_DBT_KEEP_OPEN": "True"}
+    try:
+        with dbt_environment({**named, **values}):
+            yield
+    finally:
+        _let_go(DuckDBConnectionManager)
+
+
+def _let_go(manager: Any) -> None:
+    environment = manager._ENV
+    if environment is not None:
+        environment.close()
+    manager.close_all_connections()
+
+
 def common_flags(prepared: PreparedProject, log: Path) -> list[str]:
     """What every invocation of dbt is given: its folders, and silence on the terminal."""
     return [
