@@ -25,7 +25,7 @@ from sounimicro_pipelines.clock import UTC, Clock, SystemClock
 from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.records import BulkReader, EntitySpec, RecordPage
 from sounimicro_pipelines.transport import AccessDenied, AuthenticationFailed, Unavailable, VendorError
-from sounimicro_pipelines.warehouse.connection import MEMORY_LIMIT, Warehouse, WarehouseError, explain
+from sounimicro_pipelines.warehouse.connection import Warehouse, WarehouseError, explain
 from sounimicro_pipelines.warehouse.digests import Keys, KnownDigests
 from sounimicro_pipelines.warehouse.landing import LandingRun, run_name, sweep
 from sounimicro_pipelines.warehouse.load import ROW_GROUP, Ending, Loaded, load
@@ -34,8 +34,10 @@ from sounimicro_pipelines.warehouse.sift import Chunk, Sieve
 
 OVERLAP = timedelta(minutes=10)
 """Read again before each watermark: transactions that commit late, and clocks that differ."""
+MEMORY_LIMIT = "192MB"
+"""DuckDB's share of what an extraction may take; a piece that does not fit gets more."""
 CHUNK_BYTES = 8 * 1024 * 1024
-_CHUNKS_IN_HAND = 4
+_CHUNKS_IN_HAND = 3
 _ABSENT_STATUSES = {400, 404, 405, 410, 501}
 
 Mode = Literal["incremental", "full"]

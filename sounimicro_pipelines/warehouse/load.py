@@ -30,6 +30,8 @@ from sounimicro_pipelines.warehouse.staged import load_staged, stage
 
 ROW_GROUP = 122_880
 """Records in one load when there are that many: less goes through DuckDB's log and is written twice."""
+_WIDE_MEMORY_LIMIT = "2GB"
+"""For the rare piece of very wide records that does not fit into the usual limit."""
 EMPTY_LISTING_FLOOR = 3
 """A full listing may come back empty where at most this many rows live, without being doubted."""
 
@@ -72,6 +74,20 @@ def load(
 
     `fetched_at` (UTC without zone) is the same for all loads of a run. Removes the chunks' stage files.
     """
+    try:
+        return _load(connection, spec, chunks, fetched_at, ending)
+    except duckdb.OutOfMemoryException:
+        connection.execute(f"SET memory_limit = '{_WIDE_MEMORY_LIMIT}'")
+        return _load(connection, spec, chunks, fetched_at, ending)
+
+
+def _load(
+    connection: duckdb.DuckDBPyConnection,
+    spec: EntitySpec,
+    chunks: Sequence[Chunk],
+    fetched_at: datetime,
+    ending: Ending | None,
+) -> Loaded:
     loaded = Loaded()
     refused = [record for chunk in chunks for record in chunk.quarantined]
     filled = [chunk for chunk in chunks if chunk.file is not None]

@@ -68,5 +68,5 @@ def render(count: int, *, changed_percent: float = 0.0, seed: int = 1) -> list[b
             "UpdatedAt": f"{created + timedelta(days=30):%Y-%m-%dT%H:%M:%S}Z" if is_changed else None,
             "InvoiceCity": "BERGEN", "InvoicePostalCode": f"{chance.randint(1, 9999):04}",
             "DefaultDimensionsID": chance.randint(1, 900), "DefaultSellerID": chance.randint(1, 40), "Items": lines,
-        }, ensure_ascii=False).encode())  # fmt: skip
+        }, ensure_ascii=False, separators=(",", ":")).encode())  # fmt: skip
     return found

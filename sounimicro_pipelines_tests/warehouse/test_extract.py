@@ -314,6 +314,14 @@ def test_no_landing_file_is_left_of_a_feed_that_failed_once_the_next_run_has_swe
     rig.run()
     rig.register.trouble.clear()
     rig.run()
-    runs = [path for path in (rig.landing / "acme" / "Customer").iterdir()]
+    runs = list((rig.landing / "acme" / "Customer").iterdir())
     assert len(runs) == 1
     assert (runs[0] / "manifest.json").is_file()
+
+
+def test_records_that_do_not_fit_into_the_usual_memory_are_loaded_all_the_same(rig: Rig) -> None:
+    rig.register.raw["Customer"] = [
+        json.dumps({"ID": key, "Name": f"{key}" * 50, "CreditLimit": key}).encode() for key in range(20_000)
+    ]
+    rig.register.page_size = 5000
+    assert rig.run(memory_limit="8MB")["Customer"].changed == 20_000
