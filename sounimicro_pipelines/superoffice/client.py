@@ -263,4 +263,4 @@ def _entity(name: str, answer: Any, response: httpx.Response, call: str, *, writ
     record_id = as_int(member(answer, f"{ENTITIES[name]}Id"))
     if not isinstance(answer, dict) or not record_id:
         raise BadAnswer(SYSTEM, call, detail="it is no entity", status=response.status_code, effect_unknown=written)
-    return Entity(name, record_id, answer, response.headers.get("last-modified"))
+    return Entity(name, record_id, answer, response.headers.get("last-modified"), written)

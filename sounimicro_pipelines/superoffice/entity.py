@@ -21,13 +21,15 @@ MERGED_TABLES: Mapping[int, str] = {5: "contact", 6: "person", 11: "project"}
 class Entity:
     """A contact, person or project as it was read.
 
-    `last_modified` is the answer's header, sent back word for word as the condition of a change.
+    `last_modified` is the answer's header, sent back word for word as the condition of a change. `written`: this is
+    the answer of a write itself, so that nobody can have changed the record in between.
     """
 
     name: str
     id: int
     data: dict[str, Any] = field(repr=False)
     last_modified: str | None = None
+    written: bool = False
 
     @property
     def updated(self) -> datetime | None:

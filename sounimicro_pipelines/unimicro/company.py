@@ -116,12 +116,15 @@ class CompanyClient:
             raise BadAnswer(SYSTEM, call, detail="it does not tell the new record's ID", effect_unknown=True)
         return _without(record)
 
-    async def update(self, entity: str, record_id: int, body: Mapping[str, Any]) -> Record | None:
+    async def update(
+        self, entity: str, record_id: int, body: Mapping[str, Any], *, whole: bool = False
+    ) -> Record | None:
         """Write the fields in `body` (and children by their ID, new ones with `_createguid`); others stay untouched.
 
-        Answers the record as the ERP returned it, None when it returned none. Raises as `create`.
+        `whole`: the body holds objects as they were read, with what the ERP alone sets. Answers the record as the ERP
+        returned it, None when it returned none. Raises as `create`.
         """
-        check_body(entity, body, update=True)
+        check_body(entity, body, update=True, whole=whole)
         call = f"PUT {model_of(entity).route}/ID"
         answer = await self.send(
             "PUT",

@@ -24,13 +24,14 @@ _INFO = {"Customer": "BusinessRelationID", "Supplier": "BusinessRelationID", "Co
 class Changes:
     """IDs that changed, with who changed them last as far as the record's own stamps tell ("" where they do not).
 
-    `high_water` is the newest stamp that was read, by the ERP's clock: the next watermark, less an overlap. `notes`
-    says which stamps could not be read.
+    `stamps` are the records' own. `high_water` is the newest stamp that was read, by the ERP's clock: the next
+    watermark, less an overlap. `notes` says which stamps could not be read.
     """
 
     by: dict[int, str] = field(default_factory=dict)
     high_water: datetime | None = None
     notes: dict[str, str] = field(default_factory=dict)
+    stamps: dict[int, datetime] = field(default_factory=dict)
 
     @property
     def ids(self) -> list[int]:
@@ -43,11 +44,15 @@ async def changed_ids(company: CompanyClient, entity: str, since: datetime, *, c
     Raises FilterIgnored and the transport's errors.
     """
     by: dict[int, str] = {}
+    own: dict[int, datetime] = {}
     stamps: list[datetime | None] = []
     query = Query(entity, stamped_after(since), select=("CreatedAt", "UpdatedAt", "CreatedBy", "UpdatedBy"), top=1000)
     async for row in company.list_all(query):
         by[int(row["ID"])] = str((row.get("UpdatedBy") if row.get("UpdatedAt") else row.get("CreatedBy")) or "")
-        stamps.append(newest_stamp(row))
+        newest = newest_stamp(row)
+        stamps.append(newest)
+        if newest is not None:
+            own[int(row["ID"])] = newest
     notes: dict[str, str] = {}
     if children and entity in _INFO:
         relations, child_stamps, notes = await _touched_relations(company, since)
@@ -55,7 +60,20 @@ async def changed_ids(company: CompanyClient, entity: str, since: datetime, *, c
         for record_id in await _pointing_at(company, entity, relations):
             by.setdefault(record_id, "")
     known = [moment for moment in stamps if moment is not None]
-    return Changes(by, max(known, default=None), notes)
+    return Changes(by, max(known, default=None), notes, own)
+
+
+async def touched_ids(company: CompanyClient, entity: str, since: datetime) -> Changes:
+    """Records whose name, phones, e-mails or addresses were created or changed after `since`.
+
+    Raises FilterIgnored and the transport's errors.
+    """
+    if entity not in _INFO:
+        return Changes()
+    relations, stamps, notes = await _touched_relations(company, since)
+    found = await _pointing_at(company, entity, relations)
+    known = [moment for moment in stamps if moment is not None]
+    return Changes(dict.fromkeys(found, ""), max(known, default=None), notes)
 
 
 async def _touched_relations(

@@ -14,11 +14,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-import phonenumbers
-
 from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.records import Kind
 from sounimicro_pipelines.unimicro.model import Field, UnknownName, entity, resolve
+from sounimicro_pipelines.unimicro.phones import phone_parts, whole_number
 
 Scalar = str | int | float | Decimal | bool | date | datetime | None
 Record = Mapping[str, Any]
@@ -37,6 +36,9 @@ _READ_WITH = {
     "Phones": "DefaultPhone",
     "Emails": "DefaultEmail",
 }
+_POINTERS = {"Info": ("BusinessRelationID", "InfoID")}
+"""The columns that point to an object, where they are not its name with ID."""
+
 _REQUIRED = {("Customer", "Info.Name"), ("Supplier", "Info.Name"), ("Contact", "Info.Name"), ("Project", "Name")}
 _RULED = ("Customer", "Supplier", "Contact", "Project")
 
@@ -72,6 +74,23 @@ class _Step:
         if self.where:
             return f"{self.name}[{self.where[0]}={self.where[1]}]"
         return f"{self.name}[first]" if self.first else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """An object on the way to a field: its entity, the path that leads to its own fields, and itself.
+
+    `field` is the field's name in the object that holds it, "" in those before.
+    """
+
+    entity: str
+    prefix: str
+    record: Record
+    field: str = ""
+
+    @property
+    def id(self) -> int:
+        return int(self.record.get("ID") or 0)
 
 
 class FieldRegistry:
@@ -142,12 +161,38 @@ class FieldRegistry:
             return None
         value: Scalar = holder.get(field.name)
         if steps and _is_phone(steps[-1]) and field.name == "Number":
-            return _whole_number(value, holder.get("CountryCode"))
+            return whole_number(value, holder.get("CountryCode"))
         if field.kind == "date" and isinstance(value, str):
             return value[:10]
         if field.kind == "decimal" and isinstance(value, int | float) and not isinstance(value, bool):
             return Decimal(str(value))
         return value
+
+    def holders(self, entity_name: str, record: Record, path: str) -> list[Holder]:
+        """The objects on the way to a field: the record itself, and as far on as there are any."""
+        steps, field = _parse(entity_name, path)
+        found = [Holder(entity_name, "", record, field.name if not steps else "")]
+        for place, step in enumerate(steps, start=1):
+            at = _pick(found[-1].record, step)
+            if at is None:
+                break
+            label = f"{found[-1].prefix}{step.label}."
+            found.append(Holder(step.entity, label, at, field.name if place == len(steps) else ""))
+        return found
+
+    def tells(self, entity_name: str, record: Record, path: str) -> bool:
+        """Whether the answer holds the field, blank though it may be; an object that was not expanded does not."""
+        steps, _ = _parse(entity_name, path)
+        at = record
+        for step in steps:
+            if step.name not in at and step.many:
+                return False
+            found = _pick(at, step)
+            if found is None:
+                points = [at.get(name) for name in _POINTERS.get(step.name, (f"{step.name}ID",))]
+                return step.many or bool(at.get(step.name)) or not any(points)
+            at = found
+        return True
 
     def patch(
         self, entity_name: str, record: Record, changes: Mapping[str, Scalar], guid: GuidOf, *, whole: bool = False
@@ -194,7 +239,7 @@ class FieldRegistry:
             at_body = _child(at_body, step, existing, guid(place), whole=whole)
             at_record = existing or {}
         if steps and _is_phone(steps[-1]) and field.name == "Number":
-            at_body.update(_phone_parts(value, at_record))
+            at_body.update(phone_parts(value, at_record))
         else:
             at_body[field.name] = _wire(value, field)
 
@@ -325,40 +370,6 @@ def _wire(value: Scalar, field: Field) -> Any:
 
 def _is_phone(step: _Step) -> bool:
     return step.name in ("Phones", "DefaultPhone")
-
-
-def _whole_number(number: Scalar, country: Any) -> str | None:
-    text = str(number or "").strip()
-    if not text:
-        return None
-    code = re.sub(r"\D", "", str(country or "")).removeprefix("00")
-    if text.startswith(("+", "00")) or not code:
-        return text
-    return f"+{code} {text}"
-
-
-def _phone_parts(value: Scalar, current: Record) -> dict[str, Any]:
-    text = str(value or "")
-    if not text:
-        return {"Number": ""}
-    try:
-        parsed = phonenumbers.parse(text, "NO")
-    except phonenumbers.NumberParseException:
-        return {"Number": text}
-    national = phonenumbers.national_significant_number(parsed)
-    number = f"{national} ext. {parsed.extension}" if parsed.extension else national
-    country = f"+{parsed.country_code}"
-    if current and _country_of(current) == country:
-        return {"Number": number}
-    return {"Number": number, "CountryCode": country}
-
-
-def _country_of(phone: Record) -> str:
-    code = re.sub(r"\D", "", str(phone.get("CountryCode") or "")).removeprefix("00")
-    number = str(phone.get("Number") or "")
-    if code:
-        return f"+{code}"
-    return "+47" if number and not number.startswith(("+", "00")) else ""
 
 
 def _list_of(field: Field) -> str | None:
