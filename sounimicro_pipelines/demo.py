@@ -7,12 +7,14 @@ import shutil
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sounimicro_pipelines.installation import Installation
 from sounimicro_pipelines.sandbox import Sandbox
 from sounimicro_pipelines.settings import load_settings
+from sounimicro_pipelines.store import reports
 
 if TYPE_CHECKING:
     from sounimicro_pipelines.orchestration.main_job import MainJobResult
@@ -84,20 +86,19 @@ def _free_port(wish: int) -> int:
 
 
 def _addresses(installation: Installation) -> list[str]:
-    """Where to look: the company that is both customer and supplier, in each role that it has."""
-    from sounimicro_pipelines.store import reports
-
-    lines = []
-    base = f"http://{installation.settings.panels_bind}/panel/company"
+    """Where to look: the customer that owes most, and the company that is both customer and supplier."""
     with installation.store.read() as tx:
-        if not reports.exists(tx, "party"):
-            return []
-        companies = sorted({row["company"] for row in reports.read_rows(tx, "party", {"name": STORY})})
-        for company in companies:
-            for row in reports.read_rows(tx, "party", {"company": company, "name": STORY}, order="role"):
-                address = f"{base}?company={company}&role={row['role']}&party={row['party_id']}&tab=open-items"
-                lines.append(f"Åpne poster, {STORY} ({row['role']}): {address}")
-    return lines
+        parties = reports.read_rows(tx, "party", {}) if reports.exists(tx, "party") else []
+    customers = [party for party in parties if party["role"] == "customer"]
+    worst = max(customers, key=lambda party: Decimal(party["overdue_amount"]), default=None)
+    chosen = [worst] if worst is not None else []
+    chosen += [party for party in parties if party["name"] == STORY and party is not worst]
+    base = f"http://{installation.settings.panels_bind}/panel/company"
+    return [
+        f"Åpne poster, {party['name']} ({party['company']}, {party['role']}): "
+        f"{base}?company={party['company']}&role={party['role']}&party={party['party_id']}&tab=open-items"
+        for party in chosen
+    ]
 
 
 def _serve(installation: Installation, home: Path, say: Callable[[str], None]) -> None:

@@ -254,9 +254,12 @@ def published(tx: Transaction, company: str) -> dict[str, Published]:
 def read_rows(
     tx: Transaction, name: str, where: Mapping[str, Any], *, order: str = "", limit: int | None = None
 ) -> list[dict[str, Any]]:
-    """Rows of a report table whose columns have these values. `order` is SQL of our own, never a visitor's."""
+    """Rows of a report table whose columns have these values (all rows when none is named).
+
+    `order` is SQL of our own, never a visitor's.
+    """
     mark = "%s" if tx.is_postgres else "?"
-    conditions = " AND ".join(f'"{column}" = {mark}' for column in where)
+    conditions = " AND ".join(f'"{column}" = {mark}' for column in where) or "1 = 1"
     statement = f"SELECT * FROM {qualified(tx, name)} WHERE {conditions}"  # noqa: S608 - names are ours, values are bound
     if order:
         statement += f" ORDER BY {order}"
