@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import duckdb
 import pandas as pd
@@ -183,7 +184,7 @@ def _cells(file: Path) -> list[list[Any]]:
         return _csv_cells(file)
     except FileNotFoundError:
         raise SounimicroError(f"There is no file {file}.", remedy="Check the path.") from None
-    except (OSError, ValueError, KeyError, csv.Error) as error:
+    except (OSError, ValueError, KeyError, csv.Error, BadZipFile) as error:
         raise BudgetFileError(
             file, [BudgetProblem(1, "file", f"it cannot be read as CSV or Excel ({error})")]
         ) from None
