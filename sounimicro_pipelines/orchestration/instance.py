@@ -44,8 +44,8 @@ def write_configuration(dagster_home: Path) -> None:
     draft = path.with_suffix(".draft")
     # One event database instead of one for each run: a third of the time for runs of many assets.
     events = {
-        "module": "dagster._core.storage.event_log",
-        "class": "ConsolidatedSqliteEventLogStorage",
+        "module": "sounimicro_pipelines.orchestration.event_storage",
+        "class": "EventStorage",
         "config": {"base_dir": str(dagster_home / "events")},
     }
     configuration = {**CONFIGURATION, "event_log_storage": events}
