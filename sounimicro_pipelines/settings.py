@@ -69,6 +69,7 @@ class Settings(BaseSettings):
     sounimicro_companies: str = ""
     sounimicro_include_test_companies: bool = False
     sounimicro_go_live: str = ""
+    sounimicro_company_groups: str = ""
     sounimicro_max_in_flight: int = Field(default=4, ge=1, le=32)
     sounimicro_requests_per_second: float = Field(default=20.0, ge=0)
     sounimicro_poll_erp_seconds: int = Field(default=30, ge=1)
@@ -162,6 +163,34 @@ class Settings(BaseSettings):
         """Aliases for which the sync may write without an accepted report; holds `all` when every one may."""
         return frozenset(_comma_list(self.sounimicro_go_live))
 
+    @property
+    def company_groups(self) -> dict[str, frozenset[int]]:
+        """Alias → ids of the CRM user groups that may see the company; a company that is not named is for all.
+
+        Raises SettingsError with a line for each entry that is no `alias=group,group`.
+        """
+        groups: dict[str, frozenset[int]] = {}
+        problems: list[str] = []
+        for entry in (part.strip() for part in self.sounimicro_company_groups.split(";")):
+            alias, _, named = (part.strip() for part in entry.partition("="))
+            ids = _comma_list(named)
+            if not entry:
+                continue
+            if not _ALIAS.fullmatch(alias):
+                problems.append(f"SOUNIMICRO_COMPANY_GROUPS: «{alias}» is no alias of SOUNIMICRO_COMPANIES.")
+            elif alias in groups:
+                problems.append(f"SOUNIMICRO_COMPANY_GROUPS: the company «{alias}» stands twice; give it one list.")
+            elif not ids or not all(group.isascii() and group.isdigit() for group in ids):
+                problems.append(
+                    f"SOUNIMICRO_COMPANY_GROUPS: «{entry}» should look like nord=1,4: a company's alias, and the"
+                    " numbers of CRM user groups."
+                )
+            else:
+                groups[alias] = frozenset(map(int, ids))
+        if problems:
+            raise SettingsError(problems)
+        return groups
+
     def require_superoffice(self) -> SuperOfficeSettings:
         """Raises SettingsError listing what is missing or wrong."""
         problems = self._missing(
@@ -220,7 +249,7 @@ def load_settings(env_file: Path | None = Path(".env")) -> Settings:
         raise SettingsError(
             [f"{str(part['loc'][0]).upper()}: {part['msg']}." for part in error.errors(include_input=False)]
         ) from None
-    _ = settings.company_aliases
+    _ = settings.company_aliases, settings.company_groups
     return settings
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request, Response
@@ -17,9 +18,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sounimicro_pipelines.clock import Clock, SystemClock
 from sounimicro_pipelines.panels import api, pages
 from sounimicro_pipelines.panels.cache import AnswerCache
-from sounimicro_pipelines.panels.errors import PanelError
+from sounimicro_pipelines.panels.crm import Crm
+from sounimicro_pipelines.panels.errors import PanelError, SignInNeeded
 from sounimicro_pipelines.panels.metrics import Metrics
-from sounimicro_pipelines.panels.security import Guard, bind_address, content_security_policy
+from sounimicro_pipelines.panels.security import Framing, Guard, bind_address
+from sounimicro_pipelines.panels.signin import routes as sign_in
+from sounimicro_pipelines.panels.signin.configuration import sign_in_settings
+from sounimicro_pipelines.panels.signin.door import Door
+from sounimicro_pipelines.panels.walls import Walls
 from sounimicro_pipelines.settings import Settings
 from sounimicro_pipelines.store import Store, StoreError, Transaction
 
@@ -28,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class Panels:
-    """What every handler needs; found at `request.app.state.panels`."""
+    """What every handler needs; found at `request.app.state.panels`. `sign_in` is None where nobody can sign in."""
 
     def __init__(self, settings: Settings, store: Store, clock: Clock) -> None:
         self.settings = settings
@@ -36,6 +42,20 @@ class Panels:
         self.clock = clock
         self.metrics = Metrics()
         self.cache = AnswerCache(clock)
+        known = sign_in_settings(settings)
+        self.sign_in = sign_in.make_parts(known, Crm(known.superoffice, clock), store, clock) if known else None
+        self.walls = Walls(
+            store,
+            clock,
+            crm=self.sign_in.crm if self.sign_in else None,
+            sessions=self.sign_in.sessions if self.sign_in else None,
+            company_groups=settings.company_groups,
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections to the two systems."""
+        if self.sign_in is not None:
+            await self.sign_in.crm.aclose()
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Run a function on one picture of the store. SQLite answers faster than a thread could be woken."""
@@ -52,7 +72,14 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
     """The panels on a store. Raises SettingsError when the settings would show figures to other machines."""
     bind_address(settings)
     panels = Panels(settings, store, clock or SystemClock())
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await panels.aclose()
+
     app = FastAPI(
+        lifespan=lifespan,
         title="SuperOffice–Unimicro panels",
         version="1",
         description="The ERP's figures about a customer or supplier, exactly as the panels show them.",
@@ -62,8 +89,16 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
     )
     app.state.panels = panels
 
+    parts = panels.sign_in
+    app.add_middleware(Door, panels=panels, answer=_refusal)
     app.add_middleware(Reception, panels=panels)
-    app.add_middleware(Guard, policy=content_security_policy(settings))
+    app.add_middleware(
+        Guard,
+        framing=Framing(settings, lambda: parts.crm.origins if parts else ()),
+        public_host=parts.settings.host if parts else "",
+        is_encrypted=parts.settings.is_encrypted if parts else False,
+    )
+    app.include_router(sign_in.router)
     app.include_router(pages.router)
     app.include_router(api.router)
     _add_service_routes(app, panels)
@@ -118,7 +153,7 @@ def _add_service_routes(app: FastAPI, panels: Panels) -> None:
 
 def _add_error_handlers(app: FastAPI) -> None:
     async def panel_error(request: Request, error: Any) -> Response:
-        return _answer(request, error.status, error.key, dict(error.parameters))
+        return _refusal(request, error)
 
     async def http_error(request: Request, error: Any) -> Response:
         key = {404: "no_page", 405: "no_method"}.get(error.status_code, "no_page")
@@ -137,7 +172,13 @@ def _add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(StoreError, store_error)
 
 
+def _refusal(request: Request, error: PanelError) -> Response:
+    if isinstance(error, SignInNeeded) and not request.url.path.startswith(("/api/", "/auth/")):
+        return sign_in.sign_in_page(request)
+    return _answer(request, error.status, error.key, dict(error.parameters))
+
+
 def _answer(request: Request, status: int, key: str, parameters: dict[str, Any]) -> Response:
-    if request.url.path.startswith("/api/"):
+    if request.url.path.startswith(("/api/", "/auth/")) and request.url.path not in sign_in.PAGES:
         return api.error_answer(request, status, key, parameters)
     return pages.error_page(request, status, key, parameters)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,10 @@ from sounimicro_pipelines.panels.address import Address, Subject
 from sounimicro_pipelines.panels.cache import standing
 from sounimicro_pipelines.panels.errors import BadRequest, NotFound
 from sounimicro_pipelines.panels.figures import party as party_figures
+from sounimicro_pipelines.panels.signin.viewer import Viewer
 from sounimicro_pipelines.panels.tabs import DEFAULT_TAB, TABS
 from sounimicro_pipelines.panels.visit import Screen, Visit
+from sounimicro_pipelines.panels.walls import viewer_of
 from sounimicro_pipelines.panels.words import Words, choose_language, words
 from sounimicro_pipelines.store import Transaction
 
@@ -44,7 +47,9 @@ async def company_panel(request: Request) -> Response:
     panels: Panels = request.app.state.panels
     address = Address(request.url.path, dict(request.query_params))
     language = words(choose_language(address.get("lang"), request.headers.get("accept-language")))
-    return await panels.read(lambda tx: _company(panels, tx, address, language))
+    await panels.walls.admit(request, address)
+    viewer = viewer_of(request)
+    return await panels.read(lambda tx: _company(panels, tx, address, language, viewer))
 
 
 @router.get("/static/{name}")
@@ -61,7 +66,7 @@ async def static(name: str) -> Response:
 def error_page(request: Request, status: int, key: str, parameters: dict[str, Any]) -> HTMLResponse:
     """A clear page: what is wrong, and what to do."""
     language = words(choose_language(request.query_params.get("lang"), request.headers.get("accept-language")))
-    page = _render(
+    page = render(
         "error.html",
         language,
         title=language(f"errors.{key}.title", **parameters),
@@ -70,8 +75,8 @@ def error_page(request: Request, status: int, key: str, parameters: dict[str, An
     return HTMLResponse(page, status)
 
 
-def _company(panels: Panels, tx: Transaction, address: Address, language: Words) -> Response:
-    subject = _subject(tx, address)
+def _company(panels: Panels, tx: Transaction, address: Address, language: Words, viewer: Viewer) -> Response:
+    subject = subject_of(tx, address, lambda company: panels.walls.sees_company(viewer, company))
     if isinstance(subject, list):
         return HTMLResponse(_chooser(tx, address, language, subject))
     tab = TABS.get(address.word("tab", DEFAULT_TAB))
@@ -101,15 +106,18 @@ def _company(panels: Panels, tx: Transaction, address: Address, language: Words)
     return HTMLResponse(body)
 
 
-def _subject(tx: Transaction, address: Address) -> Subject | list[Subject]:
-    """The party that the address names, or several to choose from. Raises BadRequest or NotFound."""
+def subject_of(tx: Transaction, address: Address, sees: Callable[[str], bool]) -> Subject | list[Subject]:
+    """The party that the address names, or several to choose from, in ERP companies that the viewer `sees`.
+
+    Raises BadRequest or NotFound.
+    """
     subject = address.subject()
     crm = address.crm
     if crm is None:
         if subject is None:
             raise BadRequest("nobody_named")
         return subject
-    found = party_figures.subjects_of_crm_company(tx, *crm)
+    found = [one for one in party_figures.subjects_of_crm_company(tx, *crm) if sees(one.company)]
     if not found:
         raise NotFound("not_linked")
     matching = [s for s in found if address.company in (None, s.company) and address.role in (None, s.role)]
@@ -129,7 +137,7 @@ def _chooser(tx: Transaction, address: Address, language: Words, subjects: list[
         }
         for subject in subjects
     ]
-    return _render("chooser.html", language, title=language("chooser.title"), choices=choices)
+    return render("chooser.html", language, title=language("chooser.title"), choices=choices)
 
 
 def _page(visit: Visit, screen: Screen, tab: str) -> str:
@@ -146,7 +154,7 @@ def _page(visit: Visit, screen: Screen, tab: str) -> str:
             "text": language(f"roles.see_{party.other_role.role}"),
             "href": address.to(role=party.other_role.role, party=party.other_role.party_id, tab=tab),
         }
-    return _render(
+    return render(
         screen.template,
         language,
         visit=visit,
@@ -188,8 +196,9 @@ def _file(visit: Visit, screen: Screen, wanted: str) -> Response:
     )
 
 
-def _render(template: str, language: Words, **values: Any) -> str:
-    return _ENVIRONMENT.get_template(template).render(w=language, style=_style_address(), **values)
+def render(template: str, language: Words, **values: Any) -> str:
+    """A page from a template."""
+    return _ENVIRONMENT.get_template(template).render(w=language, asset=asset, **values)
 
 
 def _query(address: str) -> list[tuple[str, str]]:
@@ -203,5 +212,6 @@ def _static_files() -> dict[str, tuple[bytes, str]]:
 
 
 @cache
-def _style_address() -> str:
-    return f"/static/panel.css?v={_static_files()['panel.css'][1]}"
+def asset(name: str) -> str:
+    """The address of a style or script of ours, which changes with its content."""
+    return f"/static/{name}?v={_static_files()[name][1]}"

@@ -219,7 +219,7 @@ class Walls:
 
     async def _end(self, session: Session) -> None:
         if self._sessions is not None:
-            await run_in_threadpool(self._sessions.end, session, action="session_refused")
+            await run_in_threadpool(self._sessions.end, session, "session_refused")
 
     async def _read(self, work: Callable[[Transaction], T]) -> T:
         def read() -> T:

@@ -110,9 +110,19 @@ def words(language: str) -> Words:
 
 @cache
 def catalogue(language: str) -> Mapping[str, str]:
-    """Key → text, keys joined by dots."""
-    with (_FOLDER / f"{language}.yaml").open(encoding="utf-8") as file:
-        return dict(_flatten("", yaml.load(file, Loader=yaml.BaseLoader)))  # noqa: S506 - makes nothing but text
+    """Key → text, keys joined by dots, from `nb.yaml` and its kin such as `sign-in.nb.yaml`.
+
+    Raises ValueError for a key that stands twice.
+    """
+    texts: dict[str, str] = {}
+    for path in sorted(_FOLDER.glob(f"*{language}.yaml")):
+        with path.open(encoding="utf-8") as file:
+            found = _flatten("", yaml.load(file, Loader=yaml.BaseLoader))  # noqa: S506 - makes nothing but text
+        for key, text in found:
+            if key in texts:
+                raise ValueError(f"the text «{key}» stands twice in {language}")
+            texts[key] = text
+    return texts
 
 
 def choose_language(wish: str | None, accept_language: str | None) -> str:

@@ -126,17 +126,45 @@ def session(tx: Transaction, token: str, now: datetime) -> Session | None:
     )
 
 
-def touch_session(tx: Transaction, token_digest: str, *, now: datetime, sealed: str | None = None) -> None:
+def touch_session(
+    tx: Transaction,
+    token_digest: str,
+    *,
+    now: datetime,
+    sealed: str | None = None,
+    expires_at: datetime | None = None,
+) -> None:
+    """Note that a session was in use now, and what has changed with it."""
     table = tx.tables.sessions
     values: dict[str, Any] = {"seen_at": now}
     if sealed is not None:
         values["sealed"] = sealed
+    if expires_at is not None:
+        values["expires_at"] = expires_at
     tx.execute(update(table).where(table.c.token_digest == token_digest).values(**values))
+
+
+def shorten_session(tx: Transaction, token_digest: str, *, expires_at: datetime) -> None:
+    """Let a session end at this moment, unless it ends before."""
+    table = tx.tables.sessions
+    tx.execute(
+        update(table)
+        .where(table.c.token_digest == token_digest, table.c.expires_at > expires_at)
+        .values(expires_at=expires_at)
+    )
 
 
 def end_session(tx: Transaction, token_digest: str) -> None:
     table = tx.tables.sessions
     tx.execute(delete(table).where(table.c.token_digest == token_digest))
+
+
+def end_sign_in(tx: Transaction, *, tenant: str, actor: str, created_at: datetime) -> None:
+    """Remove every session that began with the same sign-in."""
+    table = tx.tables.sessions
+    tx.execute(
+        delete(table).where(table.c.tenant == tenant, table.c.actor == actor, table.c.created_at == created_at)
+    )
 
 
 def add_code(tx: Transaction, code: str, *, purpose: str, body: dict[str, Any], expires_at: datetime) -> None:

@@ -358,7 +358,7 @@ def test_every_answer_carries_the_headers_that_keep_a_browser_safe(client: TestC
         assert "unsafe" not in policy
         assert "frame-ancestors 'self'" in policy
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
     assert client.get("/panel/company", params=ABB).headers["cache-control"] == "no-store"
 
 

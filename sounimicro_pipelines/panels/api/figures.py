@@ -316,6 +316,7 @@ async def _about(
     body: Callable[[Transaction, Subject], dict[str, Any]],
 ) -> Response:
     panels: Panels = request.app.state.panels
+    await panels.walls.see(request, subject)
 
     def read(tx: Transaction) -> bytes:
         stands = standing(tx, subject.company)

@@ -148,15 +148,15 @@ class Sessions:
         with self._store.transaction(durable=False) as tx:
             web.touch_session(tx, session.digest, now=session.seen_at, sealed=sealed)
 
-    def end(self, session: Session) -> None:
-        """End everything that came of the same sign-in."""
+    def end(self, session: Session, action: str = "sign_out") -> None:
+        """End everything that came of the same sign-in, and note why."""
         with self._store.transaction() as tx:
             web.end_sign_in(tx, tenant=self._tenant, actor=session.viewer.actor, created_at=session.signed_in_at)
             web.audit(
                 tx,
                 tenant=self._tenant,
                 actor=session.viewer.actor,
-                action="sign_out",
+                action=action,
                 subject=session.viewer.actor,
                 now=self._clock.now(),
             )
