@@ -17,6 +17,7 @@ from sounimicro_pipelines.orchestration.extraction import ERP_GROUP, register_ke
 from sounimicro_pipelines.orchestration.failing import plainly
 from sounimicro_pipelines.orchestration.partitions import companies
 from sounimicro_pipelines.unimicro.entities import SPECS
+from sounimicro_pipelines.warehouse.budget import register_path
 from sounimicro_pipelines.warehouse.publish import TieOut, meta_from_manifest, publish
 from sounimicro_pipelines.warehouse.reports import ReportRun, build_reports
 from sounimicro_pipelines.warehouse.reports.finished import finished_build
@@ -130,6 +131,7 @@ def report_assets(manifest_path: Path) -> list[dg.AssetsDefinition]:
                 target=installation.dbt_dir,
                 full_refresh=config.full_refresh,
                 log_dir=installation.settings.log_dir / "dbt",
+                budget_register=register_path(installation.settings.home, context.partition_key),
                 clock=installation.clock,
             )
         context.log.info(f"Built {'everything' if run.is_full else dict(run.touched)} by {run.way}")

@@ -22,16 +22,17 @@ def build_by_dbt(
     is_full: bool,
     log: Path,
     memory_limit: str,
+    data_tests: bool,
 ) -> tuple[dict[str, float], tuple[CheckResult, ...]]:
-    """Runs every model and data test; unit tests belong to the test suite. Seconds per model, and the tests' results.
+    """Runs every model, and the data tests if wanted; unit tests belong to the test suite. Seconds per model, results.
 
     Raises ReportBuildFailed when a model, or dbt itself, fails.
     """
     from dbt.cli.main import dbtRunner
 
     values = {"company": company, "as_of": as_of.isoformat(), "build": str(build), "project": prepared.digest}
-    arguments = ["build", *common_flags(prepared, log), "--vars", json.dumps(values)]
-    arguments += ["--exclude-resource-type", "unit_test", "--no-write-json"]
+    arguments = ["build", *common_flags(prepared, log), "--vars", json.dumps(values), "--no-write-json"]
+    arguments += ["--exclude-resource-type", "unit_test"] if data_tests else ["--resource-type", "model"]
     if is_full:
         arguments.append("--full-refresh")
     bind(prepared.manifest, db_path.stem)

@@ -49,7 +49,7 @@ def compile_steps(prepared: PreparedProject, db_path: Path, log: Path) -> Sequen
 
     Raises ReportProjectBroken when dbt cannot compile.
     """
-    kept, steps = _kept(prepared), _compile(prepared, db_path, log)
+    kept, steps = _kept(prepared), compile_project(prepared, db_path, log)
     for old in prepared.target.glob("compiled-*.json"):
         old.unlink(missing_ok=True)
     new = kept.with_suffix(".new")
@@ -119,11 +119,15 @@ def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
         connection.close()
 
 
-def _compile(prepared: PreparedProject, db_path: Path, log: Path) -> list[Step]:
+def compile_project(
+    prepared: PreparedProject, db_path: Path, log: Path, *, full_refresh: bool = False
+) -> Sequence[Step]:
+    """The models that are tables, in order, as dbt compiles them for an incremental build or for a full refresh."""
     from dbt.cli.main import dbtRunner
 
     bind(prepared.manifest, db_path.stem)
     arguments = ["compile", *common_flags(prepared, log), "--no-write-json", "--select", "resource_type:model"]
+    arguments += ["--full-refresh"] if full_refresh else []
     with dbt_on(db_path):
         outcome = dbtRunner(manifest=prepared.manifest).invoke(arguments)
     if not outcome.success:

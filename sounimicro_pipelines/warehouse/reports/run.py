@@ -30,6 +30,7 @@ def build_reports(
     target: Path,
     full_refresh: bool = False,
     by_dbt: bool = False,
+    data_tests: bool | None = None,
     project_dir: Path | None = None,
     log_dir: Path | None = None,
     budget_register: Path | None = None,
@@ -41,9 +42,9 @@ def build_reports(
     `as_of` is the Oslo day that counts as today. `target` is a folder of our own for the manifest, shared by all
     companies; logs go to `log_dir`, or into it. `budget_register` is the company's file of customer budgets (None: what
     the warehouse has). Only what was touched since the last build is made anew, by the SQL that dbt compiled, without
-    starting dbt (`by_dbt` starts it all the same, and runs the data tests). A first build, another version of the
-    project and a build that was broken off lead to a full refresh by themselves. One build at a time in a process;
-    others wait.
+    starting dbt; `by_dbt` starts it all the same. A first build, another version of the project and a build that was
+    broken off lead to a full refresh by themselves. `data_tests` run in builds by dbt, and unless told otherwise only
+    in those that were asked for. One build at a time in a process; others wait.
 
     Raises ReportBuildFailed when a model fails, ReportProjectBroken when the project cannot be read, and what
     `Warehouse` raises when the file cannot be used.
@@ -81,6 +82,7 @@ def build_reports(
                 is_full=is_full,
                 log=log,
                 memory_limit=memory_limit,
+                data_tests=(full_refresh or by_dbt) if data_tests is None else data_tests,
             )
             with warehouse as connection:
                 outcome = _outcome(connection, prepared, seconds, is_full=is_full)
