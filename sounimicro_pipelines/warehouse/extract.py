@@ -34,9 +34,9 @@ from sounimicro_pipelines.warehouse.sift import Chunk, Sieve
 
 OVERLAP = timedelta(minutes=10)
 """Read again before each watermark: transactions that commit late, and clocks that differ."""
-MEMORY_LIMIT = "192MB"
+MEMORY_LIMIT = "128MB"
 """DuckDB's share of what an extraction may take; a piece that does not fit gets more."""
-CHUNK_BYTES = 8 * 1024 * 1024
+CHUNK_BYTES = 4 * 1024 * 1024
 _CHUNKS_IN_HAND = 3
 _ABSENT_STATUSES = {400, 404, 405, 410, 501}
 
