@@ -121,6 +121,10 @@ class Address:
         kept = {name: self._query[name] for name in _WHOM if self._query.get(name)}
         return self._build({**kept, **parts})
 
+    def at(self, path: str) -> Address:
+        """The same query at another path."""
+        return Address(path, self._query)
+
     def _build(self, parts: Mapping[str, Any]) -> str:
         given = {key: value for key, value in parts.items() if value is not None and value != ""}
         return f"{self.path}?{urlencode(given)}" if given else self.path

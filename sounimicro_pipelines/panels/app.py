@@ -16,9 +16,10 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sounimicro_pipelines.clock import Clock, SystemClock
-from sounimicro_pipelines.panels import api, pages
+from sounimicro_pipelines.panels import api, documents, pages
 from sounimicro_pipelines.panels.cache import AnswerCache
 from sounimicro_pipelines.panels.crm import Crm
+from sounimicro_pipelines.panels.erp import Erp
 from sounimicro_pipelines.panels.errors import PanelError, SignInNeeded
 from sounimicro_pipelines.panels.metrics import Metrics
 from sounimicro_pipelines.panels.security import Framing, Guard, bind_address
@@ -51,11 +52,15 @@ class Panels:
             sessions=self.sign_in.sessions if self.sign_in else None,
             company_groups=settings.company_groups,
         )
+        parts = self.sign_in
+        self.framing = Framing(settings, lambda: parts.crm.origins if parts else ())
+        self.erp = Erp(settings, clock)
 
     async def aclose(self) -> None:
         """Close the connections to the two systems."""
         if self.sign_in is not None:
             await self.sign_in.crm.aclose()
+        await self.erp.aclose()
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Run a function on one picture of the store. SQLite answers faster than a thread could be woken."""
@@ -94,12 +99,13 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
     app.add_middleware(Reception, panels=panels)
     app.add_middleware(
         Guard,
-        framing=Framing(settings, lambda: parts.crm.origins if parts else ()),
+        framing=panels.framing,
         public_host=parts.settings.host if parts else "",
         is_encrypted=parts.settings.is_encrypted if parts else False,
     )
     app.include_router(sign_in.router)
     app.include_router(pages.router)
+    app.include_router(documents.router)
     app.include_router(api.router)
     _add_service_routes(app, panels)
     _add_error_handlers(app)

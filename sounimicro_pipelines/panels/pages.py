@@ -19,7 +19,7 @@ from sounimicro_pipelines.panels.address import Address, Subject
 from sounimicro_pipelines.panels.cache import standing
 from sounimicro_pipelines.panels.errors import BadRequest, NotFound
 from sounimicro_pipelines.panels.figures import party as party_figures
-from sounimicro_pipelines.panels.signin.viewer import Viewer
+from sounimicro_pipelines.panels.signin.viewer import Viewer, open_to_all
 from sounimicro_pipelines.panels.tabs import DEFAULT_TAB, TABS
 from sounimicro_pipelines.panels.visit import Screen, Visit
 from sounimicro_pipelines.panels.walls import viewer_of
@@ -198,7 +198,7 @@ def _file(visit: Visit, screen: Screen, wanted: str) -> Response:
 
 def render(template: str, language: Words, **values: Any) -> str:
     """A page from a template."""
-    return _ENVIRONMENT.get_template(template).render(w=language, asset=asset, **values)
+    return _ENVIRONMENT.get_template(template).render(w=language, asset=asset, open_to_all=open_to_all.get(), **values)
 
 
 def _query(address: str) -> list[tuple[str, str]]:

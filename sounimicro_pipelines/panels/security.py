@@ -69,13 +69,16 @@ class Framing:
         self._fixed = tuple(dict.fromkeys(("'self'", *named, *_origin_of(settings.superoffice_environment_url))))
         self._learned = learned
 
+    def ancestors(self) -> str:
+        """The sources of `frame-ancestors`."""
+        return " ".join(dict.fromkeys((*self._fixed, *filter(_is_ancestor, self._learned()))))
+
     def policy(self) -> str:
         """Nothing but ourselves is loaded or called."""
-        ancestors = " ".join(dict.fromkeys((*self._fixed, *filter(_is_ancestor, self._learned()))))
         return (
             "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; font-src 'self';"
             " connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-src 'self';"
-            f" frame-ancestors {ancestors}"
+            f" frame-ancestors {self.ancestors()}"
         )
 
 

@@ -127,12 +127,6 @@ def payments(tx: Transaction, subject: Subject, invoice_id: int) -> list[Payment
     return sorted(found, key=lambda payment: payment.settled_on or date.min)
 
 
-def documents(tx: Transaction, company: str, owner_type: str, owner_id: int) -> list[Mapping[str, Any]]:
-    """Files that the ERP holds for an invoice or voucher."""
-    rows = reports.read_rows(tx, "document_file", {"company": company, "owner_type": owner_type, "owner_id": owner_id})
-    return sorted(rows, key=lambda row: row["file_id"])
-
-
 def lines_with_product(tx: Transaction, subject: Subject, product_id: int) -> list[InvoiceLine]:
     """Every invoice line of the party with a product, newest first. Raises NotFound when there is none."""
     rows = reports.read_rows(tx, "invoice_line", {**_whose(subject), "product_id": product_id})

@@ -24,7 +24,7 @@ from sounimicro_pipelines.panels.errors import Forbidden, PanelError, SignInNeed
 from sounimicro_pipelines.panels.signin.cookies import Cookies
 from sounimicro_pipelines.panels.signin.pace import ADDRESS, DOCUMENTS, SESSION, Pace
 from sounimicro_pipelines.panels.signin.sessions import Session, Sessions
-from sounimicro_pipelines.panels.signin.viewer import Viewer, local_viewer
+from sounimicro_pipelines.panels.signin.viewer import Viewer, local_viewer, open_to_all
 from sounimicro_pipelines.settings import is_loopback
 from sounimicro_pipelines.store import StoreError
 
@@ -70,6 +70,7 @@ class Door:
             return
         request = Request(scope, receive)
         parts = self._parts
+        open_to_all.set(parts is None)
         try:
             if parts is None:
                 _come_in(scope, self._local, None)

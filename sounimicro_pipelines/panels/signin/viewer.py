@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass, field
+
+open_to_all: ContextVar[bool] = ContextVar("open_to_all", default=True)
+"""Whether nobody can sign in to the server that answers now; its pages say so."""
 
 
 @dataclass(frozen=True, slots=True)

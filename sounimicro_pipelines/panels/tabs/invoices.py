@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from sounimicro_pipelines.panels.document_links import document_links
 from sounimicro_pipelines.panels.figures import invoices as figures
 from sounimicro_pipelines.panels.figures import turnover, vouchers
 from sounimicro_pipelines.panels.grid import Column, Grid, Row, as_row
@@ -143,6 +144,7 @@ def _invoice(visit: Visit) -> Screen:
             "voucher_href": voucher,
             "voucher_number": voucher_number,
             "order_href": order,
+            "documents": document_links(visit, "invoice", invoice.invoice_id),
         },
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sounimicro_pipelines.panels.document_links import document_links
 from sounimicro_pipelines.panels.errors import BadRequest
 from sounimicro_pipelines.panels.figures import statement as figures
 from sounimicro_pipelines.panels.figures import vouchers
@@ -87,6 +88,7 @@ def _voucher(visit: Visit) -> Screen:
         grid=Grid("voucher", VOUCHER_COLUMNS, [as_row(line) for line in lines], visit.address, visit.words),
         caption=visit.words("statement.voucher_caption"),
         back=visit.address.to(tab="statement"),
+        data={"documents": document_links(visit, "voucher", number)},
     )
 
 
