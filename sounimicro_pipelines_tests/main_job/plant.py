@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from sounimicro_pipelines.clock import SystemClock
 from sounimicro_pipelines.installation import Installation
 from sounimicro_pipelines.orchestration.main_job import MainJobResult, run_main_job
 from sounimicro_pipelines.sandbox import Sandbox
@@ -20,12 +23,27 @@ OURS = ("SOUNIMICRO_", "SUPEROFFICE_", "UNIMICRO_", "PANELS_", "DAGSTER_")
 VOLATILE = {"fetched_at", "run_id"}
 
 
+class HurriedClock(SystemClock):
+    """The machine's clock, but nobody waits: sleeping only moves the seconds by which durations are measured."""
+
+    def __init__(self) -> None:
+        self.slept = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.slept
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept += seconds
+        await asyncio.sleep(0)
+
+
 class Plant:
     """One installation against one sandbox. `alias(1)` is the alias of the sandbox's first company."""
 
     def __init__(self, sandbox: Sandbox, home: Path) -> None:
         self.sandbox = sandbox
         self.home = home
+        self.clock = HurriedClock()
         self.companies = [company for company in sandbox.register.companies if not company.is_test]
         self.environment = sandbox.environment | {
             "SOUNIMICRO_HOME": str(home),
@@ -39,17 +57,29 @@ class Plant:
 
     @property
     def installation(self) -> Installation:
-        return Installation(load_settings(env_file=None), self.sandbox.clock)
+        """By the environment as it stands."""
+        return Installation(load_settings(env_file=None), self.clock)
+
+    def copy(self, home: Path) -> Plant:
+        """The same installation in another place, from where this one stands."""
+        shutil.copytree(self.home, home)
+        return type(self)(self.sandbox, home)
 
     def run(self, *, only: str | None = None, full: bool = False) -> MainJobResult:
-        """The main job in this process, by the environment as it stands."""
+        """The main job in this process."""
         from sounimicro_pipelines.definitions import defs
 
-        return run_main_job(self.installation, defs(), only=only, full=full)
+        with environment(self.environment):
+            installation = self.installation
+            try:
+                return run_main_job(installation, defs(), only=only, full=full)
+            finally:
+                installation.store.close()
 
     def published(self) -> dict[str, list[tuple[Any, ...]]]:
         """Every published table, without what differs from run to run."""
-        return published_tables(load_settings(env_file=None).database_url)
+        with environment(self.environment):
+            return published_tables(load_settings(env_file=None).database_url)
 
 
 def published_tables(url: str) -> dict[str, list[tuple[Any, ...]]]:

@@ -1,0 +1,80 @@
+"""One small sandbox and one finished installation, which tests copy instead of running the first job again."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from sounimicro_pipelines.sandbox import FaultPlan, Sandbox
+from sounimicro_pipelines_tests.main_job.plant import Plant
+
+ONLY_COMPANY = 1
+
+
+class Trouble(FaultPlan):
+    """A plan of faults that is exchanged while the sandbox runs."""
+
+    def become(self, plan: FaultPlan) -> None:
+        with self._lock:
+            for field in fields(plan):
+                if field.name != "_lock":
+                    setattr(self, field.name, getattr(plan, field.name))
+
+
+@dataclass
+class Small:
+    """A sandbox with one company, and an installation that has run once and is never run again."""
+
+    sandbox: Sandbox
+    trouble: Trouble
+    finished: Plant
+    folder: Path
+    _count: int = 0
+
+    def plant(self) -> Plant:
+        """A copy of the finished installation, to do with as one likes."""
+        self._count += 1
+        return self.finished.copy(self.folder / f"home-{self._count}")
+
+    def people_work(self) -> None:
+        """Somebody edits, sells, gets paid and credits; each time it is called, other records."""
+        erp, company = self.sandbox.erp, ONLY_COMPANY
+        draw = random.Random(self._count)
+        customers = [row["ID"] for row in erp.rows(company, "Customer")]
+        for key in draw.sample(customers, 3):
+            erp.invoice(company, key, draw.randrange(1000, 90000))
+        open_invoices = [
+            row["ID"]
+            for row in erp.rows(company, "CustomerInvoice")
+            if (row.get("RestAmount") or 0) > 100 and row.get("CurrencyExchangeRate") == 1 and not row.get("Credited")
+        ]
+        paid, part_paid, credited = draw.sample(open_invoices, 3)
+        erp.pay(company, paid)
+        erp.pay(company, part_paid, Decimal(100))
+        erp.credit(company, credited)
+        erp.edit(company, "Customer", customers[0], {"Info.InvoiceAddress.AddressLine1": "Postboks 123 Sentrum"})
+        erp.edit(company, "Customer", customers[0], {"Info.Name": f"Nytt Navn {draw.randrange(1000)} AS"})
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
+    trouble = Trouble()
+    folder = tmp_path_factory.mktemp("plants")
+    with Sandbox(seed=11, parties=12, companies=1, faults=trouble) as sandbox:
+        finished = Plant(sandbox, folder / "finished")
+        result = finished.run()
+        assert [one.reason for one in result.outcomes] == ["", ""]
+        assert result.consistent
+        yield Small(sandbox, trouble, finished, folder)
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dagster tries a step again at once."""
+    monkeypatch.setattr(dg.RetryPolicy, "calculate_delay", lambda self, attempt: 0.0)
