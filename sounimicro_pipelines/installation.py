@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sounimicro_pipelines.clock import Clock, SystemClock
 from sounimicro_pipelines.errors import SounimicroError
@@ -15,6 +18,9 @@ from sounimicro_pipelines.superoffice import SuperOfficeClient
 from sounimicro_pipelines.transport import Limits
 from sounimicro_pipelines.unimicro.client import UnimicroClient
 from sounimicro_pipelines.unimicro.companies import Company, Skipped, choose
+
+if TYPE_CHECKING:
+    from sounimicro_pipelines.sync.opening import Connection
 
 __all__ = ["Company", "HomeUnusable", "Installation", "Skipped", "UnknownCompany"]
 
@@ -115,6 +121,18 @@ class Installation:
             f"There is no company «{alias}» in use.",
             remedy=f"Companies in use: {', '.join(company.alias for company in used)}.",
         )
+
+    @asynccontextmanager
+    async def sync_connection(self) -> AsyncIterator[Connection]:
+        """Both systems open for the sync, with the companies in use.
+
+        Raises SettingsError and the VendorError family.
+        """
+        from sounimicro_pipelines.sync.opening import Connection  # heavy, and most commands do without it
+
+        async with self.superoffice() as crm, self.unimicro() as erp:
+            used, _ = await self.companies(erp)
+            yield Connection(self.store, crm, erp, used, clock=self.clock, go_live=self.settings.go_live)
 
     @property
     def dbt_dir(self) -> Path:

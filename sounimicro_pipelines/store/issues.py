@@ -132,10 +132,12 @@ def listing(
     state: str | None = "open",
     rule: str | None = None,
     company_key: str | None = None,
+    kind: str | None = None,
+    run_id: str | None = None,
     limit: int = 200,
     offset: int = 0,
 ) -> list[Issue]:
-    """Newest trouble first."""
+    """Newest trouble first. `run_id` is the run that met it last."""
     table = tx.tables.issues
     statement = select(table).order_by(table.c.last_at.desc(), table.c.id.desc()).limit(limit).offset(offset)
     if state is not None:
@@ -144,6 +146,10 @@ def listing(
         statement = statement.where(table.c.rule == rule)
     if company_key is not None:
         statement = statement.where(table.c.company_key == company_key)
+    if kind is not None:
+        statement = statement.where(table.c.kind == kind)
+    if run_id is not None:
+        statement = statement.where(table.c.run_id == run_id)
     return [build(Issue, row) for row in tx.rows(statement)]
 
 

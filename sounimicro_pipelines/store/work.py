@@ -121,6 +121,22 @@ def take(
     return [taken[item_id] for item_id in ids]
 
 
+def take_one(tx: Transaction, poke: Poke, *, holder: str, now: datetime, hold: timedelta) -> WorkItem | None:
+    """Take the item of one record, due or not; None when it is not on the list, or another holder works on it."""
+    table = tx.tables.work_items
+    here = (
+        (table.c.rule == poke.rule)
+        & (table.c.side == poke.side)
+        & (table.c.company_key == poke.company_key)
+        & (table.c.entity == poke.entity)
+        & (table.c.record_id == poke.record_id)
+    )
+    free = or_(table.c.state != "held", table.c.held_until <= now)
+    if not tx.change(update(table).where(here, free).values(state="held", holder=holder, held_until=now + hold)):
+        return None
+    return build(WorkItem, tx.rows(select(table).where(here))[0])
+
+
 def finish(tx: Transaction, item: WorkItem, now: datetime) -> bool:
     """The item has been dealt with. If it was poked meanwhile it stays on the list, ready; then the answer is False."""
     table = tx.tables.work_items
@@ -179,6 +195,21 @@ def due_count(tx: Transaction, rule: str, now: datetime) -> int:
             )
         )
     )
+
+
+def batch(tx: Transaction, rule: str, now: datetime) -> str:
+    """What names the items that a run could take now: another name as soon as one comes, goes or is poked again."""
+    table = tx.tables.work_items
+    found = tx.row(
+        select(
+            func.min(table.c.id).label("first"),
+            func.max(table.c.id).label("last"),
+            func.sum(table.c.version).label("v"),
+        )
+        .select_from(table)
+        .where(table.c.rule == rule, table.c.state == "ready", table.c.not_before <= now)
+    )
+    return f"{found.first}:{found.last}:{found.v}" if found is not None and found.first is not None else "none"
 
 
 def next_due(tx: Transaction, rule: str) -> datetime | None:

@@ -1,0 +1,188 @@
+"""The five rules as assets: a run reads the rule's feeds, works off its list, and says what it changed.
+
+Nothing personal reaches Dagster: ids, field names and counts. Annotations are not postponed here: Dagster reads them
+when an asset is declared.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from sounimicro_pipelines.installation import Installation
+from sounimicro_pipelines.orchestration.engine_room import engine_room
+from sounimicro_pipelines.rules.model import RULE_NAMES, RuleName
+from sounimicro_pipelines.settings import Settings
+from sounimicro_pipelines.store import Store, companies, issues
+from sounimicro_pipelines.store.issues import Issue
+from sounimicro_pipelines.sync.engine import RunReport, drain
+from sounimicro_pipelines.sync.feeds import Pace, Polled, poll
+from sounimicro_pipelines.sync.opening import Connection
+
+GROUP = "sync"
+AT_ONCE = 4
+SHOWN_ROWS = 500
+_PARENTS: Mapping[RuleName, tuple[RuleName, ...]] = {
+    "customer": (),
+    "supplier": (),
+    "partner": ("customer", "supplier"),
+    "person": ("customer", "supplier"),
+    "project": ("customer",),
+}
+_ABOUT: Mapping[RuleName, str] = {
+    "customer": "Customers of the ERP and companies of the CRM, kept equal both ways.",
+    "supplier": "Suppliers of the ERP and companies of the CRM, kept equal both ways.",
+    "partner": "Companies that are customer and supplier at once: one decision for both rows of the ERP.",
+    "person": "Contact persons of linked companies, kept equal both ways.",
+    "project": "Projects, kept equal both ways.",
+}
+
+
+class SyncConfig(dg.Config):
+    """How one run of a rule goes about it."""
+
+    read_feeds: bool = True
+    at_once: int = AT_ONCE
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one run of a rule did; `report` is None when no company has gone live."""
+
+    polled: Polled
+    report: RunReport | None
+
+
+class Log:
+    """Tells the engine's remarks to Dagster's log; they hold no personal data."""
+
+    def __init__(self, log: Any) -> None:
+        self._log = log
+
+    def info(self, message: str) -> None:
+        """A remark."""
+        self._log.info(message)
+
+    def warning(self, message: str) -> None:
+        """Something that a person may want to look at."""
+        self._log.warning(message)
+
+
+def rule_key(rule: str) -> dg.AssetKey:
+    """The asset of a rule."""
+    return dg.AssetKey([GROUP, rule])
+
+
+def pace_of(settings: Settings) -> Pace:
+    """How often each feed is polled, by the settings."""
+    return Pace(
+        erp=settings.sounimicro_poll_erp_seconds,
+        crm=settings.sounimicro_poll_crm_seconds,
+        children=settings.sounimicro_poll_children_seconds,
+    )
+
+
+def _asset(rule: RuleName) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=rule_key(rule),
+        group_name=GROUP,
+        deps=[rule_key(parent) for parent in _PARENTS[rule]],
+        description=_ABOUT[rule],
+        pool=f"sync_{rule}",
+        kinds={"python"},
+    )
+    def sync_rule(
+        context: dg.AssetExecutionContext, config: SyncConfig, installation: dg.ResourceParam[Installation]
+    ) -> dg.MaterializeResult[Any]:
+        async def work(connection: Connection) -> Outcome:
+            world = await connection.world(run_id=context.run_id, reporter=Log(context.log), live_only=True)
+            if not world.erp:
+                return Outcome(Polled(), None)
+            polled = Polled()
+            if config.read_feeds:
+                polled = await poll(world, rule, pace_of(installation.settings))
+            return Outcome(polled, await drain(world, rule, at_once=config.at_once))
+
+        outcome = engine_room(installation).run(work)
+        if outcome.report is None:
+            context.log.warning("No ERP company has gone live, so nothing was written. Accept a go-live report first.")
+            return dg.MaterializeResult(metadata={"in": 0, "finding": "No company has gone live."})
+        return dg.MaterializeResult(metadata=metadata_of(outcome, installation, context.run_id))
+
+    return sync_rule
+
+
+def metadata_of(outcome: Outcome, installation: Installation, run_id: str) -> dict[str, Any]:
+    """A run's counts (in = applied + unchanged + held + conflicts + failed), its changes and the issues it met."""
+    report = outcome.report or RunReport(run_id, None)
+    found = _issues(installation.store, run_id)
+    metadata: dict[str, Any] = {
+        **report.counts,
+        "items_from_feeds": outcome.polled.items,
+        "feeds_read": len(outcome.polled.feeds),
+        "changes": _table(
+            ("rule", "company", "crm", "erp", "side", "field"),
+            [
+                {
+                    "rule": one.rule,
+                    "company": _alias(installation.store, one.company_key),
+                    "crm": one.crm,
+                    "erp": one.erp,
+                    "side": one.side,
+                    "field": one.field,
+                }
+                for one in report.changes[:SHOWN_ROWS]
+            ],
+        ),
+        "changes_in_all": len(report.changes),
+        "issues": _table(
+            ("issue", "kind", "record", "field", "cause", "remedy"),
+            [
+                {
+                    "issue": one.id,
+                    "kind": one.kind,
+                    "record": _record(one),
+                    "field": one.field or "",
+                    "cause": one.cause,
+                    "remedy": one.remedy,
+                }
+                for one in found
+            ],
+        ),
+    }
+    if found:
+        metadata["issues_page"] = dg.MetadataValue.url(f"{panels_address(installation.settings)}/admin?run={run_id}")
+    if outcome.polled.failed:
+        metadata["feeds_not_read"] = dg.MetadataValue.json(outcome.polled.failed)
+    return metadata
+
+
+def panels_address(settings: Settings) -> str:
+    """Where people find the panels."""
+    return (settings.panels_public_url or f"http://{settings.panels_bind}").rstrip("/")
+
+
+def _issues(store: Store, run_id: str) -> Sequence[Issue]:
+    with store.read() as tx:
+        return issues.listing(tx, run_id=run_id, limit=SHOWN_ROWS)
+
+
+def _record(issue: Issue) -> str:
+    if issue.crm_id is not None:
+        return f"crm:{issue.crm_entity}:{issue.crm_id}"
+    return f"erp:{issue.erp_entity}:{issue.erp_id}" if issue.erp_id is not None else ""
+
+
+def _alias(store: Store, company_key: str) -> str:
+    with store.read() as tx:
+        found = companies.by_key(tx, company_key)
+    return found.alias if found is not None else company_key
+
+
+def _table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Any:
+    schema = dg.TableSchema([dg.TableColumn(name, "int" if name == "issue" else "string") for name in columns])
+    return dg.MetadataValue.table([dg.TableRecord(dict(row)) for row in rows], schema=schema)
+
+
+RULE_ASSETS = [_asset(rule) for rule in RULE_NAMES]

@@ -1,0 +1,213 @@
+"""The jobs of the sync location: one for each rule, all of them in order, one record, and watching all the time.
+
+Annotations are not postponed here: Dagster reads them when an op is declared.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from sounimicro_pipelines.installation import Installation
+from sounimicro_pipelines.orchestration.engine_room import engine_room
+from sounimicro_pipelines.orchestration.sync_assets import (
+    AT_ONCE,
+    GROUP,
+    RULE_ASSETS,
+    Log,
+    Outcome,
+    metadata_of,
+    pace_of,
+    rule_key,
+)
+from sounimicro_pipelines.rules.model import RULE_NAMES
+from sounimicro_pipelines.store import work
+from sounimicro_pipelines.sync.addresses import ErpAddress, parse_address
+from sounimicro_pipelines.sync.engine import drain
+from sounimicro_pipelines.sync.feeds import Polled, poll, rewind_company
+from sounimicro_pipelines.sync.opening import Connection
+from sounimicro_pipelines.sync.routing import AT_ONCE as FIRST
+from sounimicro_pipelines.sync.routing import pokes_for
+
+WATCH = "watch"
+
+
+class LoadConfig(dg.Config):
+    """`company`: the alias of the ERP company; empty means all that have gone live."""
+
+    company: str = ""
+
+
+class RecordConfig(dg.Config):
+    """`record`: crm:contact:1041, or erp:<company>:Customer:79."""
+
+    record: str
+
+
+class WatchConfig(dg.Config):
+    """How long to watch, in minutes, and how often to look at the work list, in seconds."""
+
+    minutes: float = 15.0
+    every: float = 0.5
+
+
+def job_name(rule: str) -> str:
+    """The job of a rule."""
+    return f"sync_{rule}"
+
+
+def _tell(context: dg.OpExecutionContext, installation: Installation, outcomes: list[Outcome]) -> None:
+    """Each rule's part of the run as a materialisation of the rule's asset, with its counts and changes."""
+    for outcome in outcomes:
+        report = outcome.report
+        if report is not None and report.rule is not None:
+            metadata = metadata_of(outcome, installation, report.run_id)
+            context.log_event(dg.AssetMaterialization(rule_key(report.rule), metadata=metadata))
+
+
+@dg.op(pool="sync_load", description="List every register anew, and work off what that brings.")
+def load_registers(
+    context: dg.OpExecutionContext, config: LoadConfig, installation: dg.ResourceParam[Installation]
+) -> None:
+    async def load(connection: Connection) -> list[Outcome]:
+        alias = config.company or None
+        world = await connection.world(run_id=context.run_id, reporter=Log(context.log), company=alias, live_only=True)
+        if not world.erp:
+            raise dg.Failure(
+                "No such ERP company has gone live: accept its go-live report first, or check the alias.",
+                allow_retries=False,
+            )
+        with connection.store.transaction() as tx:
+            for key in world.erp:
+                rewind_company(tx, world, key)
+        outcomes = []
+        for rule in world.rules.active():
+            part = await connection.world(
+                run_id=f"{context.run_id}.{rule.rule}", reporter=Log(context.log), company=alias, live_only=True
+            )
+            polled = await poll(part, rule.rule, pace_of(installation.settings), now_due=True)
+            outcomes.append(Outcome(polled, await drain(part, rule.rule, kind="initial_load", at_once=AT_ONCE)))
+        return outcomes
+
+    _tell(context, installation, engine_room(installation).run(load))
+
+
+@dg.op(pool="sync_record", description="Look at one record now, whatever the feeds say.")
+def look_at_record(
+    context: dg.OpExecutionContext, config: RecordConfig, installation: dg.ResourceParam[Installation]
+) -> None:
+    async def look(connection: Connection) -> list[Outcome]:
+        with connection.store.read() as tx:
+            address = parse_address(tx, config.record)
+        in_erp = isinstance(address, ErpAddress)
+        key = address.company_key if isinstance(address, ErpAddress) else ""
+        outcomes = []
+        for rule in RULE_NAMES:
+            world = await connection.world(run_id=f"{context.run_id}.{rule}", reporter=Log(context.log), live_only=True)
+            with connection.store.transaction() as tx:
+                pokes = pokes_for(
+                    tx,
+                    world.rules,
+                    world.tenant,
+                    "erp" if in_erp else "crm",
+                    key,
+                    address.entity,
+                    [address.id],
+                    origin="person",
+                    priority=FIRST,
+                )
+                mine = work.poke(tx, [one for one in pokes if one.rule == rule], world.now())
+            if mine:
+                outcomes.append(Outcome(Polled(), await drain(world, rule, kind="resync", at_once=AT_ONCE)))
+        return outcomes
+
+    _tell(context, installation, engine_room(installation).run(look))
+
+
+@dg.op(pool="sync_watch", description="Look at the feeds and the work list all the time, for a while.")
+def watch_registers(
+    context: dg.OpExecutionContext, config: WatchConfig, installation: dg.ResourceParam[Installation]
+) -> None:
+    clock = installation.clock
+    until = clock.monotonic() + config.minutes * 60
+    pace = pace_of(installation.settings)
+
+    def numbered() -> Iterator[int]:
+        number = 0
+        while clock.monotonic() < until:
+            number += 1
+            yield number
+
+    async def watch(connection: Connection) -> None:
+        for number in numbered():
+            for rule in RULE_NAMES:
+                world = await connection.world(
+                    run_id=f"{context.run_id}.{number}.{rule}",
+                    holder=f"watch:{context.run_id}",
+                    reporter=Log(context.log),
+                    live_only=True,
+                )
+                if not world.erp or not world.rules.get(rule).active:
+                    continue
+                polled = await poll(world, rule, pace)
+                with connection.store.read() as tx:
+                    due = work.due_count(tx, rule, world.now())
+                if due:
+                    report = await drain(world, rule, at_once=AT_ONCE, until=until)
+                    _tell(context, installation, [Outcome(polled, report)])
+            await clock.sleep(config.every)
+
+    engine_room(installation).run(watch)
+
+
+@dg.job(
+    name="initial_load",
+    executor_def=dg.in_process_executor,
+    description="List every register of a company that has gone live, and link, create and write as the rules say.",
+)
+def initial_load() -> None:
+    load_registers()
+
+
+@dg.job(
+    name="resync_record",
+    executor_def=dg.in_process_executor,
+    description="Look at one record now: crm:contact:1041, or erp:<company>:Customer:79.",
+)
+def resync_record() -> None:
+    look_at_record()
+
+
+@dg.job(
+    name=WATCH,
+    executor_def=dg.in_process_executor,
+    description="Changes travel within a second: watches for some minutes, and keep_watching starts it again.",
+)
+def watch() -> None:
+    watch_registers()
+
+
+RULE_JOBS: list[UnresolvedAssetJobDefinition] = [
+    dg.define_asset_job(
+        job_name(rule),
+        selection=dg.AssetSelection.assets(rule_key(rule)),
+        executor_def=dg.in_process_executor,
+        description=f"Read the feeds of the rule {rule}, and work off its list.",
+    )
+    for rule in RULE_NAMES
+]
+sync_all = dg.define_asset_job(
+    "sync_all",
+    selection=dg.AssetSelection.groups(GROUP),
+    executor_def=dg.in_process_executor,
+    description="All five rules, parents before children.",
+)
+
+JOBS: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
+    *RULE_JOBS,
+    sync_all,
+    initial_load,
+    resync_record,
+    watch,
+]
+ASSETS = RULE_ASSETS

@@ -1,0 +1,259 @@
+"""The sync location: assets that say what they did, sensors that only poll, one run for a list."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster import DagsterRunStatus
+
+from sounimicro_pipelines.clock import UTC
+from sounimicro_pipelines.installation import Installation
+from sounimicro_pipelines.orchestration.engine_room import leave
+from sounimicro_pipelines.orchestration.sync_assets import RULE_ASSETS, rule_key
+from sounimicro_pipelines.orchestration.sync_sensors import SENSORS
+from sounimicro_pipelines.rules.model import RULE_NAMES
+from sounimicro_pipelines.sandbox import Sandbox
+from sounimicro_pipelines.store import links, work
+from sounimicro_pipelines.store.work import Poke
+from sounimicro_pipelines.sync_definitions import defs
+from sounimicro_pipelines_tests.orchestration.conftest import ShiftingClock, installation_on
+
+COUNTS = ("applied", "unchanged", "held", "conflicts", "failed")
+
+
+def job(name: str) -> dg.JobDefinition:
+    return defs.resolve_job_def(name)
+
+
+def run(
+    name: str, installation: Installation, instance: dg.DagsterInstance, config: dict[str, Any] | None = None
+) -> dg.ExecuteInProcessResult:
+    return job(name).execute_in_process(
+        instance=instance,
+        resources={"installation": installation},
+        run_config=config,
+        raise_on_error=False,
+    )
+
+
+def tick(rule: str, installation: Installation, instance: dg.DagsterInstance) -> dg.RunRequest | str:
+    """What a sensor asks for: a run, or the reason why it asks for none."""
+    sensor = next(one for one in SENSORS if one.name == rule)
+    data = sensor.evaluate_tick(
+        dg.build_sensor_context(instance=instance, definitions=defs, resources={"installation": installation})
+    )
+    if data.run_requests:
+        (request,) = data.run_requests
+        return request
+    return data.skip_message or ""
+
+
+def metadata(result: dg.ExecuteInProcessResult) -> list[dict[str, Any]]:
+    events = result.get_asset_materialization_events()
+    return [{name: one.value for name, one in event.materialization.metadata.items()} for event in events]
+
+
+def settle(rule: str, installation: Installation, clock: ShiftingClock) -> None:
+    """Work until the feeds have nothing more to tell; what is young is told twice."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        for _ in range(4):
+            clock.skip(20)
+            assert run(rule, installation, instance).success
+
+
+@pytest.fixture(scope="module")
+def settled(sandbox: Sandbox, installation: Installation, clock: ShiftingClock) -> Installation:
+    """Everything linked and in agreement."""
+    settle("sync_all", installation, clock)
+    return installation
+
+
+def linked_customer(installation: Installation) -> tuple[int, int]:
+    with installation.store.read() as tx:
+        first = links.of_rule(tx, "customer")[0]
+    return first.crm_id, first.erp_id
+
+
+def test_the_location_loads_without_dbt_and_offers_every_rule_and_job() -> None:
+    dg.Definitions.validate_loadable(defs)
+    assert {asset.key for asset in RULE_ASSETS} == {rule_key(rule) for rule in RULE_NAMES}
+    names = {one.name for one in defs.resolve_all_job_defs()}
+    assert {*(f"sync_{rule}" for rule in RULE_NAMES), "sync_all", "initial_load", "resync_record", "watch"} <= names
+    assert {one.name for one in SENSORS} >= {*(f"sync_{rule}" for rule in RULE_NAMES), "keep_watching"}
+    code = "import sys, sounimicro_pipelines.sync_definitions; print([m for m in sys.modules if 'dbt' in m])"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
+
+
+def test_parents_come_before_their_children() -> None:
+    parents = {asset.key: {dep.asset_key for spec in asset.specs for dep in spec.deps} for asset in RULE_ASSETS}
+    assert parents[rule_key("person")] == {rule_key("customer"), rule_key("supplier")}
+    assert parents[rule_key("project")] == {rule_key("customer")}
+    assert not parents[rule_key("customer")]
+
+
+def test_a_run_says_what_it_did_in_counts_that_add_up_and_names_nobody(
+    sandbox: Sandbox, settled: Installation, instance: dg.DagsterInstance, clock: ShiftingClock
+) -> None:
+    crm_id, erp_id = linked_customer(settled)
+    sandbox.erp.edit(1, "Customer", erp_id, {"Info.InvoiceAddress.AddressLine1": "Postboks 123 Sentrum"})
+    clock.skip(5)
+    result = run("sync_customer", settled, instance)
+    (told,) = metadata(result)
+    assert told["in"] == sum(told[name] for name in COUNTS)
+    assert told["applied"] == 1
+    rows = [record.data for record in told["changes"].records]
+    assert {(row["crm"], row["side"], row["field"]) for row in rows} == {
+        (f"crm:contact:{crm_id}", "crm", "Address.Postal.Address1")
+    }
+    assert sandbox.crm.read("contact", crm_id)["Address"]["Postal"]["Address1"] == "Postboks 123 Sentrum"
+    everything = str(instance.all_logs(result.run_id))
+    assert "Postboks" not in everything
+    mark = sandbox.journal.mark()
+    assert run("sync_all", settled, instance).success
+    assert not sandbox.journal.writes(since=mark)
+
+
+def test_the_first_reading_of_a_register_is_the_work_of_a_run_not_of_a_sensor(
+    sandbox: Sandbox, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    installation = installation_on(sandbox, tmp_path)
+    mark = sandbox.journal.request_count
+    asked = tick("sync_project", installation, instance)
+    assert isinstance(asked, dg.RunRequest)
+    assert asked.run_key == "project:first:none"
+    listed = [one for one in sandbox.journal.requests() if "Project" in one.path]
+    assert sandbox.journal.request_count - mark < 12 or not listed
+    leave(installation)
+
+
+def test_a_company_that_has_not_gone_live_is_neither_read_nor_written(
+    sandbox: Sandbox, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    installation = installation_on(sandbox, tmp_path, sounimicro_go_live="")
+    mark = sandbox.journal.mark()
+    assert "gone live" in str(tick("sync_customer", installation, instance))
+    result = run("sync_customer", installation, instance)
+    assert result.success
+    assert metadata(result)[0]["in"] == 0
+    assert not run("initial_load", installation, instance).success
+    assert sandbox.journal.mark() == mark
+    leave(installation)
+
+
+def test_a_sensor_asks_for_one_run_for_the_whole_list_and_skips_while_it_is_in_flight(
+    sandbox: Sandbox, settled: Installation, instance: dg.DagsterInstance, clock: ShiftingClock
+) -> None:
+    settle("sync_customer", settled, clock)
+    assert isinstance(tick("sync_customer", settled, instance), str)
+    with settled.store.read() as tx:
+        linked = links.of_rule(tx, "customer")
+    for link in linked[:3]:
+        sandbox.erp.edit(1, "Customer", link.erp_id, {"WebUrl": f"https://www.{link.erp_id}.no/ny"})
+    clock.skip(5)
+    mark = sandbox.journal.mark()
+    asked = tick("sync_customer", settled, instance)
+    assert isinstance(asked, dg.RunRequest)
+    again = tick("sync_customer", settled, instance)
+    assert isinstance(again, dg.RunRequest)
+    assert again.run_key == asked.run_key
+    assert not sandbox.journal.writes(since=mark)
+    in_flight = instance.create_run_for_job(job("sync_customer"), status=DagsterRunStatus.STARTED)
+    assert "in flight" in str(tick("sync_customer", settled, instance))
+    instance.report_run_failed(in_flight)
+    assert "failed" in str(tick("sync_customer", settled, instance))
+    result = run("sync_customer", settled, instance)
+    assert metadata(result)[0]["applied"] == 3
+    assert len(sandbox.journal.writes("crm", since=mark)) == 3
+
+
+def test_a_batch_that_a_run_has_left_behind_gets_a_key_of_its_own(
+    settled: Installation, instance: dg.DagsterInstance
+) -> None:
+    crm_id, _ = linked_customer(settled)
+    now = settled.clock.now().astimezone(UTC)
+    with settled.store.transaction() as tx:
+        work.poke(tx, [Poke("customer", "crm", "contact", crm_id, "person")], now)
+    first = tick("sync_customer", settled, instance)
+    assert isinstance(first, dg.RunRequest)
+    ended = instance.create_run_for_job(job("sync_customer"), status=DagsterRunStatus.SUCCESS)
+    second = tick("sync_customer", settled, instance)
+    assert isinstance(second, dg.RunRequest)
+    assert second.run_key != first.run_key
+    assert ended.run_id[:8] in str(second.run_key)
+    assert run("sync_customer", settled, instance).success
+
+
+def test_missing_settings_are_a_reason_to_skip_and_no_crash(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    from sounimicro_pipelines.settings import Settings
+
+    installation = Installation(Settings(_env_file=None, sounimicro_home=tmp_path))
+    assert "SUPEROFFICE_TENANT" in str(tick("sync_customer", installation, instance))
+    leave(installation)
+
+
+def test_one_record_is_looked_at_on_request(
+    sandbox: Sandbox, settled: Installation, instance: dg.DagsterInstance
+) -> None:
+    crm_id, erp_id = linked_customer(settled)
+    sandbox.crm.edit("contact", crm_id, {"Address": {"Postal": {"Address2": "Inngang C"}}})
+    config = {"ops": {"look_at_record": {"config": {"record": f"crm:contact:{crm_id}"}}}}
+    result = run("resync_record", settled, instance, config)
+    assert result.success
+    assert sum(told["applied"] for told in metadata(result)) == 1, metadata(result)
+    address = sandbox.erp.read(1, "Customer", erp_id, "Info.InvoiceAddress")["Info"]["InvoiceAddress"]
+    assert address["AddressLine2"] == "Inngang C"
+    wrong = {"ops": {"look_at_record": {"config": {"record": "crm:contakt:7"}}}}
+    failed = run("resync_record", settled, instance, wrong)
+    assert not failed.success
+
+
+def test_a_new_company_in_the_erp_is_loaded_with_its_register(
+    sandbox: Sandbox, settled: Installation, instance: dg.DagsterInstance
+) -> None:
+    made = sandbox.erp.add(1, "Customer", {"OrgNumber": "974760673", "Info": {"Name": "Riksrevisjonen Testkunde AS"}})
+    result = run("initial_load", settled, instance, {"ops": {"load_registers": {"config": {"company": ""}}}})
+    assert result.success, [event for event in result.all_events if event.is_failure]
+    key = sandbox.erp.key(1)
+    with settled.store.read() as tx:
+        link = links.for_erp(tx, key, "Customer", made)
+    assert link is not None
+    assert sandbox.crm.read("contact", link.crm_id)["Name"] == "Riksrevisjonen Testkunde AS"
+
+
+def test_the_watcher_carries_a_change_over_while_it_runs(
+    sandbox: Sandbox, settled: Installation, instance: dg.DagsterInstance
+) -> None:
+    crm_id, erp_id = linked_customer(settled)
+
+    def later() -> None:
+        time.sleep(1.5)
+        sandbox.erp.edit(1, "Customer", erp_id, {"Info.InvoiceAddress.AddressLine3": "Bak porten"})
+
+    editor = threading.Thread(target=later)
+    editor.start()
+    config = {"ops": {"watch_registers": {"config": {"minutes": 0.12, "every": 0.2}}}}
+    result = run("watch", settled, instance, config)
+    editor.join()
+    assert result.success
+    assert sandbox.crm.read("contact", crm_id)["Address"]["Postal"]["Address3"] == "Bak porten"
+    assert any(told["applied"] for told in metadata(result))
+
+
+def test_keep_watching_starts_the_watcher_again_and_the_others_leave_it_the_work(
+    settled: Installation, instance: dg.DagsterInstance
+) -> None:
+    asked = tick("keep_watching", settled, instance)
+    assert isinstance(asked, dg.RunRequest)
+    running = instance.create_run_for_job(job("watch"), status=DagsterRunStatus.STARTED)
+    assert "at work" in str(tick("keep_watching", settled, instance))
+    assert "watcher" in str(tick("sync_customer", settled, instance))
+    instance.report_run_failed(running)
+    assert "minute" in str(tick("keep_watching", settled, instance))
