@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -45,7 +45,8 @@ class Unsure(Exception):
 class Order:
     """A record to be created on `side` for the record `source` of the other side.
 
-    `parent` is the id under which it is created there; `parent_link` the link that it will hang on.
+    `parent` is the id under which it is created there; `parent_link` the link that it will hang on. `answers` are a
+    person's, by field key; they and `data` are kept with the intent, so that a repeated attempt is the same.
     """
 
     rule: Rule
@@ -58,6 +59,7 @@ class Order:
     parent: int | None = None
     parent_link: Link | None = None
     data: Mapping[str, Any] | None = None
+    answers: Mapping[str, str] = field(default_factory=dict)
 
 
 def new_values(world: World, rule: Rule, source: Record, side: Side, answers: Mapping[str, str]) -> dict[str, Scalar]:
@@ -196,7 +198,7 @@ def _intent_for(world: World, order: Order) -> tuple[Intent, bool]:
                             erp_id=erp_id,
                             generation=generation,
                             guid=world.guid_of(*_place(order), generation)(""),
-                            body={"name": source.identity.name, "org_number": source.identity.org_number},
+                            body=_body(order),
                             holder=world.holder,
                             created_at=now,
                             sent_at=now,
@@ -208,6 +210,19 @@ def _intent_for(world: World, order: Order) -> tuple[Intent, bool]:
             except Outdated:
                 continue
     raise NotNow(world.later(world.patience.backoff), "create_elsewhere")
+
+
+def _body(order: Order) -> dict[str, Any]:
+    """What recognises the new record, and what a person has said about it."""
+    identity = order.source.identity
+    body: dict[str, Any] = {"name": identity.name, "org_number": identity.org_number}
+    if order.answers:
+        body["answers"] = dict(order.answers)
+    if order.data:
+        body["data"] = dict(order.data)
+    if order.parent_link is not None:
+        body["parent_link"] = order.parent_link.id
+    return body
 
 
 def _living(tx: Transaction, world: World, order: Order) -> Intent | None:

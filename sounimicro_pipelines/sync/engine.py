@@ -183,7 +183,7 @@ async def _process_crm(world: World, rule: Rule, item: WorkItem, done: _Done) ->
             await _agree(world, Group(rule, world.rules.version("partner"), rule.fields, pair), done)
         return
     for link in mine:
-        await _agree(world, _single(world, rule, link, linked), done)
+        await _agree(world, single(world, rule, link, linked), done)
     crm = await world.crm.read(item.entity, item.record_id, rule.crm_paths())
     if crm is None or crm.locked is not None:
         return
@@ -203,7 +203,7 @@ async def _process_erp(world: World, rule: Rule, item: WorkItem, done: _Done) ->
         linked = links.for_crm(tx, world.tenant, link.crm_entity, link.crm_id) if link is not None else []
     if link is not None:
         if link.state == "active":
-            await _agree(world, _single(world, rule, link, linked), done)
+            await _agree(world, single(world, rule, link, linked), done)
         return
     for link in await meet_erp(world, rule, item.company_key, item.entity, item.record_id):
         done.linked += 1
@@ -213,7 +213,7 @@ async def _process_erp(world: World, rule: Rule, item: WorkItem, done: _Done) ->
 async def _after_linking(world: World, rule: Rule, link: Link, done: _Done) -> None:
     with world.store.read() as tx:
         linked = links.for_crm(tx, world.tenant, link.crm_entity, link.crm_id)
-    await _agree(world, _single(world, rule, link, linked), done)
+    await _agree(world, single(world, rule, link, linked), done)
 
 
 async def _agree(world: World, group: Group, done: _Done) -> None:
@@ -269,7 +269,7 @@ async def _poke_children(world: World, link: Link) -> None:
             links.change(tx, current.id, data={**(fresh.data or {}), "children": False})
 
 
-def _single(world: World, rule: Rule, link: Link, linked: Sequence[Link]) -> Group:
+def single(world: World, rule: Rule, link: Link, linked: Sequence[Link]) -> Group:
     """One link alone; where the partner rule governs, its fields are left to it."""
     fields = rule.fields
     if any(link.id in (one.id, other.id) for one, other in partner_pairs(linked)):

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from sounimicro_pipelines.rules.model import Rule
 from sounimicro_pipelines.store import Transaction, intents, issues, links
+from sounimicro_pipelines.store.intents import Intent
 from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.sync.creating import Incomplete, Order, create, new_values
 from sounimicro_pipelines.sync.linking import is_kept_apart, make_link
@@ -104,14 +105,16 @@ async def _meet_in(
             return _link(world, rule, crm, erp, role, "restored", parent)
     with world.store.read() as tx:
         living = intents.living_for(tx, tenant=world.tenant, crm=(crm.entity, crm.id))
-    under_way = any((one.kind, one.side, one.company_key, one.role) == ("create", "erp", key, role) for one in living)
-    if not under_way and (not initiates(rule, "crm") or not takes_part(rule, crm)):
+    under_way = next(
+        (one for one in living if (one.kind, one.side, one.company_key, one.role) == ("create", "erp", key, role)), None
+    )
+    if under_way is None and (not initiates(rule, "crm") or not takes_part(rule, crm)):
         return None
     relation = int((parent.data or {}).get("erp_relation") or 0) if parent is not None else 0
     if rule.rule == "person" and not relation:
         return None
     identity = replace(crm.identity, parent=relation) if rule.rule == "person" else crm.identity
-    if not under_way:
+    if under_way is None:
         found, near = await _match_in_erp(world, rule, identity, crm, key)
         if found is not None:
             erp = await port.read(entity, found.id, rule.erp_paths())
@@ -121,16 +124,39 @@ async def _meet_in(
         if rule.create.in_erp != "automatic" or not only or _too_alike(world, rule, crm, near):
             return None
         _wait_for_ours(world, crm)
+    if under_way is not None and rule.rule == "project":
+        parent = _chosen_customer(world, under_way)
+        relation = parent.erp_id if parent is not None else 0
+    said = under_way.body if under_way is not None else {}
+    answers = dict(said.get("answers") or {})
     try:
-        values = new_values(world, rule, crm, "erp", {})
+        values = new_values(world, rule, replace(crm, company_key=key), "erp", answers)
     except Incomplete as error:
-        if under_way:
+        if under_way is not None:
             raise NotNow(world.later(world.patience.longest_backoff), "create_unknown") from error
         raise
     return await create(
         world,
-        Order(rule, "erp", crm, entity, key, role, values, relation or None, parent, {"erp_relation": None}),
+        Order(
+            rule,
+            "erp",
+            crm,
+            entity,
+            key,
+            role,
+            values,
+            parent=relation or None,
+            parent_link=parent,
+            data=dict(said.get("data") or {"erp_relation": None}),
+            answers=answers,
+        ),
     )
+
+
+def _chosen_customer(world: World, under_way: Intent) -> Link | None:
+    """The customer that a person chose for a project whose creation is not finished."""
+    with world.store.read() as tx:
+        return links.get(tx, int(under_way.body.get("parent_link") or 0))
 
 
 async def _parents_of_contact(world: World, record: Record) -> Sequence[Link]:

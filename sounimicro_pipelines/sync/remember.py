@@ -19,6 +19,9 @@ from sounimicro_pipelines.sync.translate import paths_of, read_field
 from sounimicro_pipelines.sync.weigh import FieldWrite, Scene, Stuck, Weighed, place_of
 from sounimicro_pipelines.sync.world import World
 
+KINDS = {"undo": "undo", "restore": "restore"}
+"""How the journal calls a write by its reason; every other one is an update."""
+
 
 def remember(
     world: World,
@@ -49,7 +52,7 @@ def remember(
         if certain and after.key != one.sent.key and (after.key == one.old.key or one.sent.text.startswith(after.text)):
             lost.append(one)
         told = one.told(scene.records)
-        entries.append(_entry(world, scene, one.field.key, one.place, told, None))
+        entries.append(_entry(world, scene, one.field.key, one.place, {**told, "to": after.text}, None))
         if told["loser"]:
             losers.append(_loser(world, scene, one.field.key, one.place, told))
     _mirror_shared(scene, found.writes, writes, settled)
@@ -65,7 +68,9 @@ def remember(
     changed = _changed_baselines(world, scene, settled)
     solved = _solved(scene, found, open_issues)
     strays = [(place, path) for place, done in written.items() for path in done.strayed]
-    nothing = not (changed or entries or finished or found.stuck or solved or strays)
+    said = [_left_to_do(scene, found, link.data or {}, writes) for link in scene.group.links]
+    heard = any(data != (link.data or {}) for data, link in zip(said, scene.group.links, strict=True))
+    nothing = not (changed or entries or finished or found.stuck or solved or strays or heard)
     if nothing:
         return
     with world.store.transaction() as tx:
@@ -89,7 +94,7 @@ def remember(
             _report_stray(tx, world, scene, place, path)
         for one in lost:
             _report_lost(tx, world, scene, one)
-        _finish_links(tx, world, scene, writes)
+        _finish_links(tx, world, scene, said)
         if any(one.place == CRM for one in writes) or again:
             poke_others(tx, world, scene.group, include_own=again)
 
@@ -163,7 +168,7 @@ def _entry(world: World, scene: Scene, key: str, place: int, told: Mapping[str, 
     return Entry(
         **_about(scene, place),
         at=world.now(),
-        kind="update",
+        kind=KINDS.get(str(told["reason"]), "update"),
         role=scene.group.link_at(place).role,
         reason=str(told["reason"]),
         run_id=world.run_id,
@@ -319,15 +324,26 @@ def _solved(scene: Scene, found: Weighed, open_issues: set[str]) -> list[tuple[s
     return [(fingerprint, key) for fingerprint, key in fingerprints if fingerprint in open_issues]
 
 
-def _finish_links(tx: Transaction, world: World, scene: Scene, writes: Sequence[FieldWrite]) -> None:
-    """Note when the link was last dealt with; a person's choice that has been carried out is forgotten."""
-    done = {one.field.key for one in writes}
-    for place, link in enumerate(scene.group.links, start=1):
-        data = dict(link.data or {})
-        choices = {key: side for key, side in (data.get("choices") or {}).items() if key not in done}
-        if choices != (data.get("choices") or {}):
-            data["choices"] = choices
-        data["erp_relation"] = scene.records[place].relation
+def _left_to_do(scene: Scene, found: Weighed, data: Mapping[str, Any], writes: Sequence[FieldWrite]) -> dict[str, Any]:
+    """What a link remembers, without those of a person's choices and wishes that have been carried out.
+
+    A wish is tried once; a choice stands until both sides are equal, and holds for no later edit.
+    """
+    done = {*found.equal, *(one.field.key for one in writes)} - {one.field.key for one in found.stuck}
+    mine = {one.key for one in scene.group.fields}
+    left = dict(data)
+    for name, spent in (("choices", done), ("wishes", mine)):
+        if left.get(name):
+            left[name] = {key: said for key, said in left[name].items() if key not in spent}
+            if not left[name]:
+                del left[name]
+    return left
+
+
+def _finish_links(tx: Transaction, world: World, scene: Scene, said: Sequence[dict[str, Any]]) -> None:
+    """Note when the link was last dealt with, and what is left of a person's choices."""
+    for place, (link, left) in enumerate(zip(scene.group.links, said, strict=True), start=1):
+        data = {**left, "erp_relation": scene.records[place].relation}
         values: dict[str, Any] = {"synced_at": world.now()}
         if data != (link.data or {}):
             values["data"] = data

@@ -52,6 +52,34 @@ def write_values(
     paths = paths_of(field, target.side)
     current = tuple(target.values.get(path) for path in paths)
     written = field.transformer.write(target.side, value, current, context_of(field, target, items))
+    return _changes(field, target, port, paths, current, written)
+
+
+def restore_values(
+    field: RuleField, text: str, target: Record, port: Port, items: Mapping[str, ItemMap]
+) -> dict[str, Scalar]:
+    """The paths that give `target` back a value which it has held before, as the history keeps it.
+
+    Raises CannotWrite as `write_values` does.
+    """
+    paths = paths_of(field, target.side)
+    current = tuple(target.values.get(path) for path in paths)
+    context = context_of(field, target, items)
+    value = field.transformer.read(target.side, (text,), context)
+    written: Sequence[Scalar] = (text,)
+    if len(paths) > 1 or (field.list is None and value.problem is None):
+        written = field.transformer.write(target.side, value, current, context)
+    return _changes(field, target, port, paths, current, written)
+
+
+def _changes(
+    field: RuleField,
+    target: Record,
+    port: Port,
+    paths: Sequence[str],
+    current: Sequence[Scalar],
+    written: Sequence[Scalar],
+) -> dict[str, Scalar]:
     changes: dict[str, Scalar] = {}
     for path, old, new in zip(paths, current, written, strict=True):
         text = text_of(new)

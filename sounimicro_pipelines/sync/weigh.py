@@ -9,13 +9,21 @@ from typing import Any
 
 from sounimicro_pipelines.rules.model import Rule, RuleField
 from sounimicro_pipelines.rules.transforms import CannotWrite
-from sounimicro_pipelines.rules.values import ItemMap, Problem, Reading, Scalar, Side
+from sounimicro_pipelines.rules.values import ItemMap, Problem, Reading, Scalar
 from sounimicro_pipelines.store.baselines import Baseline
 from sounimicro_pipelines.store.intents import Intent
 from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.sync.decide import CRM, Decision, View, decide, effective_direction
 from sounimicro_pipelines.sync.ports import Port, Record
-from sounimicro_pipelines.sync.translate import context_of, paths_of, presence_of, read_field, reread, write_values
+from sounimicro_pipelines.sync.translate import (
+    context_of,
+    paths_of,
+    presence_of,
+    read_field,
+    reread,
+    restore_values,
+    write_values,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +137,8 @@ def _weigh_field(scene: Scene, one: RuleField, found: Weighed) -> None:
     views = _views(scene, one, found)
     owns = scene.owners.get(one.key) in (None, *(link.id for link in scene.group.links))
     direction = effective_direction(one.direction, owns=owns)
+    if _wished(scene, one, views, found):
+        return
     choice = _choice(scene.group.links, one.key)
     if choice is not None and direction != "none":
         decision = _chosen(choice, views)
@@ -234,20 +244,54 @@ def place_of(group: Group, intent: Intent) -> int:
     return next((p for p, link in enumerate(group.links, start=1) if link.id == intent.link_id), 1)
 
 
-def _choice(links: Iterable[Link], key: str) -> Side | None:
-    for link in links:
+def _wished(scene: Scene, one: RuleField, views: tuple[View, ...], found: Weighed) -> bool:
+    """Carry out a person's wish for the field: given values at given sides, if nobody has edited them meanwhile.
+
+    The other side's value stays, and both become the baseline: what is put back does not travel.
+    """
+    for position, link in enumerate(scene.group.links, start=1):
+        wish = ((link.data or {}).get("wishes") or {}).get(one.key)
+        if wish is None or any(view.presence in ("unreadable", "gone", "read_only") for view in views):
+            continue
+        writes: list[FieldWrite] = []
+        for side, text in wish["to"].items():
+            place = CRM if side == "crm" else position
+            source = position if place == CRM else CRM
+            seen = wish.get("if", {}).get(side)
+            now, target = views[place].now, scene.records[place]
+            if seen is not None and now.key != _kept(scene, one, place, str(seen)).key:
+                continue
+            if views[place].presence == "required" and not text:
+                continue
+            try:
+                changes = restore_values(one, str(text), target, scene.ports[place], scene.items)
+            except CannotWrite:
+                continue
+            if changes:
+                sent = _as_sent(scene, one, target, changes)
+                writes.append(
+                    FieldWrite(one, place, source, now, sent, views[source].now, changes, str(wish["reason"]), False)
+                )
+        if writes:
+            found.settled[one.key] = {place: view.now.text for place, view in enumerate(views)}
+            found.writes += writes
+            return True
+    return False
+
+
+def _choice(links: Iterable[Link], key: str) -> int | None:
+    """The place whose value a person has chosen."""
+    for position, link in enumerate(links, start=1):
         chosen = ((link.data or {}).get("choices") or {}).get(key)
         if chosen in ("crm", "erp"):
-            side: Side = chosen
-            return side
+            return CRM if chosen == "crm" else position
     return None
 
 
-def _chosen(side: Side, views: tuple[View, ...]) -> Decision:
-    """A person has said which side's value is the right one."""
+def _chosen(source: int, views: tuple[View, ...]) -> Decision:
+    """A person has said which place's value is the right one."""
     if any(view.presence in ("unreadable", "gone") for view in views):
         return Decision("nothing", "unreadable")
-    source = CRM if side == "crm" else 1
     value = views[source].now
     targets = tuple(place for place, view in enumerate(views) if view.now.key != value.key)
     if not targets:
