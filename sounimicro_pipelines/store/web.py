@@ -126,22 +126,30 @@ def session(tx: Transaction, token: str, now: datetime) -> Session | None:
     )
 
 
-def touch_session(
-    tx: Transaction,
-    token_digest: str,
-    *,
-    now: datetime,
-    sealed: str | None = None,
-    expires_at: datetime | None = None,
-) -> None:
-    """Note that a session was in use now, and what has changed with it."""
+def touch_session(tx: Transaction, token_digest: str, *, now: datetime, sealed: str | None = None) -> None:
     table = tx.tables.sessions
     values: dict[str, Any] = {"seen_at": now}
     if sealed is not None:
         values["sealed"] = sealed
-    if expires_at is not None:
-        values["expires_at"] = expires_at
     tx.execute(update(table).where(table.c.token_digest == token_digest).values(**values))
+
+
+def extend_sign_in(
+    tx: Transaction, *, tenant: str, actor: str, created_at: datetime, living_at: datetime, expires_at: datetime
+) -> None:
+    """Let every session of a sign-in that lives longer than `living_at` live until `expires_at`."""
+    table = tx.tables.sessions
+    tx.execute(
+        update(table)
+        .where(
+            table.c.tenant == tenant,
+            table.c.actor == actor,
+            table.c.created_at == created_at,
+            table.c.expires_at > living_at,
+            table.c.expires_at < expires_at,
+        )
+        .values(expires_at=expires_at)
+    )
 
 
 def shorten_session(tx: Transaction, token_digest: str, *, expires_at: datetime) -> None:

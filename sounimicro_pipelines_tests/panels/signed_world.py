@@ -136,6 +136,8 @@ class Browser:
         return self.post("/auth/exchange", json={"code": code, "proof": proof}, **options)
 
     def sign_in(self, user: str) -> None:
+        """Through the pop-up and back; no two people do so at the very same moment."""
+        self.world.clock.advance(1)
         asked = self.ask_to_sign_in()
         answer = self.exchange(self.code(user, asked["start"]), asked["proof"])
         assert answer.status_code == 200, answer.text

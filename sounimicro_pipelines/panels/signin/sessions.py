@@ -131,15 +131,23 @@ class Sessions:
             return self.begin(tx, _opening(session), predecessor=session.digest)
 
     def note(self, session: Session) -> None:
-        """Remember that the session is in use, and let go of the token that its own has replaced."""
+        """Remember that the sign-in is in use, and let go of the token that this one has replaced."""
         now = self._clock.now()
         is_first_use = session.seen_at <= session.made_at
         if not is_first_use and now - session.seen_at < NOTE_EVERY:
             return
         with self._store.transaction(durable=False) as tx:
-            web.touch_session(tx, session.digest, now=now, expires_at=self._end(session.signed_in_at, now))
+            web.touch_session(tx, session.digest, now=now)
             if is_first_use and session.predecessor is not None:
                 web.shorten_session(tx, session.predecessor, expires_at=now + OVERLAP)
+            web.extend_sign_in(
+                tx,
+                tenant=self._tenant,
+                actor=session.viewer.actor,
+                created_at=session.signed_in_at,
+                living_at=now + OVERLAP,
+                expires_at=self._end(session.signed_in_at, now),
+            )
 
     def keep_tokens(self, session: Session, tokens: Tokens) -> None:
         """Keep CRM tokens that have been renewed."""
