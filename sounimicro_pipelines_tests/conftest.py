@@ -64,9 +64,13 @@ def sqlite_store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """A headless browser (Playwright's), on Debian's Chromium."""
+    """A headless browser (Playwright's), on Debian's Chromium.
+
+    One for each module: while it is open, Playwright keeps an event loop running in this thread, in which no other test
+    could run its own.
+    """
     path = machines.chromium_path()
     if path is None:
         machines.missing("chromium", "install the package chromium, or set SOUNIMICRO_TEST_CHROMIUM")
