@@ -1,11 +1,21 @@
-{# Money to the øre, half away from zero; a missing amount is none. #}
+{# Money to the øre, half away from zero; a missing amount is none. The raw amount is a DECIMAL(19, 6), and narrowing one is
+   thirty times faster by way of 18 digits; what does not fit there goes the long way. #}
 {% macro money(expression) -%}
-    cast(coalesce({{ expression }}, 0) as decimal(19, 2))
+    coalesce(
+        cast(try_cast(try_cast({{ expression }} as decimal(18, 6)) as decimal(18, 2)) as decimal(19, 2)),
+        cast({{ expression }} as decimal(19, 2)),
+        0
+    )
 {%- endmacro %}
 
 {# Quantities and unit prices, six decimals. #}
 {% macro quantity(expression) -%}
     cast(coalesce({{ expression }}, 0) as decimal(19, 6))
+{%- endmacro %}
+
+{# A sum of money; nothing to add up is none. #}
+{% macro total(expression) -%}
+    cast(coalesce({{ expression }}, 0) as decimal(19, 2))
 {%- endmacro %}
 
 {# numerator / denominator with the given number of places, half away from zero, in whole numbers all the way so that no

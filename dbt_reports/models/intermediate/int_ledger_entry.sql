@@ -22,7 +22,7 @@ with entry as (
         cast(account.sign * line.amount_currency as decimal(19, 2)) as amount_currency,
         cast(account.sign * line.remaining_amount as decimal(19, 2)) as remaining_amount,
         cast(account.sign * line.remaining_amount_currency as decimal(19, 2)) as remaining_amount_currency
-    from {{ ref('stg_journal_line') }} as line
+    from {{ staged('journal_line') }} as line
     join {{ ref('int_party_account') }} as account on account.sub_account_id = line.sub_account_id
     {{ only_touched('party', {'role': 'account.role', 'party_id': 'account.party_id'}) }}
 )

@@ -3,9 +3,87 @@
     'scope': {'touched': 'party', 'columns': ['role', 'party_id']},
 }) }}
 
-with document as (
+with customer_document as (
+    select
+        'customer' as role,
+        customer_id as party_id,
+        invoice_id,
+        number,
+        is_credit_note,
+        sign,
+        credited_invoice_id,
+        invoice_date,
+        due_date,
+        net_amount,
+        vat_amount,
+        gross_amount,
+        rounding_amount,
+        remaining_amount,
+        net_amount_currency,
+        vat_amount_currency,
+        gross_amount_currency,
+        remaining_amount_currency,
+        currency_id,
+        status_code,
+        status,
+        cast(null as varchar) as payment_status,
+        collector_state,
+        requisition,
+        our_reference,
+        your_reference,
+        payment_reference,
+        seller_id,
+        dimensions_id,
+        voucher_id
+    from {{ staged('customer_invoice') }}
+    where customer_id is not null
+),
+
+supplier_document as (
+    select
+        'supplier' as role,
+        supplier_id as party_id,
+        invoice_id,
+        number,
+        is_credit_note,
+        sign,
+        credited_invoice_id,
+        invoice_date,
+        due_date,
+        net_amount,
+        vat_amount,
+        gross_amount,
+        rounding_amount,
+        remaining_amount,
+        net_amount_currency,
+        vat_amount_currency,
+        gross_amount_currency,
+        remaining_amount_currency,
+        currency_id,
+        status_code,
+        status,
+        payment_status,
+        'none' as collector_state,
+        requisition,
+        our_reference,
+        your_reference,
+        payment_reference,
+        cast(null as bigint) as seller_id,
+        dimensions_id,
+        voucher_id
+    from {{ ref('stg_supplier_invoice') }}
+    where supplier_id is not null
+),
+
+every_document as (
+    select * from customer_document
+    union all
+    select * from supplier_document
+),
+
+document as (
     select document.*
-    from {{ ref('int_document') }} as document
+    from every_document as document
     {{ only_touched('party', {'role': 'document.role', 'party_id': 'document.party_id'}) }}
 ),
 
@@ -25,7 +103,7 @@ invoiced_order as (
         line.invoice_id,
         "order".order_id,
         "order".number
-    from {{ ref('stg_customer_invoice_line') }} as line
+    from {{ staged('customer_invoice_line') }} as line
     join {{ ref('stg_order_line') }} as order_line on order_line.line_id = line.order_line_id
     join {{ ref('stg_order') }} as "order" on "order".order_id = order_line.order_id
     semi join document on document.role = 'customer' and document.invoice_id = line.invoice_id

@@ -8,10 +8,38 @@
 
 -- The lines as the ERP has them, each rounded to the øre, and one line of kind `rounding` (line_id 0, no product) for the
 -- header's rounding and what the rounding of the lines leaves. A larger difference is not hidden in it.
-with document as (
-    select document.*
-    from {{ ref('int_document') }} as document
-    {{ only_touched('party', {'role': 'document.role', 'party_id': 'document.party_id'}) }}
+with invoice as (
+    select invoice.*
+    from {{ ref('invoice') }} as invoice
+    {{ only_touched('party', {'role': 'invoice.role', 'party_id': 'invoice.party_id'}) }}
+),
+
+-- What of the document is only needed here.
+kept_as as (
+    select
+        'customer' as role,
+        invoice_id,
+        sign,
+        rounding_amount
+    from {{ staged('customer_invoice') }}
+
+    union all
+
+    select
+        'supplier' as role,
+        invoice_id,
+        sign,
+        rounding_amount
+    from {{ ref('stg_supplier_invoice') }}
+),
+
+document as (
+    select
+        invoice.*,
+        kept_as.sign,
+        kept_as.rounding_amount
+    from invoice
+    join kept_as on kept_as.role = invoice.role and kept_as.invoice_id = invoice.invoice_id
 ),
 
 line as (
@@ -34,7 +62,7 @@ line as (
         document.sign * line.gross_amount as gross_amount,
         document.sign * line.net_amount_currency as net_amount_currency,
         document.sign * line.gross_amount_currency as gross_amount_currency
-    from {{ ref('stg_customer_invoice_line') }} as line
+    from {{ staged('customer_invoice_line') }} as line
     join document on document.role = 'customer' and document.invoice_id = line.invoice_id
 
     union all
@@ -81,7 +109,6 @@ difference as (
         document.role,
         document.party_id,
         document.invoice_id,
-        document.dimensions_id,
         document.rounding_amount,
         document.net_amount - line_total.net_amount as net_amount,
         document.vat_amount - line_total.vat_amount as vat_amount,
@@ -136,7 +163,7 @@ every_line as (
         null as text,
         null as sort_index,
         null as unit,
-        dimensions_id,
+        null as dimensions_id,
         cast(0 as decimal(19, 6)) as quantity,
         cast(0 as decimal(19, 6)) as unit_price,
         cast(0 as decimal(19, 6)) as discount_percent,
@@ -180,7 +207,7 @@ select
     invoice.seller,
     coalesce(dimension.project_id, invoice.project_id) as project_id
 from every_line as line
-join {{ ref('invoice') }} as invoice on invoice.role = line.role and invoice.invoice_id = line.invoice_id
+join invoice on invoice.role = line.role and invoice.invoice_id = line.invoice_id
 left join {{ ref('stg_product') }} as product on product.product_id = line.product_id
 left join {{ ref('stg_dimension') }} as dimension on dimension.dimensions_id = line.dimensions_id
 -- depends_on: {{ ref('held_project') }}

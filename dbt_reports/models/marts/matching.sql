@@ -23,7 +23,7 @@ side as (
         date,
         amount,
         amount_currency
-    from {{ ref('stg_matching') }}
+    from {{ staged('matching') }}
     where line_1_id is not null
 
     union all
@@ -35,7 +35,7 @@ side as (
         date,
         amount,
         amount_currency
-    from {{ ref('stg_matching') }}
+    from {{ staged('matching') }}
     where line_2_id is not null
 )
 

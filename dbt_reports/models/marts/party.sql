@@ -116,15 +116,15 @@ select
     party.status_code,
     coalesce(currency.code, own_currency.code) as currency,
     seller.name as seller,
-    {{ money('ledger.balance') }} as balance,
-    {{ money('open_items.open_amount') }} as open_amount,
-    {{ money('open_items.overdue_amount') }} as overdue_amount,
-    {{ money('open_items.unallocated_amount') }} as unallocated_amount,
-    {{ money('open_items.not_due_amount') }} as not_due_amount,
-    {{ money('open_items.overdue_1_30_amount') }} as overdue_1_30_amount,
-    {{ money('open_items.overdue_31_60_amount') }} as overdue_31_60_amount,
-    {{ money('open_items.overdue_61_90_amount') }} as overdue_61_90_amount,
-    {{ money('open_items.overdue_over_90_amount') }} as overdue_over_90_amount,
+    {{ total('ledger.balance') }} as balance,
+    {{ total('open_items.open_amount') }} as open_amount,
+    {{ total('open_items.overdue_amount') }} as overdue_amount,
+    {{ total('open_items.unallocated_amount') }} as unallocated_amount,
+    {{ total('open_items.not_due_amount') }} as not_due_amount,
+    {{ total('open_items.overdue_1_30_amount') }} as overdue_1_30_amount,
+    {{ total('open_items.overdue_31_60_amount') }} as overdue_31_60_amount,
+    {{ total('open_items.overdue_61_90_amount') }} as overdue_61_90_amount,
+    {{ total('open_items.overdue_over_90_amount') }} as overdue_over_90_amount,
     open_items.oldest_due_date,
     coalesce(open_items.open_count, 0) as open_count,
     coalesce(open_items.overdue_count, 0) as overdue_count,
@@ -140,8 +140,8 @@ select
         as average_days_late,
     coalesce(behaviour.paid_invoice_count, 0) as paid_invoice_count,
     ledger.last_payment_date,
-    {{ money('invoiced.this_year') }} as invoiced_this_year,
-    {{ money('invoiced.last_year') }} as invoiced_last_year
+    {{ total('invoiced.this_year') }} as invoiced_this_year,
+    {{ total('invoiced.last_year') }} as invoiced_last_year
 from party
 left join ledger using (role, party_id)
 left join open_items using (role, party_id)

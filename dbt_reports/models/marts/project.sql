@@ -91,14 +91,14 @@ select
     project.end_date,
     project.planned_start_date,
     project.planned_end_date,
-    {{ money('booked.income') }} as income,
-    {{ money('booked.cost') }} as cost,
-    cast({{ money('booked.income') }} - {{ money('booked.cost') }} as decimal(19, 2)) as margin,
-    cast({{ money('budgeted.income') }} - {{ money('budgeted.cost') }} as decimal(19, 2)) as budget,
-    {{ money('budgeted.income') }} as budget_income,
-    {{ money('budgeted.cost') }} as budget_cost,
-    {{ money('reserved.amount') }} as order_reserve,
-    {{ money('invoiced.amount') }} as invoiced
+    {{ total('booked.income') }} as income,
+    {{ total('booked.cost') }} as cost,
+    cast({{ total('booked.income') }} - {{ total('booked.cost') }} as decimal(19, 2)) as margin,
+    cast({{ total('budgeted.income') }} - {{ total('budgeted.cost') }} as decimal(19, 2)) as budget,
+    {{ total('budgeted.income') }} as budget_income,
+    {{ total('budgeted.cost') }} as budget_cost,
+    {{ total('reserved.amount') }} as order_reserve,
+    {{ total('invoiced.amount') }} as invoiced
 from project
 left join booked using (project_id)
 left join budgeted using (project_id)

@@ -25,7 +25,7 @@ select
     line.amount,
     coalesce(currency.code, own_currency.code) as currency,
     line.amount_currency
-from {{ ref('stg_journal_line') }} as line
+from {{ staged('journal_line') }} as line
 {{ only_touched('voucher', {'voucher_id': 'coalesce(line.voucher_id, 0)'}) }}
 left join {{ ref('int_account') }} as account on account.account_id = line.account_id
 left join {{ ref('int_party_account') }} as party_account on party_account.sub_account_id = line.sub_account_id

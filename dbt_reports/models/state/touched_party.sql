@@ -54,15 +54,13 @@ touched as (
     semi join changed_line on changed_line.id = line.journal_entry_line_id
     join {{ ref('int_party_account') }} as account on account.sub_account_id = line.sub_account_id
     union all
-    select document.role, document.party_id
-    from {{ ref('int_document') }} as document
+    select 'customer' as role, document.customer_id as party_id
+    from {{ ref('stg_customer_invoice') }} as document
     semi join {{ changed_record('customer_invoice') }} as changed on changed.id = document.invoice_id
-    where document.role = 'customer'
     union all
-    select document.role, document.party_id
-    from {{ ref('int_document') }} as document
+    select 'supplier' as role, document.supplier_id as party_id
+    from {{ ref('stg_supplier_invoice') }} as document
     semi join {{ changed_record('supplier_invoice') }} as changed on changed.id = document.invoice_id
-    where document.role = 'supplier'
     union all
     select 'customer' as role, document.customer_id as party_id
     from {{ ref('stg_order') }} as document

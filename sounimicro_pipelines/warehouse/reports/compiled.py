@@ -7,8 +7,9 @@ but the project, once a company's tables stand, so it is kept in a file and run 
 from __future__ import annotations
 
 import json
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from graphlib import TopologicalSorter
@@ -59,6 +60,10 @@ def compile_steps(prepared: PreparedProject, db_path: Path, log: Path) -> Sequen
     return steps
 
 
+_TOUCHED_OF_TABLE = re.compile(
+    r'from "(?:reports|intermediate)"\."(?P<name>\w+)" as (?P<alias>\w+)\s+'
+    r'semi join "reports_state"\."touched_(?P<scope>\w+)" as touched on[^\n]+'
+)
 _known: dict[Path, Sequence[Step]] = {}
 
 
@@ -96,6 +101,9 @@ def build_compiled(
     except BaseException:
         _roll_back(connection)
         raise
+    for step in steps:
+        if step.touched:
+            connection.execute(f'drop table if exists temp."made_{step.name}"')
     return seconds
 
 
@@ -104,11 +112,15 @@ def _run(connection: duckdb.DuckDBPyConnection, step: Step) -> None:
     if step.materialized == "table":
         connection.execute(f"create or replace table {table} as (\n{step.sql}\n)")
         return
+    made = f'"made_{step.name}"'
     if step.touched:
+        connection.execute(f"create or replace temp table {made} as (\n{step.sql}\n)")
         same = " and ".join(f"gone.{column} = touched.{column}" for column in step.columns)
         connection.execute(
             f"delete from {table} as gone using reports_state.touched_{step.touched} as touched where {same}"
         )
+        connection.execute(f"insert into {table} by name select * from {made}")
+        return
     connection.execute(f"insert into {table} by name (\n{step.sql}\n)")
 
 
@@ -138,8 +150,9 @@ def compile_project(
     results: Any = outcome.result
     nodes = {result.node.unique_id: result.node for result in results.results}
     models = {key: node for key, node in nodes.items() if node.resource_type == "model"}
+    scopes = {node.name: node.config.meta.get("scope", {}).get("touched", "") for node in models.values()}
     order = TopologicalSorter({key: _parents(key, prepared.manifest) for key in models}).static_order()
-    return [_step(models[key], db_path.stem) for key in order if key in models and _is_table(models[key])]
+    return [_step(models[key], db_path.stem, scopes) for key in order if key in models and _is_table(models[key])]
 
 
 def _parents(key: str, manifest: Any) -> list[str]:
@@ -150,13 +163,21 @@ def _is_table(node: Any) -> bool:
     return node.config.materialized in ("table", "incremental")
 
 
-def _step(node: Any, database: str) -> Step:
+def _step(node: Any, database: str, scopes: Mapping[str, str]) -> Step:
+    """What a model takes of another one of the same scope was made in this build, and is taken from there at once."""
+
+    def of_this_build(found: re.Match[str]) -> str:
+        if not found["scope"] or scopes.get(found["name"]) != found["scope"]:
+            return found[0]
+        return f'from "made_{found["name"]}" as {found["alias"]}'
+
     scope = node.config.meta.get("scope") or {}
+    sql = node.compiled_code.replace(f'"{database}".', "").rstrip().rstrip(";")
     return Step(
         name=node.name,
         schema=node.schema,
         materialized=node.config.materialized,
         touched=scope.get("touched", ""),
         columns=tuple(scope.get("columns", ())),
-        sql=node.compiled_code.replace(f'"{database}".', "").rstrip().rstrip(";"),
+        sql=_TOUCHED_OF_TABLE.sub(of_this_build, sql),
     )

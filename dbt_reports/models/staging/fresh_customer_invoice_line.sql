@@ -1,0 +1,13 @@
+{{ config(materialized='table', schema='reports_state') }}
+
+-- Lines of the invoices of touched customers.
+with picked as (
+    select source.*
+    from {{ source('raw', 'customer_invoice_item') }} as source
+    semi join {{ ref('fresh_customer_invoice') }} as invoice on invoice.invoice_id = source."CustomerInvoiceID"
+)
+
+select *
+from (
+{{ stage_customer_invoice_line('picked') }}
+) as staged
