@@ -16,7 +16,7 @@ from typing import Literal
 from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.rules.model import Rule
 from sounimicro_pipelines.rules.values import Problem, Side
-from sounimicro_pipelines.store import companies, history, links, runs, watermarks, work
+from sounimicro_pipelines.store import companies, links, runs, work
 from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.store.work import Poke
 from sounimicro_pipelines.sync import asking, connecting
@@ -26,6 +26,7 @@ from sounimicro_pipelines.sync.asking import Difference, Question
 from sounimicro_pipelines.sync.connecting import Place, RequestRefused
 from sounimicro_pipelines.sync.creating import Incomplete, Unsure
 from sounimicro_pipelines.sync.engine import RunReport, work_on
+from sounimicro_pipelines.sync.holding import crm_lease, hold
 from sounimicro_pipelines.sync.match import Reason, Register, suggest
 from sounimicro_pipelines.sync.ports import Record
 from sounimicro_pipelines.sync.routing import AT_ONCE, pokes_for
@@ -34,8 +35,6 @@ from sounimicro_pipelines.transport import VendorError
 
 __all__ = ["Candidate", "CompanyChoice", "ErpButton", "Outcome", "Place", "RequestRefused"]
 
-PATIENT = 4.0
-"""Seconds that a request waits for another engine to let go of the record."""
 Action = Literal["link", "create", "unlink", "sync"]
 
 
@@ -92,7 +91,7 @@ class ErpButton:
     """The requests of one person at one moment: `world.by` is who, `world.run_id` the run they are recorded as.
 
     `tell` hears of every outcome, for an event in Dagster. All methods raise RequestRefused for what cannot be done,
-    and the VendorError family. Use a new world for each request that changes something.
+    RecordBusy, and the VendorError family. Use a new world for each request that changes something.
     """
 
     def __init__(self, world: World, *, tell: Callable[[Outcome], None] | None = None) -> None:
@@ -322,9 +321,7 @@ class ErpButton:
         """One request as a run in the store, with the record held against every engine meanwhile."""
         world = self._world
         done = _Done(action, rule, company_key, record)
-        own = f"{world.holder}#{action}"
-        await _hold(world, leases, own)
-        try:
+        async with hold(world, leases, action):
             with world.store.transaction() as tx:
                 runs.start(
                     tx,
@@ -345,10 +342,6 @@ class ErpButton:
                 raise
             with world.store.transaction() as tx:
                 runs.finish(tx, world.run_id, now=world.now(), counts=done.counts, message=done.waiting)
-        finally:
-            with world.store.transaction(durable=False) as tx:
-                for name in leases:
-                    watermarks.give_lease(tx, name, holder=own)
         self._say(done.outcome(world))
 
     def _say(self, outcome: Outcome) -> None:
@@ -413,7 +406,6 @@ WAITING = {
     "stopped": "The register is stopped because unusually many records are missing.",
     "moving": "The record is being edited; it is synchronized in a moment.",
     "unfinished": "An earlier write has not been answered yet; it is looked at first.",
-    "busy": "Another run is working on the record.",
 }
 """Why a record waits, in words."""
 
@@ -435,10 +427,10 @@ async def resync(world: World, record: Address, *, kind: str = "resync") -> RunR
                 if rule.rule != "partner"
             ]
         work.poke(tx, pokes, world.now())
-    hold = timedelta(seconds=world.patience.lease)
+    lasting = timedelta(seconds=world.patience.lease)
     for poke in pokes:
         with world.store.transaction() as tx:
-            item = work.take_one(tx, poke, holder=world.holder, now=world.now(), hold=hold)
+            item = work.take_one(tx, poke, holder=world.holder, now=world.now(), hold=lasting)
         if item is not None:
             await work_on(world, item, report)
     with world.store.transaction() as tx:
@@ -446,30 +438,5 @@ async def resync(world: World, record: Address, *, kind: str = "resync") -> RunR
     return report
 
 
-def last_runs_of(world: World, record: Address, limit: int = 20) -> list[str]:
-    """The runs that wrote something about a record, newest first."""
-    with world.store.read() as tx:
-        crm = (record.entity, record.id) if isinstance(record, CrmAddress) else None
-        erp = None if isinstance(record, CrmAddress) else (record.company_key, record.entity, record.id)
-        found = history.of_record(tx, tenant=world.tenant, crm=crm, erp=erp, limit=200)
-    return list(dict.fromkeys(one.run_id for one in found if one.run_id))[:limit]
-
-
-async def _hold(world: World, leases: tuple[str, ...], own: str) -> None:
-    """Take the leases, or wait a little for another engine to give them back. Raises RequestRefused."""
-    hold = timedelta(seconds=world.patience.lease)
-    until = world.clock.monotonic() + PATIENT
-    while True:
-        with world.store.transaction() as tx:
-            got = [name for name in leases if watermarks.take_lease(tx, name, holder=own, now=world.now(), hold=hold)]
-            if len(got) == len(leases):
-                return
-            for name in got:
-                watermarks.give_lease(tx, name, holder=own)
-        if world.clock.monotonic() >= until:
-            raise RequestRefused("busy", WAITING["busy"], remedy="Try again in a moment.")
-        await world.clock.sleep(0.2)
-
-
 def _lease_of(world: World, record: CrmAddress) -> str:
-    return f"record:{world.tenant}:{record.entity}:{record.id}"
+    return crm_lease(world.tenant, record.entity, record.id)
