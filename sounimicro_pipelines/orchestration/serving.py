@@ -17,6 +17,7 @@ from sounimicro_pipelines.clock import Clock
 from sounimicro_pipelines.errors import SettingsError
 from sounimicro_pipelines.installation import Installation
 from sounimicro_pipelines.orchestration.instance import open_instance
+from sounimicro_pipelines.orchestration.webhooks import register_at_start
 
 Service = Literal["daemon", "webserver", "panels"]
 SERVICES: tuple[Service, ...] = ("daemon", "webserver", "panels")
@@ -67,6 +68,7 @@ class Supervisor:
 
     def run(self, on_event: Callable[[str], None]) -> None:
         """Watches over the services until a signal (SIGINT, SIGTERM) asks to stop."""
+        threading.Thread(target=self._register_webhooks, args=(on_event,), name="webhooks", daemon=True).start()
         previous = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             while not self._stop_asked.is_set():
@@ -76,6 +78,12 @@ class Supervisor:
             for number, handler in previous.items():
                 signal.signal(number, handler)
             self.stop()
+
+    def _register_webhooks(self, on_event: Callable[[str], None]) -> None:
+        if any(child.service == "panels" for child in self._children):
+            said = register_at_start(self._installation)
+            if said:
+                on_event(said)
 
     def watch(self, on_event: Callable[[str], None]) -> None:
         """One look at every service."""

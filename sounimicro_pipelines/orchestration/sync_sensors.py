@@ -17,6 +17,7 @@ from sounimicro_pipelines.installation import Installation
 from sounimicro_pipelines.orchestration.engine_room import TookTooLong, engine_room
 from sounimicro_pipelines.orchestration.sync_assets import pace_of
 from sounimicro_pipelines.orchestration.sync_jobs import RULE_JOBS, WATCH, job_name, watch
+from sounimicro_pipelines.orchestration.webhooks import webhooks_watchdog
 from sounimicro_pipelines.rules.model import RULE_NAMES, RuleName
 from sounimicro_pipelines.store import watermarks, work
 from sounimicro_pipelines.sync.feeds import Polled, feeds_of, poll
@@ -149,4 +150,8 @@ def keep_watching(
     return dg.RunRequest(run_key=f"watch:{_name_of(last)}")
 
 
-SENSORS = [*(_sensor(rule, job) for rule, job in zip(RULE_NAMES, RULE_JOBS, strict=True)), keep_watching]
+SENSORS = [
+    *(_sensor(rule, job) for rule, job in zip(RULE_NAMES, RULE_JOBS, strict=True)),
+    keep_watching,
+    webhooks_watchdog,
+]

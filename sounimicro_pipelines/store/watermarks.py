@@ -114,6 +114,12 @@ def rewind(tx: Transaction, name: str, watermark: datetime | None) -> None:
     tx.execute(update(table).where(table.c.name == name).values(watermark=watermark, polled_at=None))
 
 
+def hurry(tx: Transaction, prefix: str) -> int:
+    """Let feeds be due at once, without moving their watermarks; answers how many."""
+    table = tx.tables.feeds
+    return tx.change(update(table).where(table.c.name.startswith(prefix, autoescape=True)).values(polled_at=None))
+
+
 def take_lease(tx: Transaction, name: str, *, holder: str, now: datetime, hold: timedelta) -> bool:
     """Take or renew a named lease; False when another holds it."""
     table = tx.tables.leases

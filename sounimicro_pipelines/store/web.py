@@ -31,6 +31,20 @@ class Session:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A hook that we have registered with a vendor; see `tables.webhooks`."""
+
+    vendor: str
+    scope: str
+    name: str
+    remote_id: str | None
+    url: str
+    state: str
+    checked_at: datetime
+    message: str | None
+
+
 def secret_digest(secret: str) -> str:
     """How a token or code is kept: one way only."""
     return hashlib.sha256(secret.encode()).hexdigest()
@@ -95,6 +109,15 @@ def set_webhook(
             "message": message,
         },
         keys=["vendor", "scope", "name"],
+    )
+
+
+def webhook(tx: Transaction, *, vendor: str, scope: str, name: str) -> Webhook | None:
+    """What is known of a hook that we registered."""
+    table = tx.tables.webhooks
+    return maybe(
+        Webhook,
+        tx.row(select(table).where(table.c.vendor == vendor, table.c.scope == scope, table.c.name == name)),
     )
 
 
@@ -170,9 +193,7 @@ def end_session(tx: Transaction, token_digest: str) -> None:
 def end_sign_in(tx: Transaction, *, tenant: str, actor: str, created_at: datetime) -> None:
     """Remove every session that began with the same sign-in."""
     table = tx.tables.sessions
-    tx.execute(
-        delete(table).where(table.c.tenant == tenant, table.c.actor == actor, table.c.created_at == created_at)
-    )
+    tx.execute(delete(table).where(table.c.tenant == tenant, table.c.actor == actor, table.c.created_at == created_at))
 
 
 def add_code(tx: Transaction, code: str, *, purpose: str, body: dict[str, Any], expires_at: datetime) -> None:

@@ -34,6 +34,18 @@ class BadEvent(SounimicroError):
     """A delivery that is not the ERP's, is too old, or cannot be read."""
 
 
+class BadSignature(BadEvent):
+    """It is not signed with our key."""
+
+
+class TooOld(BadEvent):
+    """It was signed with our key, but too long ago, or in the future."""
+
+
+class Unreadable(BadEvent):
+    """It is signed, but tells of no record."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something happened to a record. `message_id` tells repeats of one delivery, "" when the ERP gives none."""
@@ -62,16 +74,16 @@ def receive(headers: Mapping[str, str], body: bytes, key: SecretStr, now: dateti
     try:
         said = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeError):
-        raise BadEvent("The delivery is no JSON.") from None
+        raise Unreadable("The delivery is no JSON.") from None
     said = said if isinstance(said, dict) else {}
     entity = said.get("EntityName") or said.get("EntityType")
     inner = said.get("Entity")
     number = said.get("EntityID") or (inner.get("ID") if isinstance(inner, dict) else None)
     company, kind = said.get("CompanyKey"), str(said.get("EventType") or "").capitalize()
     if not isinstance(entity, str) or not isinstance(company, str) or not str(number or "").isdigit():
-        raise BadEvent("The delivery names no record or no company.")
+        raise Unreadable("The delivery names no record or no company.")
     if kind not in ("Create", "Update", "Delete"):
-        raise BadEvent("The delivery is of an unknown kind.")
+        raise Unreadable("The delivery is of an unknown kind.")
     message_id = str(said.get("MessageID") or "")
     return Event(kind, entity, int(str(number)), company, message_id, signed_at)  # type: ignore[arg-type]
 
@@ -81,9 +93,9 @@ def verify(headers: Mapping[str, str], body: bytes, key: SecretStr, now: datetim
     lower = {name.lower(): value for name, value in headers.items()}
     present = [lower[name] for name in SIGNATURE_HEADERS if name in lower]
     if not present:
-        raise BadEvent("The delivery carries no signature.")
+        raise BadSignature("The delivery carries no signature.")
     if not key.get_secret_value():
-        raise BadEvent("There is no key to check the signature with.", remedy="Set UNIMICRO_WEBHOOK_SIGNING_KEY.")
+        raise BadSignature("There is no key to check the signature with.", remedy="Set UNIMICRO_WEBHOOK_SIGNING_KEY.")
     for value in present:
         match = _SIGNATURE.fullmatch(value)
         if match is None:
@@ -94,13 +106,17 @@ def verify(headers: Mapping[str, str], body: bytes, key: SecretStr, now: datetim
             continue
         age = now.timestamp() - int(stamp)
         if abs(age) > WINDOW.total_seconds():
-            raise BadEvent("The delivery was signed too long ago.")
+            raise TooOld("The delivery was signed too long ago.")
         return now - timedelta(seconds=age)
-    raise BadEvent("The delivery's signature is wrong.")
+    raise BadSignature("The delivery's signature is wrong.")
 
 
-async def ensure_plan(company: CompanyClient, plan: Plan, key: SecretStr) -> Literal["ok", "created", "repaired"]:
+async def ensure_plan(
+    company: CompanyClient, plan: Plan, key: SecretStr, *, new_key: bool = False
+) -> Literal["ok", "created", "repaired"]:
     """Make the event plan of that name as wanted; it is found by its name, so that there is never a second one.
+
+    `new_key` says that the signing key has changed since it was written.
 
     Whether the ERP tells the signing key in force is not documented; it is written along with every repair. Raises
     AccessDenied when the client has not the right to manage event plans.
@@ -121,7 +137,7 @@ async def ensure_plan(company: CompanyClient, plan: Plan, key: SecretStr) -> Lit
     subscribers = [one for one in first.get("Subscribers") or () if isinstance(one, dict)]
     ours = next((one for one in subscribers if one.get("Name") == plan.name), None)
     as_wanted = all(_same(first.get(name), value) for name, value in wanted.items() if name != "PlanType")
-    as_wanted = as_wanted and first.get("SigningKey") in (None, "", key.get_secret_value())
+    as_wanted = as_wanted and not new_key and first.get("SigningKey") in (None, "", key.get_secret_value())
     if as_wanted and ours is not None and ours.get("Endpoint") == plan.endpoint and ours.get("Active"):
         return "ok"
     child = {**_subscriber(plan, new=ours is None), "ID": ours["ID"] if ours is not None else 0}

@@ -257,3 +257,19 @@ def test_keep_watching_starts_the_watcher_again_and_the_others_leave_it_the_work
     assert "watcher" in str(tick("sync_customer", settled, instance))
     instance.report_run_failed(running)
     assert "minute" in str(tick("keep_watching", settled, instance))
+
+
+def test_the_watchdog_says_what_is_missing_and_repairs_what_it_may(
+    sandbox: Sandbox, settled: Installation, instance: dg.DagsterInstance
+) -> None:
+    assert "PANELS_PUBLIC_URL" in str(tick("webhooks", settled, instance))
+    addressed = settled.settings.model_copy(
+        update={"panels_public_url": "http://127.0.0.1:9", "superoffice_webhook_secret": None}
+    )
+    installation = Installation(addressed, clock=settled.clock)
+    said = str(tick("webhooks", installation, instance))
+    assert "made or repaired" in said
+    assert "SUPEROFFICE_WEBHOOK_SECRET" in said
+    assert "as it should be" in str(tick("webhooks", installation, instance))
+    (subscriber,) = sandbox.erp.rows(1, "EventSubscriber")
+    assert subscriber["Endpoint"].startswith("http://127.0.0.1:9/hooks/unimicro/")
