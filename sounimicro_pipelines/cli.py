@@ -19,7 +19,7 @@ from sounimicro_pipelines.errors import SettingsError, SounimicroError
 from sounimicro_pipelines.installation import Installation
 
 if TYPE_CHECKING:
-    from sounimicro_pipelines.orchestration.main_job import MainJobResult
+    from sounimicro_pipelines.orchestration.main_job import MainJobResult, SyncOutcome
 
 
 class _Group(click.Group):
@@ -73,8 +73,9 @@ def run(company: str | None, full: bool) -> None:
     with _phase() as tell:
         tell("Starting")
         from sounimicro_pipelines.definitions import defs
+        from sounimicro_pipelines.sync_definitions import defs as sync
 
-        result = run_main_job(installation, defs(), only=company, full=full, on_phase=tell)
+        result = run_main_job(installation, defs(), sync=sync, only=company, full=full, on_phase=tell)
     tell_outcome(result)
     sys.exit(0 if result.success else 1)
 
@@ -153,6 +154,22 @@ def tell_outcome(result: MainJobResult) -> None:
             click.secho(f"  {one.rows_quarantined:,} records do not validate and are in quarantine.", fg="yellow")
         for note in one.notes:
             click.secho(f"  {note}", fg="yellow")
+    if result.sync is not None:
+        _tell_sync(result.sync)
+    if result.waiting:
+        names = ", ".join(result.waiting)
+        click.echo(f"Not gone live, so the sync wrote nothing for: {names}. SOUNIMICRO_GO_LIVE lets it.")
+
+
+def _tell_sync(sync: SyncOutcome) -> None:
+    for reason in sync.reasons:
+        click.secho(f"✗ Sync of {reason}", fg="red")
+    text = f"Sync: {sync.looked_at:,} records looked at, {sync.applied:,} brought into step, {sync.unchanged:,} alike"
+    waiting = {"held back": sync.held, "in conflict": sync.conflicts, "that failed": sync.failed}
+    told = ", ".join(f"{count:,} {word}" for word, count in waiting.items() if count)
+    click.echo(
+        f"{'✗' if sync.reasons else '✓'} {text}" + (f"; waiting for a person or a later run: {told}" if told else "")
+    )
 
 
 @contextmanager

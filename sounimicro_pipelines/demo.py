@@ -40,11 +40,12 @@ def run_demo(
         _live_alone(sandbox.environment | {"SOUNIMICRO_COMPANIES": _aliases(sandbox)}, home)
         from sounimicro_pipelines.definitions import defs
         from sounimicro_pipelines.orchestration.main_job import run_main_job
+        from sounimicro_pipelines.sync_definitions import defs as sync
 
         installation = Installation(load_settings(env_file=None), sandbox.clock)
         with phase() as tell:
             tell("Starting")
-            result = run_main_job(installation, defs(), on_phase=tell)
+            result = run_main_job(installation, defs(), sync=sync, on_phase=tell)
         tell_outcome(result)
         for line in _addresses(installation):
             say(line)
@@ -68,6 +69,7 @@ def _live_alone(environment: Mapping[str, str], home: Path) -> None:
     os.environ |= {
         "SOUNIMICRO_HOME": str(home),
         "SOUNIMICRO_REQUESTS_PER_SECOND": "0",
+        "SOUNIMICRO_GO_LIVE": "all",
         "DAGSTER_BIND": f"127.0.0.1:{_free_port(3000)}",
         "PANELS_BIND": f"127.0.0.1:{_free_port(8420)}",
     }

@@ -13,9 +13,12 @@ import dagster as dg
 from dagster import DagsterEventType, ExecuteInProcessResult
 
 from sounimicro_pipelines.installation import Company, Installation, Skipped, UnknownCompany
+from sounimicro_pipelines.orchestration.event_storage import record_explained
 from sounimicro_pipelines.orchestration.instance import open_instance, process_tag
 from sounimicro_pipelines.orchestration.partitions import file_tag, keep_partitions
+from sounimicro_pipelines.rules import RULE_NAMES
 from sounimicro_pipelines.store import reports as report_rows
+from sounimicro_pipelines.store import runs
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -44,15 +47,33 @@ class JobOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class SyncOutcome:
+    """What the five rules did together: records looked at, and what became of them. `reasons` of runs that failed."""
+
+    looked_at: int = 0
+    applied: int = 0
+    unchanged: int = 0
+    held: int = 0
+    conflicts: int = 0
+    failed: int = 0
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class MainJobResult:
-    """All runs of one main job, and the companies that were not used with the reason."""
+    """All runs of one main job, and the companies that were not used with the reason.
+
+    `sync` is None when no company has gone live; `waiting` are the aliases of those that have not.
+    """
 
     outcomes: Sequence[JobOutcome]
     skipped: Sequence[Skipped] = field(default=())
+    sync: SyncOutcome | None = None
+    waiting: Sequence[str] = field(default=())
 
     @property
     def success(self) -> bool:
-        return all(outcome.success for outcome in self.outcomes)
+        return all(outcome.success for outcome in self.outcomes) and not (self.sync and self.sync.reasons)
 
     @property
     def consistent(self) -> bool:
@@ -67,13 +88,18 @@ def run_main_job(
     installation: Installation,
     definitions: dg.Definitions,
     *,
+    sync: dg.Definitions | None = None,
     only: str | None = None,
     full: bool = False,
     on_phase: Callable[[str], None] = lambda text: None,
 ) -> MainJobResult:
-    """Runs the CRM's registers and then each company's figures (`only` one when named).
+    """Runs the CRM's registers, the five rules (of the code location `sync`), and each company's figures.
 
-    Raises SettingsError for settings, VendorError when the companies cannot be listed, UnknownCompany.
+    `only` names one company whose figures are wanted. The rules write for companies that have gone live and for no
+    others.
+
+    Raises SettingsError for settings, VendorError when the companies cannot be listed, UnknownCompany, StoreError, and
+    RecordUnusable when Dagster cannot write down what it does.
     """
     quiet_libraries()
     installation.prepare_home()
@@ -85,24 +111,31 @@ def run_main_job(
             f"There is no company «{only}» in use.",
             remedy=f"Companies in use: {', '.join(company.alias for company in used)}.",
         )
-    with open_instance(installation.settings.dagster_home) as instance:
+    home = installation.settings.dagster_home
+    with record_explained(home), open_instance(home) as instance:
         keep_partitions(instance, [company.alias for company in used])
         outcomes = []
         on_phase("CRM: registers")
         run = partial(_run, installation, instance, definitions)
         crm = run("crm_registers", None, _listing("superoffice_registers", full))
         outcomes.append(_outcome("CRM", crm))
+        waiting = [company.alias for company in used if not _is_live(installation, company)]
+        synchronized = None
+        if sync is not None and len(waiting) < len(used):
+            on_phase("Registers in step, both ways")
+            synchronized = _sync(partial(_run, installation, instance, sync))
         for company in chosen:
             on_phase(f"{company.name or company.alias}: registers and reports")
             result = run("figures", company.alias, _listing("unimicro_registers", full))
             outcomes.append(_with_tie_out(installation, company, _outcome(company.alias, result)))
-    return MainJobResult(outcomes, skipped)
+    return MainJobResult(outcomes, skipped, synchronized, waiting)
 
 
 def quiet_libraries() -> None:
     """Keeps the libraries' own chatter off the terminal; Dagster's record holds it all."""
     for name in ("dagster", "httpx", "httpcore", "alembic", "sqlalchemy", "dbt"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    logging.raiseExceptions = False  # a log file that cannot be written (full disk) is told once, by what failed of it
 
 
 async def _companies(installation: Installation) -> tuple[list[Company], list[Skipped]]:
@@ -130,6 +163,30 @@ def _run(
         run_config={**QUIET, **run_config},
         resources={"installation": installation},
     )
+
+
+def _is_live(installation: Installation, company: Company) -> bool:
+    """Whether the sync may write for a company, by the settings or by its accepted go-live report."""
+    if {"all", company.alias} & installation.settings.go_live:
+        return True
+    tenant = installation.settings.require_superoffice().tenant
+    with installation.store.read() as tx:
+        return runs.is_live(tx, tenant, company.key)
+
+
+def _sync(run: Callable[[str, str | None, Mapping[str, Any]], ExecuteInProcessResult]) -> SyncOutcome:
+    counts = dict.fromkeys(("in", "applied", "unchanged", "held", "conflicts", "failed"), 0)
+    reasons = []
+    for rule in RULE_NAMES:
+        result = run(f"sync_{rule}", None, {})
+        if not result.success:
+            reasons.append(f"{rule}: {_reason(result)}")
+        for event in result.get_asset_materialization_events():
+            for name in counts:
+                value: Any = getattr(event.materialization.metadata.get(name), "value", 0)
+                counts[name] += int(value)
+    looked_at = counts.pop("in")
+    return SyncOutcome(looked_at=looked_at, **counts, reasons=tuple(reasons))
 
 
 def _outcome(name: str, result: ExecuteInProcessResult) -> JobOutcome:
