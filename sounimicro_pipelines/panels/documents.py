@@ -161,7 +161,7 @@ class _Passing(StreamingResponse):
         headers: dict[str, str],
     ) -> None:
         length = {"Content-Length": str(arriving.size)} if arriving.size is not None else {}
-        super().__init__(_limited(first, parts), headers={**headers, **length})
+        super().__init__(limited(first, parts), headers={**headers, **length})
         self._stack = stack
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -171,7 +171,7 @@ class _Passing(StreamingResponse):
             await self._stack.aclose()
 
 
-async def _limited(first: bytes, parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def limited(first: bytes, parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Raises DocumentTooLarge in the middle: the browser then sees that the document broke off."""
     passed = len(first)
     yield first

@@ -159,7 +159,9 @@ class Documents:
 
     rows: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def add(self, owner_type: str, owner_id: int, file_id: int, name: str, kind: str, size: int, ref: str) -> None:
+    def add(
+        self, owner_type: str, owner_id: int, file_id: int, name: str, kind: str, size: int | None, ref: str
+    ) -> None:
         self.rows.append((owner_type, owner_id, file_id, name, kind, size, ref))
 
 
