@@ -57,6 +57,12 @@ def of_run(tx: Transaction, run_id: str) -> list[Entry]:
     ]
 
 
+def after(tx: Transaction, entry_id: int) -> list[Entry]:
+    """Every line that was written after one, in their order."""
+    table = tx.tables.history
+    return [build(Entry, row) for row in tx.rows(select(table).where(table.c.id > entry_id).order_by(table.c.id))]
+
+
 def of_record(
     tx: Transaction,
     *,

@@ -30,7 +30,7 @@ class Calm(Scenario):
     def sync(self) -> str:
         """Poll and work until nothing is left; answers the last run that worked for customers."""
         self.settle()
-        return next(report.run_id for report in reversed(self.reports) if report.rule == "customer")
+        return next((report.run_id for report in reversed(self.reports) if report.rule == "customer"), "")
 
     def linked_company(self) -> tuple[Row, Row, Link]:
         """A company of the CRM, its customer in the ERP, and their link."""
