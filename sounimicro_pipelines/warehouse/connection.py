@@ -134,6 +134,7 @@ class Warehouse:
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET autoinstall_known_extensions = false")
             connection.execute(f"SET memory_limit = '{self._memory_limit}'")
+            connection.execute("SET allocator_bulk_deallocation_flush_threshold = '16MB'")
             if self._threads is not None:
                 connection.execute(f"SET threads = {int(self._threads)}")
         except BaseException:

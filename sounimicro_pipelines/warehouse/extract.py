@@ -11,7 +11,7 @@ import asyncio
 import os
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -222,8 +222,12 @@ class _Feed:
                 removed = None
             pages = run.reader.changed(spec, since)
         self._sieve = Sieve(spec, self._landing, known)
-        async for page in pages:
-            await self._take(page)
+        try:
+            async for page in pages:
+                await self._take(page)
+        finally:
+            if isinstance(pages, AsyncGenerator):
+                await pages.aclose()
         return await self._end(removed)
 
     async def give_up(self) -> None:
@@ -271,6 +275,9 @@ class _Feed:
         for done in [job for job in self._jobs if job.done()]:
             self._jobs.remove(done)
             done.result()
+        for loading in self._loads:
+            if loading.done():
+                loading.result()
 
     async def _sift(self, rows: list[bytes]) -> None:
         assert self._sieve is not None
@@ -355,7 +362,7 @@ class _Database:
         return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, self._work, work))
 
     def close(self) -> None:
-        self._thread.shutdown(True)
+        self._thread.shutdown(True, cancel_futures=True)
         self._release()
 
     def _work(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:

@@ -25,6 +25,8 @@ from sounimicro_pipelines_tests.warehouse.registers import INVOICE, Register, st
 
 FIRST = datetime(2026, 3, 2, 8, tzinfo=UTC)
 NEXT = FIRST + timedelta(hours=1)
+EARLIER = FIRST + timedelta(minutes=15)
+"""Before the overlap of a watermark that stands at NEXT: such a change is lost when a watermark moves too early."""
 _module = sys.modules[extract.__module__]
 
 
@@ -36,10 +38,11 @@ def register(moment: datetime) -> Register:
         found.put("Invoice", ID=key, Amount=key * 1.25, CreatedAt=stamp(FIRST), UpdatedAt=None, Items=lines)
     if moment >= NEXT:
         for key in (2, 9, 13):
-            found.records["Invoice"][key] |= {"Amount": 99.5, "UpdatedAt": stamp(moment)}
+            found.records["Invoice"][key] |= {"Amount": 99.5, "UpdatedAt": stamp(EARLIER)}
             found.records["Invoice"][key]["Items"].pop()
         for key in range(17, 25):
-            found.put("Invoice", ID=key, Amount=key, CreatedAt=stamp(moment), UpdatedAt=None, Items=[])
+            made = stamp(EARLIER if key > 21 else moment)
+            found.put("Invoice", ID=key, Amount=key, CreatedAt=made, UpdatedAt=None, Items=[])
         del found.records["Invoice"][5], found.records["Invoice"][16]
         found.gone["Invoice"] = [5, 16]
         found.raw["Invoice"] = [b'{"ID":77,"Amount":"?"}']
