@@ -12,7 +12,7 @@ from sounimicro_pipelines.rules.transforms import CannotWrite
 from sounimicro_pipelines.rules.values import Problem, Scalar, Side, text_of
 from sounimicro_pipelines.store import Outdated, Transaction, intents, issues, links
 from sounimicro_pipelines.store.intents import Intent
-from sounimicro_pipelines.store.links import Link
+from sounimicro_pipelines.store.links import Link, Tombstone
 from sounimicro_pipelines.sync.linking import make_link
 from sounimicro_pipelines.sync.names import normal
 from sounimicro_pipelines.sync.ports import AlreadyThere, Port, Record
@@ -240,26 +240,102 @@ def _living(tx: Transaction, world: World, order: Order) -> Intent | None:
 
 async def _look_for(world: World, order: Order, intent: Intent) -> int | None:
     """What an earlier attempt has made, or None when it has surely made nothing. Raises NotNow or Unsure."""
-    patience = world.patience
-    wait = max(patience.late_effect, patience.search_lag)
+    _wait_for_effect(world, intent)
+    if order.side == "crm":
+        marked = await world.crm.marked(order.entity, order.company_key, order.role, order.source.id)
+        if marked is not None:
+            return marked
+    port = world.port(order.side, order.company_key)
+    wanted = order.source.identity
+    now = {"name": wanted.name, "org_number": wanted.org_number}
+    parent = order.parent if order.rule.rule == "person" else None
+    found = await _made(world, order.rule, order.entity, intent, now, parent)
+    if found is not None:
+        return found.id
+    await _natural_key(world, order, intent, port)
+    return None
+
+
+def _wait_for_effect(world: World, intent: Intent) -> None:
+    wait = max(world.patience.late_effect, world.patience.search_lag)
     until = intent.not_before or (intent.sent_at or intent.created_at) + timedelta(seconds=wait)
     if until > world.now():
         raise NotNow(until, "create_unknown")
-    port = world.port(order.side, order.company_key)
-    paths = order.rule.crm_paths() if order.side == "crm" else order.rule.erp_paths()
-    made = await port.created_by_us(order.entity, intent.created_at - SKEW, paths)
+
+
+async def _made(
+    world: World, rule: Rule, entity: str, intent: Intent, now: Mapping[str, Any], parent: int | None
+) -> Record | None:
+    """The record that an intent has made, by what was sent or by what its source says now. Raises Unsure."""
+    side: Side = "crm" if intent.side == "crm" else "erp"
+    port = world.port(side, intent.company_key)
+    made = await port.created_by_us(
+        entity, intent.created_at - SKEW, rule.crm_paths() if side == "crm" else rule.erp_paths()
+    )
     with world.store.read() as tx:
-        unlinked = [one for one in made if not _is_linked(tx, world, order, one)]
-        others = [one for one in intents.living(tx, rule=order.rule.rule) if one.id != intent.id]
-    mine = [one for one in unlinked if _is_it(one, order, intent)]
+        unlinked = [one for one in made if not _is_linked(tx, world, intent, one)]
+        others = [one for one in intents.living(tx, rule=rule.rule) if one.id != intent.id]
+    near = [one for one in unlinked if parent is None or one.parent == parent]
+    mine = [one for one in near if _says(one, intent.body) or _says(one, now)]
     if len(mine) > 1:
         raise Unsure(intent, "More than one record may be the one that was created.")
-    if mine:
-        return mine[0].id
-    if any(one.markers == {} and not _explained(one, others) for one in unlinked):
+    if not mine and any(not _explained(one, others) for one in near):
         raise Unsure(intent, "A record that we created cannot be told: its name has been changed since.")
-    await _natural_key(world, order, intent, port)
-    return None
+    return mine[0] if mine else None
+
+
+async def give_up_creates(world: World, rule: Rule, left: Sequence[Intent]) -> None:
+    """The record for which something was being created is gone: what was made stays, linked to nothing, and is told."""
+    for intent in left:
+        _wait_for_effect(world, intent)
+        entity = intent.erp_entity if intent.side == "erp" else intent.crm_entity
+        made = await _made(world, rule, entity, intent, {}, None)
+        with world.store.transaction() as tx:
+            intents.mark(tx, intent.id, "abandoned" if made is None else "done", finished_at=world.now())
+            if made is not None:
+                _bury(tx, world, intent, made)
+
+
+def _bury(tx: Transaction, world: World, intent: Intent, made: Record) -> None:
+    in_erp = intent.side == "erp"
+    links.bury(
+        tx,
+        Tombstone(
+            rule=intent.rule,
+            tenant=intent.tenant,
+            crm_entity=intent.crm_entity,
+            crm_id=intent.crm_id if in_erp else made.id,
+            company_key=intent.company_key,
+            role=intent.role,
+            erp_entity=intent.erp_entity,
+            erp_id=made.id if in_erp else intent.erp_id,
+            generation=intent.generation,
+            reason="unlinked",
+            side="crm" if in_erp else "erp",
+            at=world.now(),
+            by=world.by,
+            run_id=world.run_id,
+        ),
+    )
+    system = "ERP" if in_erp else "CRM"
+    issues.report(
+        tx,
+        fingerprint=f"orphan:{intent.id}",
+        kind="orphan",
+        severity="warning",
+        cause=f"A record was created in the {system} for one that was deleted or merged at that moment.",
+        remedy=f"Delete it in the {system}, or connect it by hand.",
+        now=world.now(),
+        run_id=world.run_id,
+        rule=intent.rule,
+        side=intent.side,
+        tenant=intent.tenant,
+        company_key=intent.company_key,
+        erp_entity=intent.erp_entity if in_erp else None,
+        erp_id=made.id if in_erp else None,
+        crm_entity=None if in_erp else intent.crm_entity,
+        crm_id=None if in_erp else made.id,
+    )
 
 
 def _explained(made: Record, others: Sequence[Intent]) -> bool:
@@ -282,26 +358,20 @@ async def _natural_key(world: World, order: Order, intent: Intent, port: Port) -
             raise Unsure(intent, "The ERP has a record with the same organisation number that we did not create.")
 
 
-def _is_it(made: Record, order: Order, intent: Intent) -> bool:
-    """Whether a record that we created is the one that was ordered, by what was sent or by what the source says now."""
-    if order.rule.rule == "person" and order.parent is not None and made.parent != order.parent:
-        return False
-    wanted = order.source.identity
-    return _says(made, intent.body) or _says(made, {"name": wanted.name, "org_number": wanted.org_number})
-
-
 def _says(made: Record, body: Mapping[str, Any]) -> bool:
     if body.get("org_number") and made.identity.org_number:
         return bool(made.identity.org_number == body["org_number"])
     return normal(made.identity.name) == normal(str(body.get("name") or ""))
 
 
-def _is_linked(tx: Transaction, world: World, order: Order, made: Record) -> bool:
-    if order.side == "erp":
-        return links.for_erp(tx, order.company_key, made.entity, made.id) is not None
-    if any(value for (_key, _role), value in made.markers.items()):
+def _is_linked(tx: Transaction, world: World, intent: Intent, made: Record) -> bool:
+    """Whether a record is taken at the place for which the intent creates: the same company, in the same role."""
+    if made.side == "erp":
+        return links.for_erp(tx, made.company_key, made.entity, made.id) is not None
+    if (intent.company_key, intent.role) in made.markers:
         return True
-    return bool(links.for_crm(tx, world.tenant, made.entity, made.id))
+    place = (made.entity, made.id, intent.company_key, intent.role)
+    return links.for_crm_place(tx, world.tenant, *place) is not None
 
 
 def _repeat(world: World, intent: Intent) -> Intent:

@@ -13,7 +13,7 @@ from sounimicro_pipelines.store import Outdated, Transaction, intents, issues, l
 from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.store.work import Poke, WorkItem
 from sounimicro_pipelines.sync.agreement import Agreed, agree
-from sounimicro_pipelines.sync.creating import Incomplete, Unsure
+from sounimicro_pipelines.sync.creating import Incomplete, Unsure, give_up_creates
 from sounimicro_pipelines.sync.ending import check_guard, handle_gone
 from sounimicro_pipelines.sync.linking import take_off
 from sounimicro_pipelines.sync.meeting import meet_crm, meet_erp
@@ -185,7 +185,12 @@ async def _process_crm(world: World, rule: Rule, item: WorkItem, done: _Done) ->
     for link in mine:
         await _agree(world, single(world, rule, link, linked), done)
     crm = await world.crm.read(item.entity, item.record_id, rule.crm_paths())
-    if crm is None or crm.locked is not None:
+    if crm is None:
+        with world.store.read() as tx:
+            left = intents.living_for(tx, tenant=world.tenant, crm=(item.entity, item.record_id))
+        await give_up_creates(world, rule, [one for one in left if (one.kind, one.rule) == ("create", rule.rule)])
+        return
+    if crm.locked is not None:
         return
     for link in await meet_crm(world, rule, crm):
         done.linked += 1
@@ -390,6 +395,10 @@ async def recover(world: World, rule: str) -> None:
             )
         elif one.crm_id is not None:
             pokes.append(Poke(rule, "crm", one.crm_entity, one.crm_id, "recovery", not_before=one.not_before))
+            with world.store.read() as tx:
+                pairs = partner_pairs(links.for_crm(tx, world.tenant, one.crm_entity, one.crm_id))
+            if pairs and rule != "partner":
+                pokes.append(Poke("partner", "crm", one.crm_entity, one.crm_id, "recovery", not_before=one.not_before))
     if pokes:
         with world.store.transaction() as tx:
             work.poke(tx, [poke for poke in pokes if not _is_listed(tx, poke)], world.now())

@@ -109,7 +109,7 @@ def _is_due(tx: Transaction, feed: Feed, now: datetime) -> bool:
 async def _poll_one(world: World, feed: Feed, stored: StoredFeed, result: Polled) -> None:
     started = world.now()
     overlap = timedelta(seconds=world.patience.overlap)
-    since = (stored.watermark or started) - overlap
+    since = (stored.watermark or _listed_at(world, feed) or started) - overlap
     changes: Changes | None
     merged: list[Merged] = []
     full = False
@@ -145,6 +145,13 @@ async def _poll_one(world: World, feed: Feed, stored: StoredFeed, result: Polled
         )
         issues.solve(tx, f"feed:{feed.name}", now=world.now())
     result.feeds.append(feed.name)
+
+
+def _listed_at(world: World, feed: Feed) -> datetime | None:
+    """When the register was listed whole: what its other feeds tell counts from then on."""
+    with world.store.read() as tx:
+        own = watermarks.get(tx, feed.name.removesuffix(f":{feed.kind}"))
+    return own.full_at if own is not None else None
 
 
 async def _read(world: World, feed: Feed, since: datetime) -> tuple[Changes | None, list[Merged]]:

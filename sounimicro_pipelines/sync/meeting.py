@@ -10,7 +10,7 @@ from sounimicro_pipelines.rules.model import Rule
 from sounimicro_pipelines.store import Transaction, intents, issues, links
 from sounimicro_pipelines.store.intents import Intent
 from sounimicro_pipelines.store.links import Link
-from sounimicro_pipelines.sync.creating import Incomplete, Order, create, new_values
+from sounimicro_pipelines.sync.creating import Incomplete, Order, create, give_up_creates, new_values
 from sounimicro_pipelines.sync.linking import is_kept_apart, make_link
 from sounimicro_pipelines.sync.match import Identity, Register, Suggestion, certain, suggest
 from sounimicro_pipelines.sync.names import normal
@@ -29,7 +29,14 @@ async def meet_erp(world: World, rule: Rule, company_key: str, entity: str, erp_
         if is_kept_apart(links.tombstones_for_erp(tx, company_key, entity, erp_id), company_key):
             return []
     record = await port.read(entity, erp_id, rule.erp_paths())
-    if record is None or not takes_part(rule, record):
+    if record is None:
+        with world.store.read() as tx:
+            left = intents.living_for(tx, tenant=world.tenant, erp=(company_key, entity, erp_id))
+        await give_up_creates(world, rule, [one for one in left if one.kind == "create"])
+        return []
+    if record.created_by_us and _is_being_made(world, rule, company_key):
+        raise NotNow(world.later(world.patience.search_lag), "create_elsewhere")
+    if not takes_part(rule, record):
         return []
     parents: list[Link | None] = [None]
     if rule.rule == "person":
@@ -242,8 +249,11 @@ def _weigh(
 
 def _too_alike(world: World, rule: Rule, record: Record, near: Sequence[Suggestion]) -> bool:
     """Whether a person should look before a second record is made; says so by an issue."""
-    alike = [one for one in near if "already_linked" not in one.reasons]
-    alike = [one for one in alike if one.score >= TOO_ALIKE or "same_org_number" in one.reasons]
+    alike = [
+        one
+        for one in near
+        if "same_org_number" in one.reasons or (one.score >= TOO_ALIKE and "already_linked" not in one.reasons)
+    ]
     fingerprint = f"duplicate:{rule.rule}:{record.side}:{record.company_key}:{record.entity}:{record.id}"
     if not alike:
         with world.store.transaction() as tx:
@@ -296,6 +306,13 @@ def _has_living_create(world: World, record: Record, role: str) -> bool:
     with world.store.read() as tx:
         found = intents.living_for(tx, tenant=world.tenant, erp=(record.company_key, record.entity, record.id))
     return any((one.kind, one.side) == ("create", "crm") for one in found)
+
+
+def _is_being_made(world: World, rule: Rule, company_key: str) -> bool:
+    """Whether some create in this company has not been cleared up, so that a new record of ours may be its outcome."""
+    with world.store.read() as tx:
+        left = intents.living(tx, rule=rule.rule)
+    return any((one.kind, one.side, one.company_key) == ("create", "erp", company_key) for one in left)
 
 
 def _creates_under_way(tx: Transaction, rule: Rule) -> bool:

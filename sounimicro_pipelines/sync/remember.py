@@ -56,13 +56,11 @@ def remember(
         if told["loser"]:
             losers.append(_loser(world, scene, one.field.key, one.place, told))
     _mirror_shared(scene, found.writes, writes, settled)
-    by_id = {one.id: one for one in finished}
-    for intent_id, keys in found.confirmed.items():
-        intent = by_id.get(intent_id)
-        for key in keys if intent is not None else ():
-            assert intent is not None
-            place = place_of(scene.group, intent)
+    for intent in finished:
+        place = place_of(scene.group, intent)
+        for key in found.confirmed.get(intent.id, ()):
             entries.append(_entry(world, scene, key, place, intent.body[key], intent.id))
+        for key in (*found.confirmed.get(intent.id, ()), *found.overtaken.get(intent.id, ())):
             if intent.body[key].get("loser"):
                 losers.append(_loser(world, scene, key, place, intent.body[key]))
     changed = _changed_baselines(world, scene, settled)
@@ -83,8 +81,7 @@ def remember(
             for edit in done.overwritten:
                 conflicts.record(tx, _unseen(world, scene, edit_place, edit.path, edit.value, edit.by, edit.at))
         for intent in finished:
-            happened = intent in planned or intent.id in found.confirmed or intent.kind == "marker"
-            intents.mark(tx, intent.id, "done" if happened else "abandoned", finished_at=world.now())
+            _end_intent(tx, world, scene, found, intent, happened=intent in planned)
         for stuck in found.stuck:
             _report_stuck(tx, world, scene, stuck)
         for fingerprint, key in solved:
@@ -97,6 +94,17 @@ def remember(
         _finish_links(tx, world, scene, said)
         if any(one.place == CRM for one in writes) or again:
             poke_others(tx, world, scene.group, include_own=again)
+
+
+def _end_intent(tx: Transaction, world: World, scene: Scene, found: Weighed, intent: Intent, *, happened: bool) -> None:
+    """Close an intent; what it holds of fields that another rule governs now is left to that rule."""
+    mine = {one.key for one in scene.group.fields}
+    rest = {key: told for key, told in intent.body.items() if key not in mine} if intent.kind == "update" else {}
+    if rest and not happened:
+        intents.mark(tx, intent.id, intent.state, body=rest)
+        return
+    sure = happened or intent.id in found.confirmed or intent.kind == "marker"
+    intents.mark(tx, intent.id, "done" if sure else "abandoned", finished_at=world.now())
 
 
 def _after(one: FieldWrite, done: Written, scene: Scene) -> tuple[Reading, bool]:

@@ -110,13 +110,15 @@ class Stuck:
 class Weighed:
     """The outcome: writes, what waits, and the baseline values by place, field by field.
 
-    `confirmed` are unfinished writes that have turned out to have happened; the others have not, or were overwritten.
+    `confirmed` are unfinished writes (by intent, the fields) that have turned out to have happened; `overtaken` are
+    those of which that cannot be told any more, because a third value stands there.
     """
 
     writes: list[FieldWrite] = field(default_factory=list)
     stuck: list[Stuck] = field(default_factory=list)
     settled: dict[str, dict[int, str]] = field(default_factory=dict)
     confirmed: dict[int, list[str]] = field(default_factory=dict)
+    overtaken: dict[int, list[str]] = field(default_factory=dict)
     equal: list[str] = field(default_factory=list)
     quiet_until: datetime | None = None
 
@@ -205,6 +207,8 @@ def _views(scene: Scene, one: RuleField, found: Weighed) -> tuple[View, ...]:
         place = place_of(scene.group, intent)
         to = _kept(scene, one, place, str(body["to"]))
         if now[place].key != to.key:
+            if now[place].key != _kept(scene, one, place, str(body["old"])).key:
+                found.overtaken.setdefault(intent.id, []).append(one.key)
             continue
         source = int(body["source_place"])
         if source < len(now):

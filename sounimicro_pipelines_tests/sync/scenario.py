@@ -336,6 +336,7 @@ class Scenario:
         self.hostile.crash_at = None
         self.hostile.dead = False
         self.hostile.settle_late()
+        self.hostile.clock.advance(400)
         self.engines = 1
         for _ in range(rounds):
             before = len(self.hostile.writes) + len(self.hostile.creates)

@@ -363,10 +363,13 @@ class System:
 
         found: Written = await self.world.call(write=True, effect=effect)
         if self.side == "erp" and not self.world.calm:
-            again = await self.read(record.entity, record.id, list(record.values))
+            try:
+                again = await self.read(record.entity, record.id, list(record.values))
+            except VendorError as error:
+                raise Unreachable("Sim", "read back", effect_unknown=True) from error
             if again is None:
                 raise NotFound("Sim", "read", status=404)
-            return Written(again, exact=False, overwritten=found.overwritten)
+            found = Written(again, exact=False, overwritten=found.overwritten)
         return found
 
     def _check(self, row: Row, record: Record, changes: Mapping[str, Scalar]) -> None:
@@ -391,8 +394,8 @@ class System:
             return []
         text = self.person_types(row, path)
         world.counts["edit_in_window"] += 1
+        world.in_window.add(text)
         if world.trouble.no_audit:
-            world.in_window.add(text)
             return []
         return [Edit(path, text, "person", world.at())]
 
