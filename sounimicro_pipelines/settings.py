@@ -249,6 +249,9 @@ def load_settings(env_file: Path | None = Path(".env")) -> Settings:
         raise SettingsError(
             [f"{str(part['loc'][0]).upper()}: {part['msg']}." for part in error.errors(include_input=False)]
         ) from None
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise SettingsError([f"{env_file} in the working directory cannot be read ({reason})."]) from None
     _ = settings.company_aliases, settings.company_groups
     return settings
 
@@ -285,6 +288,8 @@ def _url_problems(name: str, url: str | None) -> list[str]:
 def _file_problems(name: str, path: Path | None) -> list[str]:
     if path is None:
         return []
-    if not path.is_file():
-        return [f"{name}: there is no file at {path}; it should hold {_WHERE[name]}."]
-    return []
+    try:
+        there = path.is_file()
+    except OSError as error:
+        return [f"{name}: {path} cannot be reached ({error.strerror}); it should hold {_WHERE[name]}."]
+    return [] if there else [f"{name}: there is no file at {path}; it should hold {_WHERE[name]}."]

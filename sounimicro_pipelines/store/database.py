@@ -176,7 +176,8 @@ def explain(error: DBAPIError, shown: str) -> StoreError | None:
             f"The file at {shown} is no SQLite database.",
             remedy="Let SOUNIMICRO_DATABASE_URL name another file, or restore this one from its backup.",
         )
-    if "disk is full" in message or "no space left" in message:
+    has_no_room = getattr(error.orig, "sqlite_errorname", "") == "SQLITE_IOERR_SHMSIZE"
+    if has_no_room or "disk is full" in message or "no space left" in message:
         return Unwritable(f"The disk with the store at {shown} is full.", remedy="Make room, and start again.")
     if any(t in message for t in ("readonly", "read-only", "unable to open", "permission denied", "disk i/o error")):
         return Unwritable(

@@ -141,9 +141,9 @@ class _Run:
 def _begin(
     connection: duckdb.DuckDBPyConnection, specs: Sequence[EntitySpec], owner: Owner | None, path: Path
 ) -> dict[str, FeedState]:
-    prepare(connection, specs)
     if owner is not None:
         claim(connection, owner, path)
+    prepare(connection, specs)
     return feed_states(connection)
 
 

@@ -161,7 +161,8 @@ def prepare(connection: duckdb.DuckDBPyConnection, specs: Sequence[EntitySpec]) 
 
 
 def claim(connection: duckdb.DuckDBPyConnection, owner: Owner, path: Path) -> None:
-    """Writes whose file this is. Raises NotAWarehouse when it belongs to another company."""
+    """Writes whose file this is; to be done before anything else. Raises NotAWarehouse when it is another company's."""
+    connection.execute(_SYSTEM_TABLES)
     found = connection.execute("SELECT company_key FROM raw._company").fetchall()
     if found and found[0][0].lower() != owner.company_key.lower():
         raise NotAWarehouse(
