@@ -63,6 +63,12 @@ async def static(name: str) -> Response:
     return Response(content, media_type=media_type, headers={"Cache-Control": "public, max-age=31536000, immutable"})
 
 
+@router.get("/favicon.ico")
+async def icon() -> Response:
+    """Asked for by browsers where a document of its own is shown, which names no icon."""
+    return await static("icon.svg")
+
+
 def error_page(request: Request, status: int, key: str, parameters: dict[str, Any]) -> HTMLResponse:
     """A clear page: what is wrong, and what to do."""
     language = words(choose_language(request.query_params.get("lang"), request.headers.get("accept-language")))

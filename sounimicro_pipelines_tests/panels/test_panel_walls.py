@@ -26,7 +26,9 @@ from sounimicro_pipelines_tests.panels.signed_world import (
     signed_world,
 )
 
-OPEN = {"/healthz", "/metrics", "/static/{name}", "/auth/start", "/auth/callback", "/auth/exchange", "/auth/session"}
+OPEN = {"/healthz", "/metrics", "/static/{name}", "/favicon.ico"} | {
+    f"/auth/{name}" for name in ("start", "callback", "exchange", "session")
+}
 """What answers without a session; `/auth/…` gives nothing away, `/metrics` is for this machine."""
 
 
