@@ -35,7 +35,7 @@ class Rows:
     source: str
 
 
-SIZES = {"small": Size(1_000, 40_000), "full": Size(50_000, 2_000_000)}
+SIZES = {"small": Size(10_000, 40_000), "full": Size(50_000, 2_000_000)}
 
 
 def make(path: Path, size: Size) -> None:

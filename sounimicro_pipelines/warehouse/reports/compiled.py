@@ -150,7 +150,9 @@ def compile_project(
     results: Any = outcome.result
     nodes = {result.node.unique_id: result.node for result in results.results}
     models = {key: node for key, node in nodes.items() if node.resource_type == "model"}
-    scopes = {node.name: node.config.meta.get("scope", {}).get("touched", "") for node in models.values()}
+    scopes: dict[str, str] = {}
+    if not full_refresh:
+        scopes = {node.name: node.config.meta.get("scope", {}).get("touched", "") for node in models.values()}
     order = TopologicalSorter({key: _parents(key, prepared.manifest) for key in models}).static_order()
     return [_step(models[key], db_path.stem, scopes) for key in order if key in models and _is_table(models[key])]
 

@@ -138,13 +138,13 @@ def _last_build(connection: duckdb.DuckDBPyConnection) -> _LastBuild | None:
 def _models(
     connection: duckdb.DuckDBPyConnection, prepared: PreparedProject, seconds: Mapping[str, float]
 ) -> tuple[ModelResult, ...]:
-    rows = {
-        (schema, name): int(count)
-        for schema, name, count in connection.execute(
-            "select schema_name, table_name, estimated_size from duckdb_tables()"
-            " where schema_name in ('reports', 'intermediate')"
-        ).fetchall()
-    }
+    tables = connection.execute(
+        "select schema_name, table_name from duckdb_tables() where schema_name in ('reports', 'intermediate')"
+    ).fetchall()
+    rows: dict[tuple[str, str], int] = {}
+    for schema, name in tables:
+        counted = connection.execute(f'select count(*) from "{schema}"."{name}"').fetchone()
+        rows[(schema, name)] = int(counted[0]) if counted else 0
     nodes = sorted(
         (node for node in prepared.manifest.nodes.values() if node.resource_type == "model"), key=lambda one: one.name
     )
