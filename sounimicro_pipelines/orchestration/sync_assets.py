@@ -12,6 +12,7 @@ import dagster as dg
 
 from sounimicro_pipelines.installation import Installation
 from sounimicro_pipelines.orchestration.engine_room import engine_room
+from sounimicro_pipelines.orchestration.failing import plainly
 from sounimicro_pipelines.rules.model import RULE_NAMES, RuleName
 from sounimicro_pipelines.settings import Settings
 from sounimicro_pipelines.store import Store, companies, issues
@@ -40,10 +41,11 @@ _ABOUT: Mapping[RuleName, str] = {
 
 
 class SyncConfig(dg.Config):
-    """How one run of a rule goes about it."""
+    """How one run of a rule goes about it. `company`: an alias; empty means every company that has gone live."""
 
     read_feeds: bool = True
     at_once: int = AT_ONCE
+    company: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,12 @@ def _asset(rule: RuleName) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, config: SyncConfig, installation: dg.ResourceParam[Installation]
     ) -> dg.MaterializeResult[Any]:
         async def work(connection: Connection) -> Outcome:
-            world = await connection.world(run_id=context.run_id, reporter=Log(context.log), live_only=True)
+            world = await connection.world(
+                run_id=context.run_id if _alone(context, rule) else part_of(context.run_id, rule),
+                reporter=Log(context.log),
+                company=config.company or None,
+                live_only=True,
+            )
             if not world.erp:
                 return Outcome(Polled(), None)
             polled = Polled()
@@ -104,29 +111,46 @@ def _asset(rule: RuleName) -> dg.AssetsDefinition:
                 polled = await poll(world, rule, pace_of(installation.settings))
             return Outcome(polled, await drain(world, rule, at_once=config.at_once))
 
-        outcome = engine_room(installation).run(work)
+        with plainly():
+            outcome = engine_room(installation).run(work)
         if outcome.report is None:
             context.log.warning("No ERP company has gone live, so nothing was written. Accept a go-live report first.")
             return dg.MaterializeResult(metadata={"in": 0, "finding": "No company has gone live."})
-        return dg.MaterializeResult(metadata=metadata_of(outcome, installation, context.run_id))
+        return dg.MaterializeResult(metadata=metadata_of(outcome.report, outcome.polled, installation))
 
     return sync_rule
 
 
-def metadata_of(outcome: Outcome, installation: Installation, run_id: str) -> dict[str, Any]:
+def part_of(run_id: str, part: object) -> str:
+    """Our id for one part of a run of Dagster's that has several; the run's own id stands for all of them."""
+    return f"{run_id}.{part}"
+
+
+def _alone(context: dg.AssetExecutionContext, rule: str) -> bool:
+    """Whether the run is about this rule only, and is then explained and undone by its own id."""
+    chosen = context.run.asset_selection
+    return context.run.job_name == job_name(rule) or (chosen is not None and len(chosen) == 1)
+
+
+def job_name(rule: str) -> str:
+    """The job of a rule."""
+    return f"sync_{rule}"
+
+
+def metadata_of(report: RunReport, polled: Polled, installation: Installation) -> dict[str, Any]:
     """A run's counts (in = applied + unchanged + held + conflicts + failed), its changes and the issues it met."""
-    report = outcome.report or RunReport(run_id, None)
-    found = _issues(installation.store, run_id)
+    found = _issues(installation.store, report.run_id)
     metadata: dict[str, Any] = {
         **report.counts,
-        "items_from_feeds": outcome.polled.items,
-        "feeds_read": len(outcome.polled.feeds),
-        "changes": _table(
+        "run": report.run_id,
+        "items_from_feeds": polled.items,
+        "feeds_read": len(polled.feeds),
+        "changes": table(
             ("rule", "company", "crm", "erp", "side", "field"),
             [
                 {
                     "rule": one.rule,
-                    "company": _alias(installation.store, one.company_key),
+                    "company": shown_alias(installation.store, one.company_key),
                     "crm": one.crm,
                     "erp": one.erp,
                     "side": one.side,
@@ -136,7 +160,7 @@ def metadata_of(outcome: Outcome, installation: Installation, run_id: str) -> di
             ],
         ),
         "changes_in_all": len(report.changes),
-        "issues": _table(
+        "issues": table(
             ("issue", "kind", "record", "field", "cause", "remedy"),
             [
                 {
@@ -152,9 +176,11 @@ def metadata_of(outcome: Outcome, installation: Installation, run_id: str) -> di
         ),
     }
     if found:
-        metadata["issues_page"] = dg.MetadataValue.url(f"{panels_address(installation.settings)}/admin?run={run_id}")
-    if outcome.polled.failed:
-        metadata["feeds_not_read"] = dg.MetadataValue.json(outcome.polled.failed)
+        metadata["issues_page"] = dg.MetadataValue.url(
+            f"{panels_address(installation.settings)}/admin?run={report.run_id}"
+        )
+    if polled.failed:
+        metadata["feeds_not_read"] = dg.MetadataValue.json(polled.failed)
     return metadata
 
 
@@ -174,13 +200,15 @@ def _record(issue: Issue) -> str:
     return f"erp:{issue.erp_entity}:{issue.erp_id}" if issue.erp_id is not None else ""
 
 
-def _alias(store: Store, company_key: str) -> str:
+def shown_alias(store: Store, company_key: str) -> str:
+    """A company as people name it."""
     with store.read() as tx:
         found = companies.by_key(tx, company_key)
     return found.alias if found is not None else company_key
 
 
-def _table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Any:
+def table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Any:
+    """Rows as Dagster shows them."""
     schema = dg.TableSchema([dg.TableColumn(name, "int" if name == "issue" else "string") for name in columns])
     return dg.MetadataValue.table([dg.TableRecord(dict(row)) for row in rows], schema=schema)
 

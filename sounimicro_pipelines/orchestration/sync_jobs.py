@@ -10,26 +10,31 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from sounimicro_pipelines.installation import Installation
 from sounimicro_pipelines.orchestration.engine_room import engine_room
+from sounimicro_pipelines.orchestration.failing import plainly
 from sounimicro_pipelines.orchestration.sync_assets import (
     AT_ONCE,
     GROUP,
     RULE_ASSETS,
     Log,
-    Outcome,
+    job_name,
     metadata_of,
     pace_of,
+    part_of,
     rule_key,
 )
+from sounimicro_pipelines.orchestration.undoing import parts_of, undo_metadata
 from sounimicro_pipelines.rules.model import RULE_NAMES
 from sounimicro_pipelines.store import work
-from sounimicro_pipelines.sync.addresses import ErpAddress, parse_address
-from sounimicro_pipelines.sync.engine import drain
+from sounimicro_pipelines.sync.addresses import parse_address
+from sounimicro_pipelines.sync.engine import RunReport, drain
 from sounimicro_pipelines.sync.feeds import Polled, poll, rewind_company
 from sounimicro_pipelines.sync.opening import Connection
-from sounimicro_pipelines.sync.routing import AT_ONCE as FIRST
-from sounimicro_pipelines.sync.routing import pokes_for
+from sounimicro_pipelines.sync.requests import resync
+from sounimicro_pipelines.sync.undo import UndoReport, undo
 
 WATCH = "watch"
+Part = tuple[RunReport, Polled]
+"""What one rule's part of a run did, and what was polled for it."""
 
 
 class LoadConfig(dg.Config):
@@ -44,6 +49,12 @@ class RecordConfig(dg.Config):
     record: str
 
 
+class UndoConfig(dg.Config):
+    """`run`: the id of the run to undo."""
+
+    run: str
+
+
 class WatchConfig(dg.Config):
     """How long to watch, in minutes, and how often to look at the work list, in seconds."""
 
@@ -51,17 +62,11 @@ class WatchConfig(dg.Config):
     every: float = 0.5
 
 
-def job_name(rule: str) -> str:
-    """The job of a rule."""
-    return f"sync_{rule}"
-
-
-def _tell(context: dg.OpExecutionContext, installation: Installation, outcomes: list[Outcome]) -> None:
+def _tell(context: dg.OpExecutionContext, installation: Installation, parts: list[Part]) -> None:
     """Each rule's part of the run as a materialisation of the rule's asset, with its counts and changes."""
-    for outcome in outcomes:
-        report = outcome.report
-        if report is not None and report.rule is not None:
-            metadata = metadata_of(outcome, installation, report.run_id)
+    for report, polled in parts:
+        if report.rule is not None:
+            metadata = metadata_of(report, polled, installation)
             context.log_event(dg.AssetMaterialization(rule_key(report.rule), metadata=metadata))
 
 
@@ -69,9 +74,9 @@ def _tell(context: dg.OpExecutionContext, installation: Installation, outcomes: 
 def load_registers(
     context: dg.OpExecutionContext, config: LoadConfig, installation: dg.ResourceParam[Installation]
 ) -> None:
-    async def load(connection: Connection) -> list[Outcome]:
+    async def load(connection: Connection) -> list[Part]:
         alias = config.company or None
-        world = await connection.world(run_id=context.run_id, reporter=Log(context.log), company=alias, live_only=True)
+        world = await connection.world(run_id=context.run_id, company=alias, live_only=True)
         if not world.erp:
             raise dg.Failure(
                 "No such ERP company has gone live: accept its go-live report first, or check the alias.",
@@ -80,48 +85,47 @@ def load_registers(
         with connection.store.transaction() as tx:
             for key in world.erp:
                 rewind_company(tx, world, key)
-        outcomes = []
+        parts = []
         for rule in world.rules.active():
             part = await connection.world(
-                run_id=f"{context.run_id}.{rule.rule}", reporter=Log(context.log), company=alias, live_only=True
+                run_id=part_of(context.run_id, rule.rule), reporter=Log(context.log), company=alias, live_only=True
             )
             polled = await poll(part, rule.rule, pace_of(installation.settings), now_due=True)
-            outcomes.append(Outcome(polled, await drain(part, rule.rule, kind="initial_load", at_once=AT_ONCE)))
-        return outcomes
+            parts.append((await drain(part, rule.rule, kind="initial_load", at_once=AT_ONCE), polled))
+        return parts
 
-    _tell(context, installation, engine_room(installation).run(load))
+    with plainly():
+        _tell(context, installation, engine_room(installation).run(load))
 
 
 @dg.op(pool="sync_record", description="Look at one record now, whatever the feeds say.")
 def look_at_record(
     context: dg.OpExecutionContext, config: RecordConfig, installation: dg.ResourceParam[Installation]
 ) -> None:
-    async def look(connection: Connection) -> list[Outcome]:
+    async def look(connection: Connection) -> RunReport:
         with connection.store.read() as tx:
             address = parse_address(tx, config.record)
-        in_erp = isinstance(address, ErpAddress)
-        key = address.company_key if isinstance(address, ErpAddress) else ""
-        outcomes = []
-        for rule in RULE_NAMES:
-            world = await connection.world(run_id=f"{context.run_id}.{rule}", reporter=Log(context.log), live_only=True)
-            with connection.store.transaction() as tx:
-                pokes = pokes_for(
-                    tx,
-                    world.rules,
-                    world.tenant,
-                    "erp" if in_erp else "crm",
-                    key,
-                    address.entity,
-                    [address.id],
-                    origin="person",
-                    priority=FIRST,
-                )
-                mine = work.poke(tx, [one for one in pokes if one.rule == rule], world.now())
-            if mine:
-                outcomes.append(Outcome(Polled(), await drain(world, rule, kind="resync", at_once=AT_ONCE)))
-        return outcomes
+        world = await connection.world(run_id=context.run_id, by="person", reporter=Log(context.log), live_only=True)
+        return await resync(world, address)
 
-    _tell(context, installation, engine_room(installation).run(look))
+    with plainly():
+        report = engine_room(installation).run(look)
+    context.add_output_metadata(metadata_of(report, Polled(), installation))
+
+
+@dg.op(pool="sync_record", description="Put back what a run has written, as far as nobody has edited it since.")
+def put_back(context: dg.OpExecutionContext, config: UndoConfig, installation: dg.ResourceParam[Installation]) -> None:
+    async def restore(connection: Connection) -> list[UndoReport]:
+        reports = []
+        for number, run_id in enumerate(parts_of(connection.store, config.run), start=1):
+            mine = context.run_id if number == 1 else part_of(context.run_id, number)
+            world = await connection.world(run_id=mine, by="person", reporter=Log(context.log), live_only=True)
+            reports.append(await undo(world, run_id))
+        return reports
+
+    with plainly():
+        reports = engine_room(installation).run(restore)
+    context.add_output_metadata(undo_metadata(reports, installation.store))
 
 
 @dg.op(pool="sync_watch", description="Look at the feeds and the work list all the time, for a while.")
@@ -142,7 +146,7 @@ def watch_registers(
         for number in numbered():
             for rule in RULE_NAMES:
                 world = await connection.world(
-                    run_id=f"{context.run_id}.{number}.{rule}",
+                    run_id=part_of(context.run_id, f"{number}.{rule}"),
                     holder=f"watch:{context.run_id}",
                     reporter=Log(context.log),
                     live_only=True,
@@ -154,10 +158,11 @@ def watch_registers(
                     due = work.due_count(tx, rule, world.now())
                 if due:
                     report = await drain(world, rule, at_once=AT_ONCE, until=until)
-                    _tell(context, installation, [Outcome(polled, report)])
+                    _tell(context, installation, [(report, polled)])
             await clock.sleep(config.every)
 
-    engine_room(installation).run(watch)
+    with plainly():
+        engine_room(installation).run(watch)
 
 
 @dg.job(
@@ -176,6 +181,15 @@ def initial_load() -> None:
 )
 def resync_record() -> None:
     look_at_record()
+
+
+@dg.job(
+    name="undo_run",
+    executor_def=dg.in_process_executor,
+    description="Put back what a run has written, as far as nobody has edited it since; the rest is listed.",
+)
+def undo_run() -> None:
+    put_back()
 
 
 @dg.job(
@@ -208,6 +222,7 @@ JOBS: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
     sync_all,
     initial_load,
     resync_record,
+    undo_run,
     watch,
 ]
 ASSETS = RULE_ASSETS

@@ -15,8 +15,8 @@ from sounimicro_pipelines.clock import UTC, SystemClock
 from sounimicro_pipelines.errors import SettingsError
 from sounimicro_pipelines.installation import Installation
 from sounimicro_pipelines.orchestration.engine_room import TookTooLong, engine_room
-from sounimicro_pipelines.orchestration.sync_assets import pace_of
-from sounimicro_pipelines.orchestration.sync_jobs import RULE_JOBS, WATCH, job_name, watch
+from sounimicro_pipelines.orchestration.sync_assets import job_name, pace_of
+from sounimicro_pipelines.orchestration.sync_jobs import RULE_JOBS, WATCH, watch
 from sounimicro_pipelines.orchestration.webhooks import webhooks_watchdog
 from sounimicro_pipelines.rules.model import RULE_NAMES, RuleName
 from sounimicro_pipelines.store import watermarks, work

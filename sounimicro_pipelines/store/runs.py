@@ -105,6 +105,13 @@ def get(tx: Transaction, run_id: str) -> Run | None:
     return maybe(Run, tx.row(select(table).where(table.c.run_id == run_id)))
 
 
+def starting_with(tx: Transaction, prefix: str) -> list[Run]:
+    """Runs whose id starts so, newest first."""
+    table = tx.tables.runs
+    statement = select(table).where(table.c.run_id.startswith(prefix, autoescape=True))
+    return [build(Run, row) for row in tx.rows(statement.order_by(table.c.started_at.desc(), table.c.run_id.desc()))]
+
+
 def listing(tx: Transaction, *, rule: str | None = None, limit: int = 100) -> list[Run]:
     """Newest first."""
     table = tx.tables.runs

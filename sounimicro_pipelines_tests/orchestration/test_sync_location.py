@@ -68,6 +68,12 @@ def settle(rule: str, installation: Installation, clock: ShiftingClock) -> None:
             assert run(rule, installation, instance).success
 
 
+def output(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
+    """What an op says of its work."""
+    (event,) = [event for event in result.all_events if event.event_type_value == "STEP_OUTPUT"]
+    return {name: one.value for name, one in event.step_output_data.metadata.items()}
+
+
 @pytest.fixture(scope="module")
 def settled(sandbox: Sandbox, installation: Installation, clock: ShiftingClock) -> Installation:
     """Everything linked and in agreement."""
@@ -207,12 +213,48 @@ def test_one_record_is_looked_at_on_request(
     config = {"ops": {"look_at_record": {"config": {"record": f"crm:contact:{crm_id}"}}}}
     result = run("resync_record", settled, instance, config)
     assert result.success
-    assert sum(told["applied"] for told in metadata(result)) == 1, metadata(result)
+    assert output(result)["applied"] == 1, output(result)
     address = sandbox.erp.read(1, "Customer", erp_id, "Info.InvoiceAddress")["Info"]["InvoiceAddress"]
     assert address["AddressLine2"] == "Inngang C"
     wrong = {"ops": {"look_at_record": {"config": {"record": "crm:contakt:7"}}}}
     failed = run("resync_record", settled, instance, wrong)
     assert not failed.success
+    (failure,) = [event for event in failed.all_events if event.event_type_value == "STEP_FAILURE"]
+    assert "Did you mean contact?" in str(failure.step_failure_data.user_failure_data or failure.step_failure_data)
+
+
+def test_a_run_is_undone_by_its_own_id(sandbox: Sandbox, settled: Installation, instance: dg.DagsterInstance) -> None:
+    crm_id, erp_id = linked_customer(settled)
+    before = sandbox.erp.read(1, "Customer", erp_id, "Info.InvoiceAddress")["Info"]["InvoiceAddress"]["City"]
+    sandbox.crm.edit("contact", crm_id, {"Address": {"Postal": {"City": "FEILBYEN"}}})
+    config = {"ops": {"look_at_record": {"config": {"record": f"crm:contact:{crm_id}"}}}}
+    wrong = run("resync_record", settled, instance, config)
+    held = sandbox.erp.read(1, "Customer", erp_id, "Info.InvoiceAddress")["Info"]["InvoiceAddress"]
+    assert held["City"] == "FEILBYEN"
+    undone = run("undo_run", settled, instance, {"ops": {"put_back": {"config": {"run": wrong.run_id}}}})
+    assert undone.success
+    told = output(undone)
+    assert told["fields_put_back"] == 1
+    (row,) = [record.data for record in told["put_back"].records]
+    assert (row["side"], row["field"]) == ("erp", "Address.Postal.City")
+    held = sandbox.erp.read(1, "Customer", erp_id, "Info.InvoiceAddress")["Info"]["InvoiceAddress"]
+    assert held["City"] == before
+    nothing = run("undo_run", settled, instance, {"ops": {"put_back": {"config": {"run": "no-such-run"}}}})
+    assert not nothing.success
+
+
+def test_the_parts_of_a_run_of_several_rules_are_undone_together(
+    sandbox: Sandbox, settled: Installation, instance: dg.DagsterInstance, clock: ShiftingClock
+) -> None:
+    crm_id, erp_id = linked_customer(settled)
+    sandbox.erp.edit(1, "Customer", erp_id, {"WebUrl": "https://www.feil.no"})
+    clock.skip(5)
+    wrong = run("sync_all", settled, instance)
+    assert sandbox.crm.read("contact", crm_id)["Urls"][0]["Value"] == "https://www.feil.no"
+    undone = run("undo_run", settled, instance, {"ops": {"put_back": {"config": {"run": wrong.run_id}}}})
+    assert undone.success
+    assert output(undone)["fields_put_back"] >= 1
+    assert [one["Value"] for one in sandbox.crm.read("contact", crm_id)["Urls"]] != ["https://www.feil.no"]
 
 
 def test_a_new_company_in_the_erp_is_loaded_with_its_register(
