@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 from rich.console import Console
 
+from sounimicro_pipelines.cli_sync import register
 from sounimicro_pipelines.errors import SettingsError, SounimicroError
 from sounimicro_pipelines.installation import Installation
 
@@ -206,6 +207,8 @@ def _ports(text: str | None) -> dict[str, int]:
         ports[name] = int(port)
     return ports
 
+
+register(main)
 
 if __name__ == "__main__":
     main()

@@ -13,6 +13,8 @@ import sounimicro_pipelines
 PACKAGE = Path(sounimicro_pipelines.__file__).parent
 ROOMS = [
     "cli",
+    "cli_sync",
+    "cli_rules",
     "demo",
     "definitions",
     "sync_definitions",

@@ -11,6 +11,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from sounimicro_pipelines.installation import Installation
 from sounimicro_pipelines.orchestration.engine_room import engine_room
 from sounimicro_pipelines.orchestration.failing import plainly
+from sounimicro_pipelines.orchestration.resources import InstallationResource
 from sounimicro_pipelines.orchestration.sync_assets import (
     AT_ONCE,
     GROUP,
@@ -226,3 +227,8 @@ JOBS: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
     watch,
 ]
 ASSETS = RULE_ASSETS
+
+
+def definitions_of_jobs() -> dg.Definitions:
+    """The assets and jobs alone, for a process that runs one of them itself and hands in the installation."""
+    return dg.Definitions(assets=ASSETS, jobs=JOBS, resources={"installation": InstallationResource()})
