@@ -1,0 +1,237 @@
+"""The go-live report and the nightly comparison, over registers that were really read from both simulated systems."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from sounimicro_pipelines.store import links, runs, work
+from sounimicro_pipelines.superoffice.bulk import SuperOfficeBulkReader
+from sounimicro_pipelines.sync import engine, golive
+from sounimicro_pipelines.sync.ending import allowed
+from sounimicro_pipelines.sync.golive import NoReport, RuleReport
+from sounimicro_pipelines.sync.reconcile import Compared, Reconciled, reconcile
+from sounimicro_pipelines.sync.registers import Files, Register, open_crm, open_erp
+from sounimicro_pipelines.sync.requests import ErpButton, RequestRefused
+from sounimicro_pipelines.sync.world import World
+from sounimicro_pipelines.unimicro.bulk import UnimicroBulkReader
+from sounimicro_pipelines.warehouse import extract
+from sounimicro_pipelines_tests.sync.systems import Sides, Systems
+from sounimicro_pipelines_tests.sync.test_requests import ABB
+from sounimicro_pipelines_tests.sync.worlds import Bench
+
+T = TypeVar("T")
+NUMBERS = {"contact": "Number2", "project": "ProjectNumber"}
+ERP = ("BusinessRelation", "Customer", "Supplier", "Contact", "Project")
+CRM = ("list_item", "contact", "person", "project")
+
+
+class Warehoused(Bench):
+    """A bench with a warehouse."""
+
+    def __init__(self, systems: Systems, folder: Path, *, live: bool = True) -> None:
+        super().__init__(systems, folder, live=live)
+        self.folder = folder
+        self.files = Files(folder / "crm.duckdb", {self.key(1): folder / "firma1.duckdb"})
+
+    def extract(self) -> None:
+        """List every register in full."""
+
+        async def main(sides: Sides) -> None:
+            erp = UnimicroBulkReader(sides.erps[0]._company)
+            crm = SuperOfficeBulkReader(sides.client)
+            for reader, path, names in (
+                (crm, self.files.crm, CRM),
+                (erp, self.files.erp[self.key(1)], ERP),
+            ):
+                specs = [one for one in reader.specs if one.entity in names]
+                found = await extract(
+                    reader, path, self.folder / "landing", specs, mode="full", clock=self.systems.clock
+                )
+                assert [one.state for one in found] == ["ok"] * len(specs)
+
+        self.systems.later(3600)
+        self.systems.run(main)
+
+    def over(self, work: Callable[[World, Register, Register], T]) -> T:
+        """Do something with both systems' registers."""
+
+        async def main(world: World) -> T:
+            with ExitStack() as stack:
+                crm = stack.enter_context(open_crm(self.files, self.systems.clock, NUMBERS))
+                erp = stack.enter_context(open_erp(self.files, self.key(1), self.systems.clock))
+                return work(world, crm, erp)
+
+        return self.do(main)
+
+    def drain(self) -> int:
+        """Work everything off; answers how many items there were."""
+        count = 0
+        for name in ("customer", "supplier", "partner", "person", "project"):
+
+            async def main(world: World, rule: str = name) -> int:
+                return (await engine.drain(world, rule)).counts["in"]
+
+            count += self.do(main)
+        return count
+
+    def reconcile(self) -> dict[str, Compared]:
+        found: Reconciled = self.over(lambda world, crm, erp: reconcile(world, [crm, erp]))
+        return {one.entity: one for one in found.registers}
+
+
+@pytest.fixture(scope="module")
+def systems() -> Iterator[Systems]:
+    shared = Systems(parties=14, companies=1)
+    with shared.sandbox:
+        yield shared
+
+
+@pytest.fixture
+def bench(systems: Systems, tmp_path: Path) -> Iterator[Warehoused]:
+    bench = Warehoused(systems, tmp_path, live=False)
+    yield bench
+    bench.store.close()
+
+
+def test_the_report_says_what_would_be_linked_suggested_and_left_and_nothing_is_written(bench: Warehoused) -> None:
+    mark = bench.sandbox.journal.mark()
+    bench.extract()
+    found: dict[str, RuleReport] = bench.over(golive.report)
+    parties = [one for one in bench.sandbox.register.parties if 1 in one.customer_of]
+    customer = found["customer"]
+    true = {
+        (ids_of(bench, party.crm_name), bench.sandbox.erp.customer_id(1, party.key))
+        for party in parties
+        if party.in_crm
+    }
+    assert {(crm, erp) for crm, erp, _ in customer.matched} <= true
+    assert (ABB.id, bench.sandbox.erp.customer_id(1, 1), "org_number") in customer.matched
+    told = {crm for crm, _, _ in customer.matched} | set(customer.suggested) | set(customer.only_crm)
+    assert ABB.id in told
+    in_erp = {bench.sandbox.erp.customer_id(1, party.key) for party in parties}
+    hinted = {one.id for each in customer.suggested.values() for one in each}
+    assert {erp for _, erp, _ in customer.matched} | hinted | set(customer.only_erp) >= in_erp
+    assert customer.creates_in_crm == len(customer.only_erp)
+    assert customer.creates_in_erp == 0
+    assert found["supplier"].only_crm == []
+    assert ABB.id in {crm for crm, _, _ in found["supplier"].matched}
+    assert found["person"].names == {}
+    assert {"customer", "supplier", "person", "project"} == set(found)
+    assert len(found["project"].matched) + len(found["project"].suggested) + len(found["project"].only_erp) > 0
+    assert found["person"].matched
+    assert bench.sandbox.journal.writes("erp", since=mark) == []
+    assert bench.sandbox.journal.writes("crm", since=mark) == []
+
+
+def ids_of(bench: Bench, name: str) -> int:
+    rows = bench.sandbox.crm.db["contact"]
+    return next((int(row["contact_id"]) for row in rows if row["name"] == name), 0)
+
+
+def test_the_sync_writes_only_after_somebody_has_accepted_the_report(bench: Warehoused) -> None:
+    key = bench.key()
+
+    async def accept(world: World) -> Any:
+        return golive.accept(world, key, by="cli")
+
+    async def press(world: World) -> Any:
+        return await ErpButton(world).link(ABB, key, "customer", bench.sandbox.erp.customer_id(1, 1))
+
+    async def gate(world: World) -> bool:
+        return golive.may_write(world, key)
+
+    with pytest.raises(NoReport):
+        bench.do(accept)
+    bench.extract()
+    bench.over(lambda world, crm, erp: golive.save(world, key, golive.report(world, crm, erp)))
+    with pytest.raises(RequestRefused) as refused:
+        bench.do(press)
+    assert refused.value.kind == "not_live"
+    assert not bench.do(gate)
+    kept = bench.do(accept)
+    assert kept.counts["customer.matched"] == len(kept.body["customer"]["matched"])
+    assert kept.body["customer"]["names"][f"crm:{ABB.id}"] == "ABB Installasjon AS"
+    assert bench.do(gate)
+    assert bench.do(accept).id == kept.id
+    assert bench.do(press).erp_id == bench.sandbox.erp.customer_id(1, 1)
+    again = bench.over(golive.report)
+    assert again["customer"].linked == 1
+    assert ABB.id not in {crm for crm, _, _ in again["customer"].matched}
+
+
+@pytest.fixture
+def linked(systems: Systems, tmp_path: Path) -> Iterator[Warehoused]:
+    """Everything linked that links by itself, and compared once."""
+    bench = Warehoused(systems, tmp_path, live=True)
+    bench.extract()
+    for _ in range(3):
+        bench.reconcile()
+        bench.drain()
+        bench.extract()
+    yield bench
+    bench.store.close()
+
+
+def test_the_night_finds_what_the_feeds_have_missed_and_nothing_else(linked: Warehoused) -> None:
+    bench = linked
+    erp = bench.sandbox.erp
+    customer = erp.customer_id(1, 1)
+    with bench.store.read() as tx:
+        assert links.for_erp(tx, bench.key(), "Customer", customer) is not None
+    rest = bench.reconcile()
+    before = {name: one.different for name, one in rest.items()}
+    bench.drain()
+    bench.extract()
+    quiet = bench.reconcile()
+    assert sum(one.different for one in quiet.values()) <= sum(before.values())
+    bench.drain()
+    bench.extract()
+    assert {name: one.looked_at for name, one in bench.reconcile().items()} == dict.fromkeys(quiet, 0)
+    erp.edit(1, "Customer", customer, {"Info.InvoiceAddress.AddressLine1": "Postboks 123 Sentrum"})
+    bench.extract()
+    mark = bench.sandbox.journal.mark()
+    found = bench.reconcile()
+    assert (found["Customer"].looked_at, found["Customer"].different) == (1, 1)
+    assert found["contact"].looked_at == 0
+    assert bench.sandbox.journal.writes("crm", since=mark) == []
+    with bench.store.read() as tx:
+        assert {(one.origin, one.priority) for one in work.listing(tx) if one.state == "ready"} >= {("nightly", 8)}
+    bench.drain()
+    assert bench.contact(ABB)["Address"]["Postal"]["Address1"] == "Postboks 123 Sentrum"
+
+
+def test_too_many_missing_records_stop_a_register_until_a_second_listing(linked: Warehoused) -> None:
+    bench = linked
+    crm = bench.sandbox.crm
+    backup = crm.backup()
+    with bench.store.read() as tx:
+        companies = {one.crm_id for one in links.of_rule(tx, "customer")}
+    assert len(companies) > allowed(len(companies))
+    for contact in companies:
+        crm.delete("contact", contact)
+    bench.extract()
+    found = bench.reconcile()["contact"]
+    assert (found.guard, found.missing) == ("stopped", len(companies))
+    with bench.store.read() as tx:
+        guard = runs.guard(tx, "crm", "", "contact")
+        assert guard is not None
+        assert guard.state == "stopped"
+    bench.drain()
+    with bench.store.read() as tx:
+        assert {one.crm_id for one in links.of_rule(tx, "customer")} == companies
+    assert bench.reconcile()["contact"].guard == "stopped"
+    crm.restore(backup)
+    bench.extract()
+    assert bench.reconcile()["contact"].guard == "ok"
+    for contact in companies:
+        crm.delete("contact", contact)
+    bench.extract()
+    assert bench.reconcile()["contact"].guard == "stopped"
+    bench.extract()
+    assert bench.reconcile()["contact"].guard == "confirmed"
+    crm.restore(backup)
