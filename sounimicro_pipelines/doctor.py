@@ -16,6 +16,7 @@ from typing import Literal
 from sounimicro_pipelines.errors import SettingsError, SounimicroError
 from sounimicro_pipelines.installation import Company, Installation
 from sounimicro_pipelines.settings import is_loopback
+from sounimicro_pipelines.store import companies
 from sounimicro_pipelines.superoffice import SuperOfficeClient
 from sounimicro_pipelines.transport import AccessDenied, VendorError
 from sounimicro_pipelines.unimicro.client import CompanyClient, UnimicroClient
@@ -87,6 +88,8 @@ def _machine(installation: Installation) -> Iterator[Finding]:
     else:
         yield Finding("Disk", text=f"{free:,.0f} GB are free.")
     try:
+        with installation.store.transaction() as tx:  # a store that can only be read opens without a word
+            companies.touch(tx)
         yield Finding("Store", text=installation.store.shown_url)
     except SounimicroError as error:
         yield _bad("Store", error)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
+from sounimicro_pipelines.panels.address import Address, Subject
 from sounimicro_pipelines.panels.figures.documents import documents
 from sounimicro_pipelines.panels.filenames import clean_name
 from sounimicro_pipelines.panels.visit import Visit
+from sounimicro_pipelines.store import Transaction
 
 DOCUMENT_PATH = "/panel/document"
 ERP_PATH = "/panel/invoice-in-erp"
@@ -30,3 +33,31 @@ def document_links(visit: Visit, owner: str, owner_id: int) -> dict[str, Any]:
     if owner == "invoice" and visit.subject.role == "customer":
         in_erp = visit.address.at(ERP_PATH).to(owner=owner, of=owner_id)
     return {"files": shown, "in_erp": in_erp}
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentLink:
+    """A stored file and where it is fetched from. `size` in bytes, null when unknown."""
+
+    file_id: int
+    name: str
+    content_type: str
+    size: int | None
+    href: str
+
+
+def party_documents(tx: Transaction, subject: Subject, owner: str, owner_id: int) -> list[DocumentLink]:
+    """The files of an invoice or voucher of a party. Raises NotFound when it is not theirs."""
+    whom = {"company": subject.company, "role": subject.role, "party": str(subject.party_id)}
+    address = Address(DOCUMENT_PATH, whom)
+    return [
+        DocumentLink(
+            file_id=file.file_id,
+            name=clean_name(file.name, otherwise=f"document-{file.file_id}"),
+            content_type=file.content_type,
+            size=file.size,
+            href=address.to(owner=owner, of=owner_id, file=file.file_id),
+        )
+        for file in documents(tx, subject, owner, owner_id)
+        if file.storage_reference
+    ]

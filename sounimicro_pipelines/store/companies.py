@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import false, select, update
 
 from sounimicro_pipelines.store.database import Transaction
 from sounimicro_pipelines.store.rows import build, maybe, upsert
@@ -50,6 +50,12 @@ def remember(tx: Transaction, companies: Sequence[CompanyRow]) -> None:
             },
             keys=["company_key"],
         )
+
+
+def touch(tx: Transaction) -> None:
+    """A write that changes nothing: raises Unwritable where the store can only be read."""
+    table = tx.tables.companies
+    tx.execute(update(table).where(false()).values(active=True))
 
 
 def by_alias(tx: Transaction, alias: str) -> CompanyRow | None:

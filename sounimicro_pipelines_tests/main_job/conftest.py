@@ -74,7 +74,11 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
         yield Small(sandbox, trouble, finished, folder)
 
 
+def try_again_at_once(patch: pytest.MonkeyPatch) -> None:
+    """Dagster does not wait before it tries a step again."""
+    patch.setattr(dg.RetryPolicy, "calculate_delay", lambda self, attempt: 0.0)
+
+
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Dagster tries a step again at once."""
-    monkeypatch.setattr(dg.RetryPolicy, "calculate_delay", lambda self, attempt: 0.0)
+    try_again_at_once(monkeypatch)

@@ -13,7 +13,7 @@ import pytest
 
 from sounimicro_pipelines.orchestration.main_job import MainJobResult
 from sounimicro_pipelines.sandbox import Fault, FaultPlan
-from sounimicro_pipelines_tests.main_job.conftest import ONLY_COMPANY, Small
+from sounimicro_pipelines_tests.main_job.conftest import ONLY_COMPANY, Small, try_again_at_once
 from sounimicro_pipelines_tests.main_job.plant import Plant
 
 Published = dict[str, list[tuple[Any, ...]]]
@@ -133,28 +133,46 @@ def test_the_usual_mixture_ends_right_or_loses_nothing(
     assert plant.published() == wanted
 
 
-def test_what_stays_ends_the_run_with_its_reasons_and_the_next_makes_it_good(
-    small: Small, wanted: Published, calm: None
-) -> None:
+@dataclass(frozen=True)
+class Stopped:
+    """A run that could not end: three registers answer nothing but trouble."""
+
+    plant: Plant
+    before: Published
+    result: MainJobResult
+
+
+STAYING: list[tuple[Any, str, str, str]] = [
+    ("html_ok", "invoices", "CustomerInvoice", "got an answer that cannot be used (HTTP 200): it is a web page"),
+    ("server_error", "orders", "CustomerOrder", "failed on the system's side (HTTP 500)"),
+    ("throttled", "payments", "Payment", "was put off because of too many calls (HTTP 429)"),
+]
+
+
+@pytest.fixture(scope="module")
+def stopped(small: Small, wanted: Published, heard: Listener) -> Stopped:
     plant = small.plant()
     before = plant.published()
-    staying: list[tuple[Any, str, str, str]] = [
-        ("html_ok", "invoices", "CustomerInvoice", "got an answer that cannot be used (HTTP 200): it is a web page"),
-        ("server_error", "orders", "CustomerOrder", "failed on the system's side (HTTP 500)"),
-        ("throttled", "payments", "Payment", "was put off because of too many calls (HTTP 429)"),
-    ]
-    faults = [Fault(kind, "erp", rf"/api/biz/{route}\b", times=10_000) for kind, route, _, _ in staying]
-    crm, erp = _run(small, plant, FaultPlan(scripted=faults)).outcomes
+    faults = [Fault(kind, "erp", rf"/api/biz/{route}\b", times=10_000) for kind, route, _, _ in STAYING]
+    with pytest.MonkeyPatch.context() as patch:
+        try_again_at_once(patch)
+        return Stopped(plant, before, _run(small, plant, FaultPlan(scripted=faults)))
+
+
+def test_what_stays_ends_the_run_with_its_reasons_and_the_next_makes_it_good(
+    stopped: Stopped, wanted: Published, calm: None
+) -> None:
+    crm, erp = stopped.result.outcomes
     assert crm.success
     assert not erp.success
     assert erp.reason.startswith("Not everything could be read; nothing is lost. ")
-    for _, _, entity, words in staying:
+    for _, _, entity, words in STAYING:
         assert f"{entity}: Unimicro: GET " in erp.reason
         assert words in erp.reason
     assert _is_clear(erp.reason)
-    assert plant.published() == before
-    assert plant.run().consistent
-    assert plant.published() == wanted
+    assert stopped.plant.published() == stopped.before
+    assert stopped.plant.run().consistent
+    assert stopped.plant.published() == wanted
 
 
 def test_a_crm_that_is_down_does_not_keep_the_figures_back(small: Small, wanted: Published, calm: None) -> None:
@@ -171,7 +189,7 @@ def test_a_crm_that_is_down_does_not_keep_the_figures_back(small: Small, wanted:
     assert plant.published() == wanted
 
 
-def test_no_secret_and_no_personal_value_stands_in_any_log(small: Small, wanted: Published, heard: Listener) -> None:
+def test_no_secret_and_no_personal_value_stands_in_any_log(small: Small, stopped: Stopped, heard: Listener) -> None:
     """Looks through what the runs of this module left behind, with all that went wrong in them."""
     texts = {"logging": "\n".join(heard.lines)}
     for home in sorted(small.folder.glob("home-*")):

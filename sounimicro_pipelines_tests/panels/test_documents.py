@@ -163,6 +163,16 @@ def test_a_large_document_is_passed_on_as_it_arrives(seller: Browser, monkeypatc
     assert name_of(answer) == ("inline", "stor.pdf")
 
 
+def test_the_api_tells_of_the_same_documents_and_of_no_storage_reference(seller: Browser) -> None:
+    for path in ("invoices/411", "vouchers/501"):
+        answer = seller.get(f"/api/v1/{path}?{FIGURES}")
+        found = {document["file_id"]: document for document in answer.json()["documents"]}
+        assert {901, 902, 903} <= set(found)
+        assert not {909, 910, 911} & set(found)
+        assert not [reference for reference in REFERENCES.values() if reference in answer.text]
+        assert seller.get(found[901]["href"]).content == PDF
+
+
 # -- who sees it ---------------------------------------------------------------------------------------------------
 
 

@@ -37,6 +37,12 @@ with record as (
     from {{ source('raw', 'customer') }} as party
     semi join {{ changed('seller') }} as changed on changed.id = party."DefaultSellerID"
 
+    -- a dimension by which a budget is shown
+    union all
+    select 'budget_entry' as record, entry."ID" as id
+    from {{ source('raw', 'budget_entry') }} as entry
+    semi join {{ changed('dimensions') }} as changed on changed.id = entry."DimensionsID"
+
     -- a seller, a dimension or a product that a document shows
     {% for head, item, parent, record in [
         ('customer_invoice', 'customer_invoice_item', 'CustomerInvoiceID', 'customer_invoice'),

@@ -51,7 +51,6 @@ held as (
     select was.scope, was.scope_id, was.year, was.period
     from {{ budget_actual }} as was
     cross join changed_budget
-    where was.budget_amount <> 0 or was.scope = 'customer'
     union all
     select 'customer' as scope, scope_id, year, period
     from register

@@ -24,6 +24,7 @@ from sounimicro_pipelines.panels.api.answers import (
     head,
 )
 from sounimicro_pipelines.panels.cache import standing
+from sounimicro_pipelines.panels.document_links import DocumentLink, party_documents
 from sounimicro_pipelines.panels.errors import BadRequest
 from sounimicro_pipelines.panels.figures import (
     budget,
@@ -77,6 +78,7 @@ class InvoiceAnswer(Head):
     invoice: invoices.Invoice
     lines: list[invoices.InvoiceLine]
     payments: list[invoices.Payment]
+    documents: list[DocumentLink]
 
 
 class ProductsAnswer(Head):
@@ -115,6 +117,7 @@ class VoucherAnswer(Head):
     """The lines sum to 0.00."""
 
     lines: list[vouchers.VoucherLine]
+    documents: list[DocumentLink]
 
 
 @router.get("/open-items", response_model=OpenItemsAnswer)
@@ -201,6 +204,7 @@ async def get_invoice(request: Request, invoice: Id, company: Company, role: Rol
             "invoice": invoices.invoice(tx, subject, invoice),
             "lines": invoices.invoice_lines(tx, subject, invoice),
             "payments": invoices.payments(tx, subject, invoice),
+            "documents": party_documents(tx, subject, "invoice", invoice),
         }
 
     tables = (*invoices.TABLES, "invoice_line", "matching", "statement_line")
@@ -304,7 +308,10 @@ async def get_voucher(request: Request, voucher: Id, company: Company, role: Rol
     """All lines of a voucher that the party stands on."""
 
     def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
-        return {"lines": vouchers.voucher(tx, subject, voucher)}
+        return {
+            "lines": vouchers.voucher(tx, subject, voucher),
+            "documents": party_documents(tx, subject, "voucher", voucher),
+        }
 
     return await _about(request, Subject(company, role, party), vouchers.TABLES, body)
 
