@@ -114,6 +114,7 @@ class Hostile:
     person_edit: Callable[[], None] | None = None
     crash_at: int | None = None
     points: int = 0
+    points_of_first: int = 0
     dead: bool = False
     late_effects: list[tuple[datetime, Callable[[], None]]] = field(default_factory=list)
     calm: bool = False
@@ -147,7 +148,10 @@ class Hostile:
         return self.clock.now()
 
     def durable_point(self) -> None:
-        """A place where the process may die; numbered, so that a test can choose each of them."""
+        """Something has just become durable, here or there; the process may die before the next such thing does.
+
+        Dying anywhere between two of them leaves the same behind, so these points are all there are.
+        """
         if self.dead:
             raise Crash
         self.points += 1
@@ -166,7 +170,6 @@ class Hostile:
         if not self.calm:
             self._people()
             self._fault_before(write)
-        self.durable_point()
         if write and not self.calm and self.rng.random() < self.trouble.late:
             self.counts["timeout_late_effect"] += 1
             self.late_effects.append((self.at() + timedelta(seconds=self.rng.uniform(1, 60)), _quietly(effect)))
@@ -177,7 +180,8 @@ class Hostile:
         except VendorError:
             await _Pause()
             raise
-        self.durable_point()
+        if write:
+            self.durable_point()
         if write and not self.calm and self.rng.random() < self.trouble.timeout_after:
             self.counts["timeout_after_effect"] += 1
             self.clock.advance(30)
