@@ -1,6 +1,9 @@
 # `make demo` and `make test` do all their own set-up on a machine that has Python 3.11 to 3.13 and nothing else of ours.
 
-PYTHON ?= $(firstword $(foreach v,3.13 3.12 3.11,$(shell command -v python$(v) 2>/dev/null)) python3)
+# The newest Python that starts: a name on PATH may be a version manager's, with no such version chosen behind it.
+ifndef PYTHON
+PYTHON := $(firstword $(foreach v,3.13 3.12 3.11,$(shell { python$(v) -c 'import ensurepip, venv' && echo python$(v); } 2>/dev/null)) python3)
+endif
 UV_VERSION := 0.13.9
 VENV := .venv
 BIN := $(VENV)/bin
