@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sounimicro_pipelines.clock import Clock, SystemClock
-from sounimicro_pipelines.panels import api, documents, hooks, pages
+from sounimicro_pipelines.panels import admin, api, documents, hooks, pages
 from sounimicro_pipelines.panels.cache import AnswerCache
 from sounimicro_pipelines.panels.crm import Crm
 from sounimicro_pipelines.panels.erp import Erp
@@ -108,6 +108,7 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
     app.include_router(documents.router)
     app.include_router(api.router)
     app.include_router(hooks.router)
+    app.include_router(admin.router)
     _add_service_routes(app, panels)
     _add_error_handlers(app)
     return app
