@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 from rich.console import Console
 
+from sounimicro_pipelines.cli_budget import budget
 from sounimicro_pipelines.cli_sync import register
 from sounimicro_pipelines.errors import SettingsError, SounimicroError
 from sounimicro_pipelines.installation import Installation
@@ -209,6 +210,7 @@ def _ports(text: str | None) -> dict[str, int]:
 
 
 register(main)
+main.add_command(budget)
 
 if __name__ == "__main__":
     main()

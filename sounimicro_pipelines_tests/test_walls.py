@@ -16,6 +16,7 @@ PACKAGE = Path(sounimicro_pipelines.__file__).parent
 ROOMS = [
     "cli",
     "cli_sync",
+    "cli_budget",
     "cli_rules",
     "demo",
     "definitions",

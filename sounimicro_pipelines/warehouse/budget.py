@@ -169,10 +169,15 @@ def fill_register(connection: duckdb.DuckDBPyConnection, rows: Sequence[BudgetRo
     connection.execute("commit")
 
 
-def customer_numbers(db_path: Path) -> frozenset[str]:
-    """The customer numbers that a company's warehouse file knows. Raises what `Warehouse` raises."""
+def customer_numbers(db_path: Path) -> frozenset[str] | None:
+    """The customer numbers that a company's reports know; None when none were built yet. Raises WarehouseError."""
+    if not db_path.is_file():
+        return None
     with Warehouse(db_path) as connection:
-        found = connection.execute("select distinct number from reports.party where role = 'customer'").fetchall()
+        try:
+            found = connection.execute("select distinct number from reports.party where role = 'customer'").fetchall()
+        except duckdb.CatalogException:
+            return None
     return frozenset(number for (number,) in found if number)
 
 
