@@ -43,6 +43,8 @@ class Installation:
 
     settings: Settings
     clock: Clock = field(default_factory=SystemClock)
+    opened: Store | None = None
+    """A store that is open already; without one it is opened as the settings say."""
 
     @classmethod
     def of_this_process(cls) -> Installation:
@@ -52,7 +54,7 @@ class Installation:
     @cached_property
     def store(self) -> Store:
         """The store, migrated to this version. Raises StoreError."""
-        return open_store(self.settings.database_url)
+        return self.opened or open_store(self.settings.database_url)
 
     @property
     def limits(self) -> Limits:

@@ -1,7 +1,7 @@
-"""Where a process of Dagster's keeps both systems open for the sync: one event loop in a thread, shared by all ticks.
+"""Where a process keeps both systems open for the sync: one event loop in a thread, shared by all that it does.
 
-A sensor ticks every few seconds; signing in anew each time would cost more calls than the polling itself, and clients
-that are shared keep to one limit of calls.
+A sensor ticks every few seconds, and people press ERP as they please; signing in anew each time would cost more calls
+than the work itself, and clients that are shared keep to one limit of calls.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import concurrent.futures
 import threading
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -31,10 +31,16 @@ class TookTooLong(SounimicroError):
 
 
 class EngineRoom:
-    """Both systems, open in a loop of their own. Use `engine_room` to get the one of this process."""
+    """Both systems, open in a loop of their own. Dagster's processes get theirs from `engine_room`."""
 
-    def __init__(self, installation: Installation) -> None:
+    def __init__(
+        self,
+        installation: Installation,
+        opening: Callable[[], AbstractAsyncContextManager[Connection]] | None = None,
+    ) -> None:
+        """`opening` makes the connection; without one it is `Installation.sync_connection`."""
         self.installation = installation
+        self._make = opening or installation.sync_connection
         self._loop = asyncio.new_event_loop()
         self._stack: AsyncExitStack | None = None
         self._connection: Connection | None = None
@@ -58,6 +64,10 @@ class EngineRoom:
             future.cancel()
             raise
 
+    async def do(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """The same for somebody in another loop: cancelling this cancels the work."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._do(work), self._loop))
+
     def close(self) -> None:
         """Close the connections and end the loop."""
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(10)
@@ -74,7 +84,7 @@ class EngineRoom:
             if self._connection is None:
                 stack = AsyncExitStack()
                 try:
-                    self._connection = await stack.enter_async_context(self.installation.sync_connection())
+                    self._connection = await stack.enter_async_context(self._make())
                 except BaseException:
                     await stack.aclose()
                     raise

@@ -7,6 +7,7 @@ import sys
 import uvicorn
 
 from sounimicro_pipelines.errors import SounimicroError
+from sounimicro_pipelines.orchestration.runless import RunlessEvents
 from sounimicro_pipelines.panels.app import create_app
 from sounimicro_pipelines.panels.security import bind_address
 from sounimicro_pipelines.settings import load_settings
@@ -19,13 +20,15 @@ def main() -> int:
         settings = load_settings()
         host, port = bind_address(settings)
         store = open_store(settings.database_url)
-        app = create_app(settings, store)
+        events = RunlessEvents(settings.dagster_home)
+        app = create_app(settings, store, tell=events)
     except SounimicroError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     try:
         uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
     finally:
+        events.close()
         store.close()
     return 0
 

@@ -19,6 +19,7 @@ from sounimicro_pipelines.clock import Clock, SystemClock
 from sounimicro_pipelines.panels import admin, api, documents, hooks, pages
 from sounimicro_pipelines.panels.cache import AnswerCache
 from sounimicro_pipelines.panels.crm import Crm
+from sounimicro_pipelines.panels.engine import Engine, Tell
 from sounimicro_pipelines.panels.erp import Erp
 from sounimicro_pipelines.panels.errors import PanelError, SignInNeeded
 from sounimicro_pipelines.panels.metrics import Metrics
@@ -37,7 +38,7 @@ log = logging.getLogger(__name__)
 class Panels:
     """What every handler needs; found at `request.app.state.panels`. `sign_in` is None where nobody can sign in."""
 
-    def __init__(self, settings: Settings, store: Store, clock: Clock) -> None:
+    def __init__(self, settings: Settings, store: Store, clock: Clock, tell: Tell | None = None) -> None:
         self.settings = settings
         self.store = store
         self.clock = clock
@@ -55,9 +56,11 @@ class Panels:
         parts = self.sign_in
         self.framing = Framing(settings, lambda: parts.crm.origins if parts else ())
         self.erp = Erp(settings, clock)
+        self.engine = Engine(settings, store, clock, tell)
 
     async def aclose(self) -> None:
         """Close the connections to the two systems."""
+        await self.engine.aclose()
         if self.sign_in is not None:
             await self.sign_in.crm.aclose()
         await self.erp.aclose()
@@ -73,10 +76,13 @@ class Panels:
             return work(tx)
 
 
-def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) -> FastAPI:
-    """The panels on a store. Raises SettingsError when the settings would show figures to other machines."""
+def create_app(settings: Settings, store: Store, *, clock: Clock | None = None, tell: Tell | None = None) -> FastAPI:
+    """The panels on a store. `tell` hears of what people did, for Dagster.
+
+    Raises SettingsError when the settings would show figures to other machines.
+    """
     bind_address(settings)
-    panels = Panels(settings, store, clock or SystemClock())
+    panels = Panels(settings, store, clock or SystemClock(), tell)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -25,14 +25,19 @@ class Erp:
         self._clock = clock
         self._client: UnimicroClient | None = None
 
-    def company(self, row: CompanyRow) -> CompanyClient:
-        """The client for one company. Raises SettingsError when the ERP's settings are incomplete."""
+    @property
+    def client(self) -> UnimicroClient:
+        """The client for all companies. Raises SettingsError when the ERP's settings are incomplete."""
         if self._client is None:
             limits = Limits(self._settings.sounimicro_max_in_flight, self._settings.sounimicro_requests_per_second)
             self._client = UnimicroClient(
                 self._settings.require_unimicro(), limits=limits, clock=self._clock, retries=RETRIES, timeout=TIMEOUT
             )
-        return self._client.company(Company(row.alias, row.company_key, row.name, row.organization_number))
+        return self._client
+
+    def company(self, row: CompanyRow) -> CompanyClient:
+        """The client for one company. Raises SettingsError when the ERP's settings are incomplete."""
+        return self.client.company(Company(row.alias, row.company_key, row.name, row.organization_number))
 
     def company_or_none(self, row: CompanyRow) -> CompanyClient | None:
         try:
