@@ -16,6 +16,7 @@ import click
 from rich.console import Console
 
 from sounimicro_pipelines.cli_budget import budget
+from sounimicro_pipelines.cli_golive import report_lines
 from sounimicro_pipelines.cli_sync import register
 from sounimicro_pipelines.errors import SettingsError, SounimicroError
 from sounimicro_pipelines.installation import Installation
@@ -158,9 +159,13 @@ def tell_outcome(result: MainJobResult) -> None:
             click.secho(f"  {note}", fg="yellow")
     if result.sync is not None:
         _tell_sync(result.sync)
+    for alias, kept in result.reports.items():
+        for line in report_lines(alias, kept):
+            click.echo(line)
     if result.waiting:
         names = ", ".join(result.waiting)
-        click.echo(f"Not gone live, so the sync wrote nothing for: {names}. SOUNIMICRO_GO_LIVE lets it.")
+        click.echo(f"Not gone live, so the sync wrote nothing for: {names}.")
+        click.echo("    → Look at the go-live report, and accept it: sounimicro sync --go-live [--company …].")
 
 
 def _tell_sync(sync: SyncOutcome) -> None:

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from sounimicro_pipelines.cli_golive import accept_reports, tell_accepted
 from sounimicro_pipelines.cli_rules import BY, BadOption, rules
 from sounimicro_pipelines.errors import SettingsError
 from sounimicro_pipelines.installation import Installation
 from sounimicro_pipelines.rules.model import RULE_NAMES
+from sounimicro_pipelines.store.runs import GoLiveReport
 
 if TYPE_CHECKING:
     from sounimicro_pipelines.sync.opening import Connection
@@ -74,11 +76,17 @@ def plan(rule: str | None, company: str | None, records: Sequence[str]) -> None:
 @click.option("--rule", type=RULE, help="Only this rule.")
 @click.option("--company", help="Only this ERP company (its alias).")
 @click.option("--record", help="Only this record, whatever the feeds say.")
-def sync(rule: str | None, company: str | None, record: str | None) -> None:
+@click.option("--go-live", is_flag=True, help="Accept the go-live report: from then on the sync writes.")
+def sync(rule: str | None, company: str | None, record: str | None, go_live: bool) -> None:
     """Read the feeds and bring both systems into step, recorded in Dagster."""
     from sounimicro_pipelines.orchestration.sync_commands import run_record, run_rules
 
     installation = Installation.of_this_process()
+    if go_live:
+        if rule or record:
+            raise BadOption("--go-live goes with --company alone: a company goes live with all of its rules.")
+        tell_accepted(_connected(installation, lambda connection: _gone_live(connection, company)))
+        return
     if record is not None:
         if rule or company:
             raise BadOption("--record goes alone: every rule that is about the record looks at it.")
@@ -288,6 +296,11 @@ def _connected(installation: Installation, work: Callable[[Connection], Awaitabl
 
     installation.prepare_home()
     return asyncio.run(main())
+
+
+async def _gone_live(connection: Connection, company: str | None) -> list[tuple[str, GoLiveReport | None]]:
+    _demand_company(connection, company)
+    return accept_reports(connection, await connection.world(by=BY), company)
 
 
 async def _checked(connection: Connection, company: str) -> None:

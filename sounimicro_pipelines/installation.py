@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sounimicro_pipelines.clock import Clock, SystemClock
 from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.settings import Settings, load_settings
-from sounimicro_pipelines.store import Store, open_store
+from sounimicro_pipelines.store import Store, open_store, runs
 from sounimicro_pipelines.store import companies as company_rows
 from sounimicro_pipelines.superoffice import SuperOfficeClient
 from sounimicro_pipelines.transport import Limits
@@ -21,6 +21,7 @@ from sounimicro_pipelines.unimicro.companies import Company, Skipped, choose
 
 if TYPE_CHECKING:
     from sounimicro_pipelines.sync.opening import Connection
+    from sounimicro_pipelines.sync.registers import Files
 
 __all__ = ["Company", "HomeUnusable", "Installation", "Skipped", "UnknownCompany"]
 
@@ -124,6 +125,14 @@ class Installation:
             remedy=f"Companies in use: {', '.join(company.alias for company in used)}.",
         )
 
+    def is_live(self, company: Company | company_rows.CompanyRow) -> bool:
+        """Whether the sync may write for a company, by the settings or by its accepted go-live report."""
+        if {"all", company.alias} & self.settings.go_live:
+            return True
+        key = company.key if isinstance(company, Company) else company.company_key
+        with self.store.read() as tx:
+            return runs.is_live(tx, self.settings.require_superoffice().tenant, key)
+
     @asynccontextmanager
     async def sync_connection(self) -> AsyncIterator[Connection]:
         """Both systems open for the sync, with the companies in use.
@@ -144,6 +153,12 @@ class Installation:
     def erp_file(self, alias: str) -> Path:
         """The warehouse of one ERP company."""
         return self.settings.warehouse_dir / f"{alias}.duckdb"
+
+    def warehouse_files(self, companies: Sequence[Company]) -> Files:
+        """The warehouse files of the tenant and of these companies."""
+        from sounimicro_pipelines.sync.registers import Files  # heavy, and most commands do without it
+
+        return Files(self.crm_file, {one.key: self.erp_file(one.alias) for one in companies})
 
     @property
     def crm_file(self) -> Path:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dagster as dg
 
 from sounimicro_pipelines.orchestration.resources import InstallationResource
-from sounimicro_pipelines.orchestration.sync_jobs import ASSETS, JOBS
+from sounimicro_pipelines.orchestration.sync_jobs import ASSETS, JOBS, SCHEDULES
 from sounimicro_pipelines.orchestration.sync_sensors import SENSORS
 
 defs = dg.Definitions(
     assets=ASSETS,
     jobs=JOBS,
+    schedules=SCHEDULES,
     sensors=SENSORS,
     resources={"installation": InstallationResource()},
 )

@@ -17,6 +17,7 @@ ROOMS = [
     "cli",
     "cli_sync",
     "cli_budget",
+    "cli_golive",
     "cli_rules",
     "demo",
     "definitions",

@@ -14,11 +14,14 @@ from dagster import DagsterEventType, ExecuteInProcessResult
 
 from sounimicro_pipelines.installation import Company, Installation, Skipped, UnknownCompany
 from sounimicro_pipelines.orchestration.event_storage import record_explained
+from sounimicro_pipelines.orchestration.golive_job import GO_LIVE
+from sounimicro_pipelines.orchestration.golive_job import OP as GO_LIVE_OP
 from sounimicro_pipelines.orchestration.instance import open_instance, process_tag
 from sounimicro_pipelines.orchestration.partitions import file_tag, keep_partitions
 from sounimicro_pipelines.rules import RULE_NAMES
 from sounimicro_pipelines.store import reports as report_rows
 from sounimicro_pipelines.store import runs
+from sounimicro_pipelines.store.runs import GoLiveReport
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -63,13 +66,15 @@ class SyncOutcome:
 class MainJobResult:
     """All runs of one main job, and the companies that were not used with the reason.
 
-    `sync` is None when no company has gone live; `waiting` are the aliases of those that have not.
+    `sync` is None when no company has gone live; `waiting` are the aliases of those that have not, `reports` the
+    go-live reports that were written for them.
     """
 
     outcomes: Sequence[JobOutcome]
     skipped: Sequence[Skipped] = field(default=())
     sync: SyncOutcome | None = None
     waiting: Sequence[str] = field(default=())
+    reports: Mapping[str, GoLiveReport] = field(default_factory=dict)
 
     @property
     def success(self) -> bool:
@@ -95,8 +100,8 @@ def run_main_job(
 ) -> MainJobResult:
     """Runs the CRM's registers, the five rules (of the code location `sync`), and each company's figures.
 
-    `only` names one company whose figures are wanted. The rules write for companies that have gone live and for no
-    others.
+    `only` names one company whose figures are wanted. The rules write for companies that have gone live; for the
+    others the go-live report is written instead.
 
     Raises SettingsError for settings, VendorError when the companies cannot be listed, UnknownCompany, StoreError, and
     RecordUnusable when Dagster cannot write down what it does.
@@ -119,7 +124,7 @@ def run_main_job(
         run = partial(_run, installation, instance, definitions)
         crm = run("crm_registers", None, _listing("superoffice_registers", full))
         outcomes.append(_outcome("CRM", crm))
-        waiting = [company.alias for company in used if not _is_live(installation, company)]
+        waiting = [company.alias for company in used if not installation.is_live(company)]
         synchronized = None
         if sync is not None and len(waiting) < len(used):
             on_phase("Registers in step, both ways")
@@ -128,7 +133,17 @@ def run_main_job(
             on_phase(f"{company.name or company.alias}: registers and reports")
             result = run("figures", company.alias, _listing("unimicro_registers", full))
             outcomes.append(_with_tie_out(installation, company, _outcome(company.alias, result)))
-    return MainJobResult(outcomes, skipped, synchronized, waiting)
+        reports: dict[str, GoLiveReport] = {}
+        if sync is not None:
+            on_phase("Go-live reports")
+            for company in chosen:
+                if company.alias in waiting:
+                    written = partial(_run, installation, instance, sync)(GO_LIVE, None, _report_of(company))
+                    if written.success:
+                        reports[company.alias] = _kept_report(installation, company)
+                    else:
+                        outcomes.append(_outcome(f"go-live report of {company.alias}", written))
+    return MainJobResult(outcomes, skipped, synchronized, waiting, reports)
 
 
 def quiet_libraries() -> None:
@@ -165,13 +180,16 @@ def _run(
     )
 
 
-def _is_live(installation: Installation, company: Company) -> bool:
-    """Whether the sync may write for a company, by the settings or by its accepted go-live report."""
-    if {"all", company.alias} & installation.settings.go_live:
-        return True
-    tenant = installation.settings.require_superoffice().tenant
+def _report_of(company: Company) -> dict[str, Any]:
+    return {"ops": {GO_LIVE_OP: {"config": {"company": company.alias}}}}
+
+
+def _kept_report(installation: Installation, company: Company) -> GoLiveReport:
     with installation.store.read() as tx:
-        return runs.is_live(tx, tenant, company.key)
+        kept = runs.go_live_report(tx, installation.settings.require_superoffice().tenant, company.key)
+    if kept is None:
+        raise LookupError(company.alias)
+    return kept
 
 
 def _sync(run: Callable[[str, str | None, Mapping[str, Any]], ExecuteInProcessResult]) -> SyncOutcome:

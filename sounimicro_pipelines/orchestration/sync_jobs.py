@@ -11,6 +11,8 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from sounimicro_pipelines.installation import Installation
 from sounimicro_pipelines.orchestration.engine_room import engine_room
 from sounimicro_pipelines.orchestration.failing import plainly
+from sounimicro_pipelines.orchestration.golive_job import go_live_report
+from sounimicro_pipelines.orchestration.reconciling import reconcile_nightly, reconcile_registers
 from sounimicro_pipelines.orchestration.resources import InstallationResource
 from sounimicro_pipelines.orchestration.sync_assets import (
     AT_ONCE,
@@ -225,7 +227,10 @@ JOBS: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
     resync_record,
     undo_run,
     watch,
+    go_live_report,
+    reconcile_registers,
 ]
+SCHEDULES = [reconcile_nightly]
 ASSETS = RULE_ASSETS
 
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sounimicro_pipelines.errors import SounimicroError
+from sounimicro_pipelines.rules import RuleSet
 from sounimicro_pipelines.rules.values import Scalar
 from sounimicro_pipelines.superoffice import (
     PROVIDERS,
@@ -55,6 +56,17 @@ _LISTS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
 }
 _MANDATORY: Final[Mapping[str, tuple[str, ...]]] = {"contact": ("category", "business")}
 """Lists without which the CRM may refuse a new record (8.2)."""
+
+
+def numbers_of(rules: RuleSet) -> dict[str, str]:
+    """The CRM fields that hold the ERP's numbers by these rules, by entity."""
+    found = dict(NUMBERS)
+    for name, erp_path in (("customer", "CustomerNumber"), ("project", "ProjectNumber")):
+        rule = rules.get(name)
+        field = next((one for one in rule.fields if one.erp == (erp_path,) and one.crm), None)
+        if field is not None:
+            found[rule.crm] = field.crm[0]
+    return found
 
 
 class CrmSide:

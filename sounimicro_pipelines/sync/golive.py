@@ -16,17 +16,28 @@ from sounimicro_pipelines.store import runs
 from sounimicro_pipelines.store.links import Link, of_rule
 from sounimicro_pipelines.store.runs import GoLiveReport
 from sounimicro_pipelines.sync import match
+from sounimicro_pipelines.sync.crm_side import numbers_of
 from sounimicro_pipelines.sync.feeds import rewind_company
 from sounimicro_pipelines.sync.match import Identity, Pairing
 from sounimicro_pipelines.sync.meeting import TOO_ALIKE
 from sounimicro_pipelines.sync.ports import Record
-from sounimicro_pipelines.sync.registers import Register
+from sounimicro_pipelines.sync.registers import Files, Register, open_crm, open_erp
 from sounimicro_pipelines.sync.translate import initiates, takes_part
 from sounimicro_pipelines.sync.world import World
 
 REPORTED: tuple[RuleName, ...] = ("customer", "supplier", "person", "project")
 SHOWN = 500
 """Records of each kind that the report names; the counts are of all of them."""
+
+
+_NEEDED = (("crm", ("contact", "person", "project")), ("erp", ("BusinessRelation", "Customer", "Supplier")))
+"""Registers without which a report would say too little; others may be out of reach."""
+
+
+class NotListed(SounimicroError):
+    """The warehouse does not hold what a report is made from."""
+
+    exit_code = 2
 
 
 class NoReport(SounimicroError):
@@ -104,6 +115,23 @@ def report(world: World, crm: Register, erp: Register) -> dict[str, RuleReport]:
         if rule.active:
             found[name] = _of_rule(world, rule, crm, erp, parents)
     return found
+
+
+def make(world: World, files: Files, company_key: str) -> GoLiveReport:
+    """Make a company's report from the warehouse, and keep it. Raises NotListed and the WarehouseError family."""
+    if files.crm.is_file() and files.erp[company_key].is_file():
+        with (
+            open_crm(files, world.clock, numbers_of(world.rules)) as crm,
+            open_erp(files, company_key, world.clock) as erp,
+        ):
+            registers: dict[str, Register] = {"crm": crm, "erp": erp}
+            unread = [one for side, names in _NEEDED for one in names if registers[side].listed_at(one) is None]
+            if not unread:
+                return save(world, company_key, report(world, crm, erp))
+        said = f"These registers have not been read: {', '.join(unread)}."
+    else:
+        said = "The registers have not been read yet."
+    raise NotListed(said, remedy="Read them first (sounimicro run); `sounimicro doctor` tells of missing rights.")
 
 
 def save(world: World, company_key: str, found: Mapping[str, RuleReport]) -> GoLiveReport:

@@ -6,11 +6,11 @@ import uuid
 from collections.abc import Sequence
 
 from sounimicro_pipelines.clock import Clock
-from sounimicro_pipelines.rules import RULE_NAMES, Registries, Rule, RuleSet, load_rules
+from sounimicro_pipelines.rules import RULE_NAMES, Registries, RuleSet, load_rules
 from sounimicro_pipelines.store import Store, issues, rule_versions, runs
 from sounimicro_pipelines.superoffice import FieldRegistry as CrmFields
 from sounimicro_pipelines.superoffice import SuperOfficeClient
-from sounimicro_pipelines.sync.crm_side import CrmSide
+from sounimicro_pipelines.sync.crm_side import CrmSide, numbers_of
 from sounimicro_pipelines.sync.erp_side import ErpSide
 from sounimicro_pipelines.sync.ports import Reporter, Silent
 from sounimicro_pipelines.sync.world import Patience, World
@@ -70,10 +70,9 @@ class Connection:
         used = [one for one in self.companies if company in (None, one.alias)]
         if live_only:
             used = [one for one in used if self.is_live(one)]
-        numbers = {name: path for name, path in (("contact", _number_path(rules)),) if path}
         return World(
             store=self.store,
-            crm=CrmSide(self.crm, numbers=numbers),
+            crm=CrmSide(self.crm, numbers=numbers_of(rules)),
             erp={one.key: ErpSide(self.erp.company(one), whole=self._whole(one.key)) for one in used},
             rules=rules,
             clock=self._clock,
@@ -120,12 +119,3 @@ class Connection:
 def plain_registries() -> Registries:
     """The fields as the vendors document them, for checks without a connection."""
     return Registries(CrmFields(), ErpFields())
-
-
-def _number_path(rules: RuleSet) -> str | None:
-    """The CRM field that holds the customer number."""
-    rule: Rule = rules.get("customer")
-    for one in rule.fields:
-        if one.erp == ("CustomerNumber",) and one.crm:
-            return one.crm[0]
-    return None
