@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from sounimicro_pipelines.cli_golive import accept_reports, tell_accepted
+from sounimicro_pipelines.cli_issues import issues
 from sounimicro_pipelines.cli_rules import BY, BadOption, rules
 from sounimicro_pipelines.errors import SettingsError
 from sounimicro_pipelines.installation import Installation
@@ -153,44 +154,10 @@ def explain(record: str, field: str | None) -> None:
         for loser in story.losers:
             by = f" by {loser.by}" if loser.by else ""
             click.echo(
-                f"    Gave way: «{loser.value}» in the {loser.side.upper()}{by}, found {_moment(loser.found_at)}"
+                f"    Gave way: «{loser.value}» in the {loser.side.upper()}{by}, found {_moment(loser.found_at)};"
+                f" `sounimicro issues --restore {loser.id}` puts it back"
             )
     click.echo(f"{len(found.links)} links, {len(found.fields)} fields.")
-
-
-@click.command()
-@click.option("--rule", type=RULE, help="Only of this rule.")
-@click.option("--company", help="Only of this ERP company (its alias).")
-@click.option("--all", "everything", is_flag=True, help="Those that are solved or dismissed too.")
-@click.option("--dismiss", type=int, metavar="ISSUE", help="Put an issue away by its number.")
-def issues(rule: str | None, company: str | None, everything: bool, dismiss: int | None) -> None:
-    """What a person should know or do. Exit 1 when errors or warnings are open."""
-    from sounimicro_pipelines.store import issues as stored
-    from sounimicro_pipelines.sync.addresses import company_of
-
-    installation = Installation.of_this_process()
-    if dismiss is not None:
-        with installation.store.transaction() as tx:
-            if stored.get(tx, dismiss) is None:
-                raise BadOption(f"There is no issue {dismiss}.")
-            stored.dismiss(tx, dismiss, now=installation.clock.now(), by=BY)
-        click.echo(f"Issue {dismiss} is put away.")
-        return
-    with installation.store.read() as tx:
-        key = company_of(tx, company)[0] if company else None
-        found = stored.listing(tx, state=None if everything else "open", rule=rule, company_key=key, limit=1000)
-    colors = {"error": "red", "warning": "yellow"}
-    for one in found:
-        about = f"crm:{one.crm_entity}:{one.crm_id}" if one.crm_id is not None else ""
-        about = about or (f"{one.erp_entity}:{one.erp_id}" if one.erp_id is not None else "")
-        words = [f"#{one.id}", one.severity, one.kind, about, one.field or "", f"({one.occurrences}×)"]
-        state = "" if one.state == "open" else f" {one.state}"
-        click.secho(" ".join(word for word in words if word) + state, fg=colors.get(one.severity))
-        click.echo(f"    {one.cause}")
-        click.echo(f"    → {one.remedy}")
-    waiting = sum(one.state == "open" and one.severity != "info" for one in found)
-    click.echo(f"{len(found)} issues, {waiting} that need a person." if found else "No issues.")
-    sys.exit(1 if waiting else 0)
 
 
 @click.command()

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from sounimicro_pipelines.cli import main
 from sounimicro_pipelines.rules.model import RULE_NAMES
 from sounimicro_pipelines.sandbox import Sandbox
-from sounimicro_pipelines.store import Store, links, open_store, runs
+from sounimicro_pipelines.store import Store, issues, links, open_store, runs
 
 Run = Callable[..., Result]
 
@@ -138,6 +138,10 @@ def test_what_cannot_be_understood_ends_with_2_and_says_how_to_write_it(run: Run
         ("request", "candidates", "crm:contact:1001"),
         ("request", "create", "crm:contact:1001", "--company", "x", "--set", "tull"),
         ("issues", "--dismiss", "999999"),
+        ("issues", "--decide", "999999=crm"),
+        ("issues", "--decide", "1=begge"),
+        ("issues", "--restore", "999999"),
+        ("issues", "--restore", "1", "--dismiss", "1"),
     ):
         result = run(*words)
         assert result.exit_code == 2, (words, result.output)
@@ -183,7 +187,6 @@ def test_pressing_erp_from_a_terminal(run: Run, sandbox: Sandbox, kept: Store) -
 
 def test_issues_are_listed_and_put_away(run: Run, kept: Store, sandbox: Sandbox) -> None:
     from sounimicro_pipelines.clock import SystemClock
-    from sounimicro_pipelines.store import issues
 
     with kept.transaction() as tx:
         one = issues.report(
@@ -202,3 +205,27 @@ def test_issues_are_listed_and_put_away(run: Run, kept: Store, sandbox: Sandbox)
     assert run("issues", "--dismiss", one.id).exit_code == 0
     assert f"#{one.id} " not in run("issues").output
     assert f"#{one.id} " in run("issues", "--all").output
+
+
+def test_a_conflict_is_decided_and_its_loser_restored_by_number(run: Run, sandbox: Sandbox, kept: Store) -> None:
+    run("sync", "--rule", "customer")
+    link = first_customer(kept)
+    name = sandbox.crm.read("contact", link.crm_id)["Name"]
+    sandbox.crm.edit("contact", link.crm_id, {"Name": f"{name} Nord"})
+    sandbox.erp.edit(1, "Customer", link.erp_id, {"Info.Name": f"{name} Sør"})
+    run("sync", "--record", f"crm:contact:{link.crm_id}")
+    with kept.read() as tx:
+        (issue,) = issues.listing(tx, kind="conflict")
+    cannot = run("issues", "--retry", issue.id)
+    assert (cannot.exit_code, "cannot be answered so" in cannot.output) == (2, True)
+    decided = run("issues", "--decide", f"{issue.id}=erp")
+    assert decided.exit_code == 0, decided.output
+    assert "crm Name written" in decided.output
+    assert sandbox.crm.read("contact", link.crm_id)["Name"] == f"{name} Sør"
+    again = run("issues", "--decide", f"{issue.id}=crm")
+    assert (again.exit_code, "no conflict that waits" in again.output) == (2, True)
+    number = run("explain", f"crm:contact:{link.crm_id}", "Name").output.split("--restore ")[1].split("`")[0]
+    restored = run("issues", "--restore", number)
+    assert restored.exit_code == 0, restored.output
+    assert sandbox.crm.read("contact", link.crm_id)["Name"] == f"{name} Nord"
+    assert sandbox.erp.read(1, "Customer", link.erp_id, "Info")["Info"]["Name"] == f"{name} Nord"

@@ -16,6 +16,7 @@ PACKAGE = Path(sounimicro_pipelines.__file__).parent
 ROOMS = [
     "cli",
     "cli_sync",
+    "cli_issues",
     "cli_budget",
     "cli_golive",
     "cli_rules",

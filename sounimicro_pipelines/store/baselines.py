@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Any
 
 import xxhash
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from sounimicro_pipelines.store.database import Transaction
 from sounimicro_pipelines.store.errors import Outdated
-from sounimicro_pipelines.store.rows import maybe, upsert
-from sounimicro_pipelines.store.statements import change, find_one
+from sounimicro_pipelines.store.rows import maybe
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,8 @@ def digest(values: Mapping[str, Any]) -> str:
 
 
 def get(tx: Transaction, link_id: int) -> Baseline | None:
-    return maybe(Baseline, find_one(tx, tx.tables.baselines, link_id=link_id))
+    table = tx.tables.baselines
+    return maybe(Baseline, tx.row(select(table).where(table.c.link_id == link_id)))
 
 
 def save(tx: Transaction, baseline: Baseline) -> Baseline:
@@ -62,12 +63,18 @@ def save(tx: Transaction, baseline: Baseline) -> Baseline:
     }
     stored = False
     if baseline.revision:
-        stored = bool(change(tx, table, values, link_id=baseline.link_id, revision=baseline.revision))
+        stored = bool(
+            tx.change(
+                update(table)
+                .where(table.c.link_id == baseline.link_id, table.c.revision == baseline.revision)
+                .values(**values)
+            )
+        )
     else:
         try:
             with tx.connection.begin_nested():
-                new = {"link_id": baseline.link_id, **values}
-                stored = bool(upsert(tx, table, new, keys=["link_id"], update={}))
+                tx.execute(table.insert().values(link_id=baseline.link_id, **values))
+            stored = True
         except IntegrityError:
             stored = False
     if not stored:

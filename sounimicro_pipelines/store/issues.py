@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, or_, select, text, update
 
 from sounimicro_pipelines.store.database import Transaction
-from sounimicro_pipelines.store.rows import build, insert_or, maybe
-from sounimicro_pipelines.store.statements import about_record, change, columns, find_one, named, record_values
-from sounimicro_pipelines.store.tables import StoreTables
+from sounimicro_pipelines.store.errors import Outdated
+from sounimicro_pipelines.store.rows import build, maybe, upsert
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +65,7 @@ def report(
     `fingerprint` says what makes two troubles the same (kind, record, field). `about`: rule, side, tenant, crm_entity,
     crm_id, company_key, erp_entity, erp_id, link_id, field, details.
     """
+    table = tx.tables.issues
     changing = {
         "severity": severity,
         "cause": cause,
@@ -77,36 +76,35 @@ def report(
         "run_id": run_id,
         **about,
     }
-    new = {"fingerprint": fingerprint, "state": "open", "kind": kind, "first_at": now, "occurrences": 1, **changing}
-    statement = _open_or_count(tx.tables, tx.is_postgres, tuple(new), tuple(changing))
-    found = tx.row(statement, {**named("v_", new), **named("u_", changing)})
+    upsert(
+        tx,
+        table,
+        {"fingerprint": fingerprint, "state": "open", "kind": kind, "first_at": now, "occurrences": 1, **changing},
+        keys=["fingerprint"],
+        update={**changing, "occurrences": table.c.occurrences + 1},
+        where=text("state = 'open'"),
+    )
+    found = tx.row(select(table).where(table.c.fingerprint == fingerprint, table.c.state == "open"))
     if found is None:
         raise LookupError(fingerprint)
     return build(Issue, found)
 
 
-@cache
-def _open_or_count(tables: StoreTables, on_postgres: bool, names: tuple[str, ...], changing: tuple[str, ...]) -> Any:
-    table = tables.issues
-    return (
-        insert_or(table, on_postgres, names)
-        .on_conflict_do_update(
-            index_elements=["fingerprint"],
-            index_where=text("state = 'open'"),
-            set_={**columns(table, "u_", changing), "occurrences": table.c.occurrences + 1},
-        )
-        .returning(*table.c)
-    )
-
-
 def get(tx: Transaction, issue_id: int) -> Issue | None:
-    return maybe(Issue, find_one(tx, tx.tables.issues, id=issue_id))
+    table = tx.tables.issues
+    return maybe(Issue, tx.row(select(table).where(table.c.id == issue_id)))
 
 
 def solve(tx: Transaction, fingerprint: str, *, now: datetime, by: str = "sync") -> bool:
     """The trouble is gone; False when there was none."""
-    solved = {"state": "solved", "solved_at": now, "solved_by": by}
-    return bool(change(tx, tx.tables.issues, solved, fingerprint=fingerprint, state="open"))
+    table = tx.tables.issues
+    return bool(
+        tx.change(
+            update(table)
+            .where(table.c.fingerprint == fingerprint, table.c.state == "open")
+            .values(state="solved", solved_at=now, solved_by=by)
+        )
+    )
 
 
 def solve_prefix(tx: Transaction, prefix: str, *, now: datetime, by: str = "sync") -> int:
@@ -119,10 +117,39 @@ def solve_prefix(tx: Transaction, prefix: str, *, now: datetime, by: str = "sync
     )
 
 
-def dismiss(tx: Transaction, issue_id: int, *, now: datetime, by: str) -> None:
-    """A person has seen it and wants it gone."""
-    dismissed = {"state": "dismissed", "solved_at": now, "solved_by": by}
-    change(tx, tx.tables.issues, dismissed, id=issue_id, state="open")
+def dismiss(tx: Transaction, issue_id: int, *, now: datetime, by: str) -> bool:
+    """A person has seen it and wants it gone; False when it was not open any more."""
+    table = tx.tables.issues
+    return bool(
+        tx.change(
+            update(table)
+            .where(table.c.id == issue_id, table.c.state == "open")
+            .values(state="dismissed", solved_at=now, solved_by=by)
+        )
+    )
+
+
+def tell_apart(tx: Transaction, issue: Issue, other_id: int) -> Issue:
+    """A person says that a candidate of a possible duplicate is another record. Raises Outdated when it is closed."""
+    details = dict(issue.details or {})
+    details["apart"] = sorted({*details.get("apart", ()), other_id})
+    details["candidates"] = [one for one in details.get("candidates", ()) if one.get("id") != other_id]
+    table = tx.tables.issues
+    if not tx.change(update(table).where(table.c.id == issue.id, table.c.state == "open").values(details=details)):
+        raise Outdated("This issue has been dealt with meanwhile.", remedy="Look at the list again.")
+    return get(tx, issue.id) or issue
+
+
+def told_apart(tx: Transaction, fingerprint: str, **about: Any) -> set[int]:
+    """The records of which a person has said, in this or an earlier issue, that they are not the same.
+
+    `about` are the columns by which the issue's record is found: tenant, crm_entity and crm_id, or company_key,
+    erp_entity and erp_id.
+    """
+    table = tx.tables.issues
+    here = [table.c[name] == value for name, value in about.items()]
+    rows = tx.rows(select(table.c.details).where(*here, table.c.fingerprint == fingerprint))
+    return {int(one) for row in rows for one in (row.details or {}).get("apart", ())}
 
 
 def listing(
@@ -132,6 +159,7 @@ def listing(
     rule: str | None = None,
     company_key: str | None = None,
     kind: str | None = None,
+    severity: str | None = None,
     run_id: str | None = None,
     limit: int = 200,
     offset: int = 0,
@@ -139,6 +167,8 @@ def listing(
     """Newest trouble first. `run_id` is the run that met it last."""
     table = tx.tables.issues
     statement = select(table).order_by(table.c.last_at.desc(), table.c.id.desc()).limit(limit).offset(offset)
+    if severity is not None:
+        statement = statement.where(table.c.severity == severity)
     if state is not None:
         statement = statement.where(table.c.state == state)
     if rule is not None:
@@ -160,18 +190,16 @@ def of_record(
     erp: tuple[str, str, int] | None = None,
 ) -> list[Issue]:
     """Open issues of a CRM record (entity, id) or an ERP record (CompanyKey, entity, id)."""
-    about = record_values(tenant, crm, erp)
+    table = tx.tables.issues
+    about = []
+    if crm is not None:
+        about.append((table.c.tenant == tenant) & (table.c.crm_entity == crm[0]) & (table.c.crm_id == crm[1]))
+    if erp is not None:
+        about.append((table.c.company_key == erp[0]) & (table.c.erp_entity == erp[1]) & (table.c.erp_id == erp[2]))
     if not about:
         return []
-    statement = _of_record(tx.tables, crm is not None, erp is not None)
-    return [build(Issue, row) for row in tx.rows(statement, about)]
-
-
-@cache
-def _of_record(tables: StoreTables, in_crm: bool, in_erp: bool) -> Any:
-    table = tables.issues
-    here = about_record(table, in_crm, in_erp)
-    return select(table).where(table.c.state == "open", here).order_by(table.c.last_at.desc())
+    statement = select(table).where(table.c.state == "open", or_(*about)).order_by(table.c.last_at.desc())
+    return [build(Issue, row) for row in tx.rows(statement)]
 
 
 def counts(tx: Transaction) -> dict[str, int]:
@@ -181,6 +209,13 @@ def counts(tx: Transaction) -> dict[str, int]:
         select(table.c.severity, func.count().label("n")).where(table.c.state == "open").group_by("severity")
     )
     return {row.severity: int(row.n) for row in rows}
+
+
+def kinds(tx: Transaction, *, state: str = "open") -> dict[str, int]:
+    """Issues by kind."""
+    table = tx.tables.issues
+    rows = tx.rows(select(table.c.kind, func.count().label("n")).where(table.c.state == state).group_by(table.c.kind))
+    return {row.kind: int(row.n) for row in rows}
 
 
 def untold(tx: Transaction, limit: int = 100) -> list[Issue]:

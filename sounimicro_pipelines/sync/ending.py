@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
 from sounimicro_pipelines.rules.values import Side
-from sounimicro_pipelines.store import Transaction, issues, runs
+from sounimicro_pipelines.store import Transaction, issues, runs, work
 from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.store.runs import Guard
 from sounimicro_pipelines.sync.agreement import Gone
@@ -165,8 +165,8 @@ def stop_register(
     )
 
 
-def confirm_register(tx: Transaction, world: World, side: Side, company_key: str, entity: str, *, by: str) -> None:
-    """A person, or a second listing, says that the records are gone for good."""
+def confirm_register(tx: Transaction, side: Side, company_key: str, entity: str, *, by: str, now: datetime) -> None:
+    """A person, or a second listing, says that the records are gone for good; what waited for that goes on at once."""
     found = runs.guard(tx, side, company_key, entity)
     runs.set_guard(
         tx,
@@ -177,9 +177,10 @@ def confirm_register(tx: Transaction, world: World, side: Side, company_key: str
             state="confirmed",
             linked=found.linked if found else 0,
             missing=found.missing if found else 0,
-            listing_at=found.listing_at if found else world.now(),
+            listing_at=found.listing_at if found else now,
             confirmed_by=by,
-            confirmed_at=world.now(),
+            confirmed_at=now,
         ),
     )
-    issues.solve(tx, f"guard:{side}:{company_key}:{entity}", now=world.now(), by=by)
+    issues.solve(tx, f"guard:{side}:{company_key}:{entity}", now=now, by=by)
+    work.hasten(tx, side, company_key, entity, now)

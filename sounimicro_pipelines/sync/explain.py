@@ -74,8 +74,9 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Loser:
-    """A value that gave way in a conflict and is kept."""
+    """A value that gave way in a conflict and is kept under the conflict's number, `id`."""
 
+    id: int
     side: str
     value: str
     by: str | None
@@ -244,11 +245,12 @@ def _change(entry: Entry) -> Change:
 def _losers(tx: Transaction, link: Link, key: str) -> list[Loser]:
     found: list[Loser] = []
     for one in conflicts.listing(tx, state=None, link_id=link.id, limit=500):
-        if one.field != key or one.winner is None:
+        if one.field != key or one.winner is None or one.state != "decided":
             continue
         lost_in_crm = one.winner == "erp"
         found.append(
             Loser(
+                id=one.id,
                 side="crm" if lost_in_crm else "erp",
                 value=_text(one.crm_value if lost_in_crm else one.erp_value) or "",
                 by=one.crm_by if lost_in_crm else one.erp_by,

@@ -67,7 +67,7 @@ def make_link(
             links.wake(tx, stone.id)
     for stone in links.tombstones_for_erp(tx, company_key, erp_entity, erp_id):
         links.wake(tx, stone.id)
-    issues.solve(tx, f"duplicate:{rule.rule}:crm::{crm.entity}:{crm.id}", now=world.now())
+    issues.solve(tx, f"duplicate:{rule.rule}:crm:{company_key}:{crm.entity}:{crm.id}", now=world.now())
     issues.solve(tx, f"duplicate:{rule.rule}:erp:{company_key}:{erp_entity}:{erp_id}", now=world.now())
     linked = links.for_crm(tx, world.tenant, crm.entity, crm.id)
     pokes = [Poke(rule.rule, "crm", crm.entity, crm.id, "linked", priority=AT_ONCE)]

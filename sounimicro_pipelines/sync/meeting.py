@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from sounimicro_pipelines.rules.model import Rule
 from sounimicro_pipelines.store import Transaction, intents, issues, links
@@ -56,7 +57,7 @@ async def meet_erp(world: World, rule: Rule, company_key: str, entity: str, erp_
         seen = replace(record.identity, parent=parent.crm_id)
     else:
         seen = record.identity
-    found, near = await _match_in_crm(world, rule, seen, record, role)
+    found, near = _not_told_apart(world, rule, record, *await _match_in_crm(world, rule, seen, record, role))
     if found is not None:
         crm = await world.crm.read(rule.crm, found.id, rule.crm_paths())
         if crm is None or _apart(world, crm, company_key, role):
@@ -122,13 +123,16 @@ async def _meet_in(
         return None
     identity = replace(crm.identity, parent=relation) if rule.rule == "person" else crm.identity
     if under_way is None:
-        found, near = await _match_in_erp(world, rule, identity, crm, key)
+        matched = await _match_in_erp(world, rule, identity, crm, key)
+        found, near = _not_told_apart(world, rule, replace(crm, company_key=key), *matched)
         if found is not None:
             erp = await port.read(entity, found.id, rule.erp_paths())
             if erp is None or _apart_erp(world, key, erp):
                 return None
             return _link(world, rule, crm, erp, role, f"matched:{found.by}", parent)
-        if rule.create.in_erp != "automatic" or not only or _too_alike(world, rule, crm, near):
+        if rule.create.in_erp != "automatic" or not only:
+            return None
+        if _too_alike(world, rule, replace(crm, company_key=key), near):
             return None
         _wait_for_ours(world, crm)
     if under_way is not None and rule.rule == "project":
@@ -247,6 +251,30 @@ def _weigh(
     return found, near
 
 
+def duplicate_of(rule: Rule, record: Record) -> str:
+    """What names the issue that a record may be the same as one of the other system."""
+    return f"duplicate:{rule.rule}:{record.side}:{record.company_key}:{record.entity}:{record.id}"
+
+
+def _about(world: World, record: Record) -> dict[str, Any]:
+    """The columns by which issues name a record."""
+    if record.side == "crm":
+        return {"tenant": world.tenant, "crm_entity": record.entity, "crm_id": record.id}
+    return {"company_key": record.company_key, "erp_entity": record.entity, "erp_id": record.id}
+
+
+def _not_told_apart(
+    world: World, rule: Rule, record: Record, found: Suggestion | None, near: list[Suggestion]
+) -> tuple[Suggestion | None, list[Suggestion]]:
+    """Without the records of which a person has said that they are not the same."""
+    if found is None and not near:
+        return found, near
+    with world.store.read() as tx:
+        apart = issues.told_apart(tx, duplicate_of(rule, record), **_about(world, record))
+    kept = [one for one in near if one.id not in apart]
+    return (None if found is not None and found.id in apart else found), kept
+
+
 def _too_alike(world: World, rule: Rule, record: Record, near: Sequence[Suggestion]) -> bool:
     """Whether a person should look before a second record is made; says so by an issue."""
     alike = [
@@ -254,13 +282,15 @@ def _too_alike(world: World, rule: Rule, record: Record, near: Sequence[Suggesti
         for one in near
         if "same_org_number" in one.reasons or (one.score >= TOO_ALIKE and "already_linked" not in one.reasons)
     ]
-    fingerprint = f"duplicate:{rule.rule}:{record.side}:{record.company_key}:{record.entity}:{record.id}"
+    fingerprint = duplicate_of(rule, record)
     if not alike:
         with world.store.transaction() as tx:
             issues.solve(tx, fingerprint, now=world.now())
         return False
-    in_erp = record.side == "erp"
+    about = _about(world, record)
     with world.store.transaction() as tx:
+        apart = sorted(issues.told_apart(tx, fingerprint, **about))
+        candidates = [{"id": one.id, "score": one.score, "reasons": list(one.reasons)} for one in alike]
         issues.report(
             tx,
             fingerprint=fingerprint,
@@ -272,13 +302,8 @@ def _too_alike(world: World, rule: Rule, record: Record, near: Sequence[Suggesti
             run_id=world.run_id,
             rule=rule.rule,
             side=record.side,
-            tenant=world.tenant,
-            details={"candidates": [{"id": one.id, "score": one.score, "reasons": list(one.reasons)} for one in alike]},
-            company_key=record.company_key if in_erp else None,
-            erp_entity=record.entity if in_erp else None,
-            erp_id=record.id if in_erp else None,
-            crm_entity=None if in_erp else record.entity,
-            crm_id=None if in_erp else record.id,
+            details={"candidates": candidates, "apart": apart},
+            **{"tenant": world.tenant, "company_key": record.company_key, **about},
         )
     return True
 

@@ -147,7 +147,7 @@ def _watch(
         if found is not None and found.state == "stopped":
             if listed_at <= found.listing_at:
                 return "stopped"
-            confirm_register(tx, world, side, key, entity, by="listing")
+            confirm_register(tx, side, key, entity, by="listing", now=world.now())
             return "confirmed"
         stop_register(tx, world, side, key, entity, linked=one.linked, missing=one.missing)
         return "stopped"

@@ -198,14 +198,15 @@ def _loser(world: World, scene: Scene, key: str, place: int, told: Mapping[str, 
     if side == told["source_side"]:
         values = {"erp": told["old"], "crm": told["source"]}
     one = scene.group.rule.field(key)
+    agreed = scene.baselines.get(scene.group.link_at(place).id)
     lost_by, lost_at = told.get("loser_by"), _moment(told.get("loser_at"))
     return Conflict(
         **_about(scene, place),
         role=scene.group.link_at(place).role,
         field=key,
         policy=one.conflict if one else "ask",
-        baseline_crm=None,
-        baseline_erp=None,
+        baseline_crm=agreed.crm.get(key) if agreed else None,
+        baseline_erp=agreed.erp.get(key) if agreed else None,
         crm_value=values.get("crm"),
         erp_value=values.get("erp"),
         crm_by=lost_by if side == "crm" else told["by"],

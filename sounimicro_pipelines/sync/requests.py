@@ -35,7 +35,7 @@ from sounimicro_pipelines.transport import VendorError
 
 __all__ = ["Candidate", "CompanyChoice", "ErpButton", "Outcome", "Place", "RequestRefused"]
 
-Action = Literal["link", "create", "unlink", "sync"]
+Action = Literal["link", "create", "unlink", "sync", "decide", "restore"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ class ErpButton:
         rule = connecting.rule_of(world, record, company_key, role)
         connecting.demand_live(world, company_key)
         names = (_lease_of(world, record), f"record:{company_key}:{rule.erp[0]}:{erp_id}")
-        async with self._run("link", rule, company_key, record, *names) as done:
+        async with self.recorded("link", rule, company_key, record, *names) as done:
             crm, erp = await asyncio.gather(
                 connecting.read_crm(world, rule, record), connecting.read_erp(world, rule, company_key, erp_id)
             )
@@ -190,7 +190,7 @@ class ErpButton:
             chosen = self._check_choices(place, crm, erp, choices or {})
             link = await connecting.connect(world, place, crm, erp, chosen)
             done.link = link
-            await self._agree(link, done)
+            await self.agree(link, done)
         return done.outcome(self._world)
 
     async def create(
@@ -210,7 +210,7 @@ class ErpButton:
         world = self._world
         rule = connecting.rule_of(world, record, company_key, role)
         connecting.demand_live(world, company_key)
-        async with self._run("create", rule, company_key, record, _lease_of(world, record)) as done:
+        async with self.recorded("create", rule, company_key, record, _lease_of(world, record)) as done:
             crm = await connecting.read_crm(world, rule, record)
             place = await connecting.place_of(world, rule, crm, company_key, role, customer=customer)
             try:
@@ -226,7 +226,7 @@ class ErpButton:
                 ) from None
             else:
                 done.link = link
-                await self._agree(link, done)
+                await self.agree(link, done)
                 await self._number(rule, link, done)
         return done.outcome(self._world)
 
@@ -234,7 +234,7 @@ class ErpButton:
         """Disconnect the record; the ERP's record stays as it is, and neither is linked or created anew by itself."""
         world = self._world
         rule = connecting.rule_of(world, record, company_key, role, demand_role=False)
-        async with self._run("unlink", rule, company_key, record, _lease_of(world, record)) as done:
+        async with self.recorded("unlink", rule, company_key, record, _lease_of(world, record)) as done:
             link = connecting.link_to_end(world, record, company_key, role)
             done.link = link
             done.waiting = await connecting.disconnect(world, link)
@@ -296,7 +296,7 @@ class ErpButton:
             raise RequestRefused.by_fields(problems)
         return chosen
 
-    async def _agree(self, link: Link, done: _Done) -> None:
+    async def agree(self, link: Link, done: Doing) -> None:
         """Bring the new link into agreement at once; what does not succeed stays on the work list, and is said."""
         try:
             for result in await connecting.agree_at_once(self._world, link):
@@ -306,7 +306,7 @@ class ErpButton:
         except VendorError as error:
             done.waiting = f"{error.message} {error.remedy}".strip()
 
-    async def _number(self, rule: Rule, link: Link, done: _Done) -> None:
+    async def _number(self, rule: Rule, link: Link, done: Doing) -> None:
         """The number that the ERP has given the new record."""
         try:
             made = await self._world.erp[link.company_key].read(link.erp_entity, link.erp_id, ())
@@ -314,13 +314,18 @@ class ErpButton:
             return
         done.number = made.identity.number if made is not None and rule.rule != "person" else ""
 
+    @property
+    def world(self) -> World:
+        """The engine of this one request."""
+        return self._world
+
     @asynccontextmanager
-    async def _run(
+    async def recorded(
         self, action: Action, rule: Rule, company_key: str, record: CrmAddress, *leases: str
-    ) -> AsyncIterator[_Done]:
+    ) -> AsyncIterator[Doing]:
         """One request as a run in the store, with the record held against every engine meanwhile."""
         world = self._world
-        done = _Done(action, rule, company_key, record)
+        done = Doing(action, rule, company_key, record)
         async with hold(world, leases, action):
             with world.store.transaction() as tx:
                 runs.start(
@@ -355,7 +360,7 @@ class ErpButton:
 
 
 @dataclass(slots=True)
-class _Done:
+class Doing:
     """An outcome in the making."""
 
     action: Action

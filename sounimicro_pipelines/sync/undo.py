@@ -164,7 +164,7 @@ async def _undo_link(world: World, link_id: int | None, steps: list[_Step], repo
 
 
 async def _undo_group(world: World, link: Link, steps: list[_Step], report: UndoReport) -> None:
-    group = _group_of(world, link, steps[0].last.rule)
+    group = group_of(world, link, steps[0].last.rule)
     records: dict[Side, Record | None] = {}
     try:
         records["crm"] = await world.crm.read(link.crm_entity, link.crm_id, group.rule.crm_paths())
@@ -189,13 +189,13 @@ async def _undo_group(world: World, link: Link, steps: list[_Step], report: Undo
         if current is not None:
             links.change(tx, link.id, data={**(current.data or {}), "wishes": wishes})
     try:
-        await agree(world, _group_of(world, link, steps[0].last.rule))
+        await agree(world, group_of(world, link, steps[0].last.rule))
     except (NotNow, VendorError):
         world.reporter.warning(f"undo: link {link.id} could not be written now")
     _account(world, link, wanted, report)
 
 
-def _group_of(world: World, link: Link, rule_name: str) -> Group:
+def group_of(world: World, link: Link, rule_name: str) -> Group:
     """The link as it is now, under the rule that wrote it: alone, or as half of a partner."""
     with world.store.read() as tx:
         linked = links.for_crm(tx, link.tenant, link.crm_entity, link.crm_id)

@@ -251,11 +251,12 @@ def place_of(group: Group, intent: Intent) -> int:
 def _wished(scene: Scene, one: RuleField, views: tuple[View, ...], found: Weighed) -> bool:
     """Carry out a person's wish for the field: given values at given sides, if nobody has edited them meanwhile.
 
-    The other side's value stays, and both become the baseline: what is put back does not travel.
+    The other side's value stays, and both become the baseline: what is put back does not travel, unless the wish says
+    that it `travels`. Such a wish goes on where it was interrupted after the first write.
     """
     for position, link in enumerate(scene.group.links, start=1):
         wish = ((link.data or {}).get("wishes") or {}).get(one.key)
-        if wish is None or any(view.presence in ("unreadable", "gone", "read_only") for view in views):
+        if wish is None or any(view.presence in ("unreadable", "gone") for view in views):
             continue
         writes: list[FieldWrite] = []
         for side, text in wish["to"].items():
@@ -263,12 +264,15 @@ def _wished(scene: Scene, one: RuleField, views: tuple[View, ...], found: Weighe
             source = position if place == CRM else CRM
             seen = wish.get("if", {}).get(side)
             now, target = views[place].now, scene.records[place]
-            if seen is not None and now.key != _kept(scene, one, place, str(seen)).key:
+            wanted = _kept(scene, one, place, str(text))
+            goes_on = bool(wish.get("travels")) and now.key == wanted.key
+            if seen is not None and now.key != _kept(scene, one, place, str(seen)).key and not goes_on:
                 continue
-            if views[place].presence == "required" and not text:
+            if not _takes(views[place], empty=not text):
                 continue
             try:
                 changes = restore_values(one, str(text), target, scene.ports[place], scene.items)
+                carried = _carried(scene, one, place, wanted, views, wish)
             except CannotWrite:
                 continue
             if changes:
@@ -276,11 +280,33 @@ def _wished(scene: Scene, one: RuleField, views: tuple[View, ...], found: Weighe
                 writes.append(
                     FieldWrite(one, place, source, now, sent, views[source].now, changes, str(wish["reason"]), False)
                 )
+            writes += carried
         if writes:
             found.settled[one.key] = {place: view.now.text for place, view in enumerate(views)}
             found.writes += writes
             return True
     return False
+
+
+def _carried(
+    scene: Scene, one: RuleField, source: int, value: Reading, views: tuple[View, ...], wish: Mapping[str, Any]
+) -> list[FieldWrite]:
+    """What a wish that travels writes at the other places; what stood there gives way and is kept."""
+    writes: list[FieldWrite] = []
+    for place, target in enumerate(scene.records):
+        if place == source or target.side not in wish.get("travels", ()) or views[place].now.key == value.key:
+            continue
+        if not _takes(views[place], empty=value.empty):
+            continue
+        changes = write_values(one, value, target, scene.ports[place], scene.items)
+        if changes:
+            sent, old = _as_sent(scene, one, target, changes), views[place].now
+            writes.append(FieldWrite(one, place, source, old, sent, value, changes, str(wish["reason"]), not old.empty))
+    return writes
+
+
+def _takes(view: View, *, empty: bool) -> bool:
+    return view.presence != "read_only" and not (empty and view.presence == "required")
 
 
 def _choice(links: Iterable[Link], key: str) -> int | None:
