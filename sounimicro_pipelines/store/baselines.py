@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Any
 
 import xxhash
-from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from sounimicro_pipelines.store.database import Transaction
 from sounimicro_pipelines.store.errors import Outdated
-from sounimicro_pipelines.store.rows import maybe
+from sounimicro_pipelines.store.rows import maybe, upsert
+from sounimicro_pipelines.store.statements import change, find_one
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,7 @@ def digest(values: Mapping[str, Any]) -> str:
 
 
 def get(tx: Transaction, link_id: int) -> Baseline | None:
-    table = tx.tables.baselines
-    return maybe(Baseline, tx.row(select(table).where(table.c.link_id == link_id)))
+    return maybe(Baseline, find_one(tx, tx.tables.baselines, link_id=link_id))
 
 
 def save(tx: Transaction, baseline: Baseline) -> Baseline:
@@ -63,18 +62,12 @@ def save(tx: Transaction, baseline: Baseline) -> Baseline:
     }
     stored = False
     if baseline.revision:
-        stored = bool(
-            tx.change(
-                update(table)
-                .where(table.c.link_id == baseline.link_id, table.c.revision == baseline.revision)
-                .values(**values)
-            )
-        )
+        stored = bool(change(tx, table, values, link_id=baseline.link_id, revision=baseline.revision))
     else:
         try:
             with tx.connection.begin_nested():
-                tx.execute(table.insert().values(link_id=baseline.link_id, **values))
-            stored = True
+                new = {"link_id": baseline.link_id, **values}
+                stored = bool(upsert(tx, table, new, keys=["link_id"], update={}))
         except IntegrityError:
             stored = False
     if not stored:

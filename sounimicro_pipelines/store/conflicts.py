@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from sounimicro_pipelines.store.database import Transaction
 from sounimicro_pipelines.store.errors import Outdated
 from sounimicro_pipelines.store.rows import build, insert_id, maybe, values_of
+from sounimicro_pipelines.store.statements import change, find_one
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +60,13 @@ def record(tx: Transaction, conflict: Conflict) -> Conflict:
     if conflict.state == "decided" and conflict.decided_by == BY_PERSON and conflict.link_id is not None:
         chosen = _chosen(tx, conflict)
         if chosen is not None:
-            tx.execute(update(table).where(table.c.id == chosen.id).values(run_id=conflict.run_id))
+            change(tx, table, {"run_id": conflict.run_id}, id=chosen.id)
             return get(tx, chosen.id) or chosen
     if conflict.state == "open" and conflict.link_id is not None:
         old = open_for(tx, conflict.link_id, conflict.field)
         if old is not None:
-            tx.execute(
-                update(table)
-                .where(table.c.id == old.id)
-                .values(
-                    crm_value=conflict.crm_value,
-                    erp_value=conflict.erp_value,
-                    crm_by=conflict.crm_by,
-                    crm_at=conflict.crm_at,
-                    erp_by=conflict.erp_by,
-                    erp_at=conflict.erp_at,
-                    run_id=conflict.run_id,
-                )
-            )
+            names = ("crm_value", "erp_value", "crm_by", "crm_at", "erp_by", "erp_at", "run_id")
+            change(tx, table, {name: getattr(conflict, name) for name in names}, id=old.id)
             return get(tx, old.id) or old
     return Conflict(**values_of(conflict), id=insert_id(tx, table, values_of(conflict)))
 
@@ -93,39 +83,28 @@ def _chosen(tx: Transaction, loser: Conflict) -> Conflict | None:
 
 
 def get(tx: Transaction, conflict_id: int) -> Conflict | None:
-    table = tx.tables.conflicts
-    return maybe(Conflict, tx.row(select(table).where(table.c.id == conflict_id)))
+    return maybe(Conflict, find_one(tx, tx.tables.conflicts, id=conflict_id))
 
 
 def open_for(tx: Transaction, link_id: int, field: str) -> Conflict | None:
     """The undecided conflict of a field."""
-    table = tx.tables.conflicts
-    return maybe(
-        Conflict,
-        tx.row(select(table).where(table.c.link_id == link_id, table.c.field == field, table.c.state == "open")),
-    )
+    return maybe(Conflict, find_one(tx, tx.tables.conflicts, link_id=link_id, field=field, state="open"))
 
 
 def settle(tx: Transaction, conflict_id: int, *, state: str, winner: str | None, by: str, now: datetime) -> None:
     """Decide (`decided`) or put the loser back (`restored`). Raises Outdated when another person was faster."""
-    table = tx.tables.conflicts
     from_state = "open" if state == "decided" else "decided"
     values: dict[str, Any] = {"state": state, "decided_at": now, "decided_by": by}
     if winner is not None:
         values["winner"] = winner
-    changed = tx.change(update(table).where(table.c.id == conflict_id, table.c.state == from_state).values(**values))
-    if not changed:
+    if not change(tx, tx.tables.conflicts, values, id=conflict_id, state=from_state):
         raise Outdated("This conflict has been decided meanwhile.", remedy="Look at it again.")
 
 
 def close_gone(tx: Transaction, link_id: int, field: str, *, winner: str | None, by: str, now: datetime) -> None:
     """The two sides agree again by themselves: an open conflict of the field is decided."""
-    table = tx.tables.conflicts
-    tx.execute(
-        update(table)
-        .where(table.c.link_id == link_id, table.c.field == field, table.c.state == "open")
-        .values(state="decided", winner=winner, decided_at=now, decided_by=by)
-    )
+    decided = {"state": "decided", "winner": winner, "decided_at": now, "decided_by": by}
+    change(tx, tx.tables.conflicts, decided, link_id=link_id, field=field, state="open")
 
 
 def listing(

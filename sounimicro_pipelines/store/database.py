@@ -59,16 +59,16 @@ class Transaction:
         result = self.connection.execute(statement, parameters)
         return result.rowcount if isinstance(result, CursorResult) else 0
 
-    def row(self, statement: Executable) -> Row[Any] | None:
+    def row(self, statement: Executable, parameters: Any = None) -> Row[Any] | None:
         """The first row, or None."""
-        return self.connection.execute(statement).first()
+        return self.connection.execute(statement, parameters).first()
 
-    def rows(self, statement: Executable) -> list[Row[Any]]:
-        return list(self.connection.execute(statement).all())
+    def rows(self, statement: Executable, parameters: Any = None) -> list[Row[Any]]:
+        return list(self.connection.execute(statement, parameters).all())
 
-    def scalar(self, statement: Executable) -> Any:
+    def scalar(self, statement: Executable, parameters: Any = None) -> Any:
         """The first column of the first row, or None."""
-        return self.connection.execute(statement).scalar()
+        return self.connection.execute(statement, parameters).scalar()
 
 
 class Store:
@@ -251,7 +251,9 @@ def _sqlite_engine(url: URL) -> Engine:
         options = connection.get_execution_options()
         if options.get("sounimicro_write", True):
             level = "FULL" if options.get("sounimicro_durable", True) else "NORMAL"
-            connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
+            if connection.info.get("sounimicro_level") != level:
+                connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
+                connection.info["sounimicro_level"] = level
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
             connection.exec_driver_sql("BEGIN")

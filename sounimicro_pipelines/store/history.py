@@ -11,6 +11,7 @@ from sqlalchemy import null, or_, select, update
 
 from sounimicro_pipelines.store.database import Transaction
 from sounimicro_pipelines.store.rows import build, values_of
+from sounimicro_pipelines.store.statements import about_record, record_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +74,15 @@ def of_record(
     limit: int = 200,
 ) -> list[Entry]:
     """Lines about a CRM record (entity, id) or an ERP record (CompanyKey, entity, id), newest first."""
-    table = tx.tables.history
-    about = []
-    if crm is not None:
-        about.append((table.c.tenant == tenant) & (table.c.crm_entity == crm[0]) & (table.c.crm_id == crm[1]))
-    if erp is not None:
-        about.append((table.c.company_key == erp[0]) & (table.c.erp_entity == erp[1]) & (table.c.erp_id == erp[2]))
+    about = record_values(tenant, crm, erp)
     if not about:
         return []
-    statement = select(table).where(or_(*about)).order_by(table.c.id.desc()).limit(limit)
+    table = tx.tables.history
+    here = about_record(table, crm is not None, erp is not None)
+    statement = select(table).where(here).order_by(table.c.id.desc()).limit(limit)
     if field is not None:
         statement = statement.where(table.c.field == field)
-    return [build(Entry, row) for row in tx.rows(statement)]
+    return [build(Entry, row) for row in tx.rows(statement, about)]
 
 
 def mark_undone(tx: Transaction, entry_ids: Sequence[int], by_run: str) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sounimicro_pipelines.store.database import Transaction
 from sounimicro_pipelines.store.errors import Outdated
 from sounimicro_pipelines.store.rows import build, insert_id, maybe, values_of
+from sounimicro_pipelines.store.statements import about_record, columns, find_one, kept, named, record_values
+from sounimicro_pipelines.store.tables import StoreTables
 
 LIVING = ("open", "sent", "unknown")
 
@@ -57,28 +60,34 @@ def add(tx: Transaction, intent: Intent) -> Intent:
 
 
 def get(tx: Transaction, intent_id: int) -> Intent | None:
-    table = tx.tables.intents
-    return maybe(Intent, tx.row(select(table).where(table.c.id == intent_id)))
+    return maybe(Intent, find_one(tx, tx.tables.intents, id=intent_id))
 
 
 def mark(tx: Transaction, intent_id: int, state: str, **values: Any) -> None:
     """Move a living intent on: sent, unknown, done, abandoned. Raises Outdated when it has been finished meanwhile."""
-    table = tx.tables.intents
-    if not tx.change(
-        update(table).where(table.c.id == intent_id, table.c.state.in_(LIVING)).values(state=state, **values)
-    ):
+    values["state"] = state
+    if not tx.change(_move(tx.tables, tuple(values)), {"the_id": intent_id, **named("v_", values)}):
         raise Outdated(f"Intent {intent_id} has been finished by another engine.", remedy="Read the record again.")
+
+
+@cache
+def _move(tables: StoreTables, names: tuple[str, ...]) -> Any:
+    table = tables.intents
+    here = update(table).where(table.c.id == bindparam("the_id"), table.c.state.in_(LIVING))
+    return here.values(columns(table, "v_", names))
 
 
 def living(tx: Transaction, *, rule: str | None = None, holder: str | None = None) -> list[Intent]:
     """Intents that are not finished, oldest first: what a restart must clear up."""
-    table = tx.tables.intents
-    statement = select(table).where(table.c.state.in_(LIVING)).order_by(table.c.id)
-    if rule is not None:
-        statement = statement.where(table.c.rule == rule)
-    if holder is not None:
-        statement = statement.where(table.c.holder == holder)
-    return [build(Intent, row) for row in tx.rows(statement)]
+    wanted = {name: value for name, value in (("rule", rule), ("holder", holder)) if value is not None}
+    return [build(Intent, row) for row in tx.rows(_living(tx.tables, tuple(wanted)), named("the_", wanted))]
+
+
+@cache
+def _living(tables: StoreTables, names: tuple[str, ...]) -> Any:
+    table = tables.intents
+    wanted = [table.c[name] == bindparam("the_" + name) for name in names]
+    return select(table).where(table.c.state.in_(LIVING), *wanted).order_by(table.c.id)
 
 
 def living_for(
@@ -89,21 +98,29 @@ def living_for(
     erp: tuple[str, str, int] | None = None,
 ) -> list[Intent]:
     """Unfinished intents about a CRM record (entity, id) or an ERP record (CompanyKey, entity, id), oldest first."""
-    table = tx.tables.intents
-    about = []
-    if crm is not None:
-        about.append((table.c.tenant == tenant) & (table.c.crm_entity == crm[0]) & (table.c.crm_id == crm[1]))
-    if erp is not None:
-        about.append((table.c.company_key == erp[0]) & (table.c.erp_entity == erp[1]) & (table.c.erp_id == erp[2]))
+    about = record_values(tenant, crm, erp)
     if not about:
         return []
-    statement = select(table).where(table.c.state.in_(LIVING), or_(*about)).order_by(table.c.id)
-    return [build(Intent, row) for row in tx.rows(statement)]
+    statement = _living_for(tx.tables, crm is not None, erp is not None)
+    return [build(Intent, row) for row in tx.rows(statement, about)]
+
+
+@cache
+def _living_for(tables: StoreTables, in_crm: bool, in_erp: bool) -> Any:
+    table = tables.intents
+    here = about_record(table, in_crm, in_erp)
+    return select(table).where(table.c.state.in_(LIVING), here).order_by(table.c.id)
 
 
 def recent(tx: Transaction, *, kind: str, side: str, since: datetime) -> list[Intent]:
     """Intents of a kind that were made or finished since a moment, oldest first."""
-    table = tx.tables.intents
-    lately = or_(table.c.created_at >= since, table.c.finished_at >= since)
-    statement = select(table).where(table.c.kind == kind, table.c.side == side, lately).order_by(table.c.id)
-    return [build(Intent, row) for row in tx.rows(statement)]
+    rows = tx.rows(_recent(tx), {"the_kind": kind, "the_side": side, "since": since})
+    return [build(Intent, row) for row in rows]
+
+
+@kept
+def _recent(tables: StoreTables) -> Any:
+    table = tables.intents
+    lately = or_(table.c.created_at >= bindparam("since"), table.c.finished_at >= bindparam("since"))
+    here = (table.c.kind == bindparam("the_kind"), table.c.side == bindparam("the_side"))
+    return select(table).where(*here, lately).order_by(table.c.id)

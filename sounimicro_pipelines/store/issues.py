@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import func, or_, select, text, update
+from sqlalchemy import func, select, text, update
 
 from sounimicro_pipelines.store.database import Transaction
 from sounimicro_pipelines.store.errors import Outdated
-from sounimicro_pipelines.store.rows import build, maybe, upsert
+from sounimicro_pipelines.store.rows import build, insert_or, maybe
+from sounimicro_pipelines.store.statements import about_record, change, columns, find_one, named, record_values
+from sounimicro_pipelines.store.tables import StoreTables
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,6 @@ def report(
     `fingerprint` says what makes two troubles the same (kind, record, field). `about`: rule, side, tenant, crm_entity,
     crm_id, company_key, erp_entity, erp_id, link_id, field, details.
     """
-    table = tx.tables.issues
     changing = {
         "severity": severity,
         "cause": cause,
@@ -76,35 +78,36 @@ def report(
         "run_id": run_id,
         **about,
     }
-    upsert(
-        tx,
-        table,
-        {"fingerprint": fingerprint, "state": "open", "kind": kind, "first_at": now, "occurrences": 1, **changing},
-        keys=["fingerprint"],
-        update={**changing, "occurrences": table.c.occurrences + 1},
-        where=text("state = 'open'"),
-    )
-    found = tx.row(select(table).where(table.c.fingerprint == fingerprint, table.c.state == "open"))
+    new = {"fingerprint": fingerprint, "state": "open", "kind": kind, "first_at": now, "occurrences": 1, **changing}
+    statement = _open_or_count(tx.tables, tx.is_postgres, tuple(new), tuple(changing))
+    found = tx.row(statement, {**named("v_", new), **named("u_", changing)})
     if found is None:
         raise LookupError(fingerprint)
     return build(Issue, found)
 
 
+@cache
+def _open_or_count(tables: StoreTables, on_postgres: bool, names: tuple[str, ...], changing: tuple[str, ...]) -> Any:
+    table = tables.issues
+    return (
+        insert_or(table, on_postgres, names)
+        .on_conflict_do_update(
+            index_elements=["fingerprint"],
+            index_where=text("state = 'open'"),
+            set_={**columns(table, "u_", changing), "occurrences": table.c.occurrences + 1},
+        )
+        .returning(*table.c)
+    )
+
+
 def get(tx: Transaction, issue_id: int) -> Issue | None:
-    table = tx.tables.issues
-    return maybe(Issue, tx.row(select(table).where(table.c.id == issue_id)))
+    return maybe(Issue, find_one(tx, tx.tables.issues, id=issue_id))
 
 
 def solve(tx: Transaction, fingerprint: str, *, now: datetime, by: str = "sync") -> bool:
     """The trouble is gone; False when there was none."""
-    table = tx.tables.issues
-    return bool(
-        tx.change(
-            update(table)
-            .where(table.c.fingerprint == fingerprint, table.c.state == "open")
-            .values(state="solved", solved_at=now, solved_by=by)
-        )
-    )
+    solved = {"state": "solved", "solved_at": now, "solved_by": by}
+    return bool(change(tx, tx.tables.issues, solved, fingerprint=fingerprint, state="open"))
 
 
 def solve_prefix(tx: Transaction, prefix: str, *, now: datetime, by: str = "sync") -> int:
@@ -119,14 +122,8 @@ def solve_prefix(tx: Transaction, prefix: str, *, now: datetime, by: str = "sync
 
 def dismiss(tx: Transaction, issue_id: int, *, now: datetime, by: str) -> bool:
     """A person has seen it and wants it gone; False when it was not open any more."""
-    table = tx.tables.issues
-    return bool(
-        tx.change(
-            update(table)
-            .where(table.c.id == issue_id, table.c.state == "open")
-            .values(state="dismissed", solved_at=now, solved_by=by)
-        )
-    )
+    dismissed = {"state": "dismissed", "solved_at": now, "solved_by": by}
+    return bool(change(tx, tx.tables.issues, dismissed, id=issue_id, state="open"))
 
 
 def tell_apart(tx: Transaction, issue: Issue, other_id: int) -> Issue:
@@ -190,16 +187,18 @@ def of_record(
     erp: tuple[str, str, int] | None = None,
 ) -> list[Issue]:
     """Open issues of a CRM record (entity, id) or an ERP record (CompanyKey, entity, id)."""
-    table = tx.tables.issues
-    about = []
-    if crm is not None:
-        about.append((table.c.tenant == tenant) & (table.c.crm_entity == crm[0]) & (table.c.crm_id == crm[1]))
-    if erp is not None:
-        about.append((table.c.company_key == erp[0]) & (table.c.erp_entity == erp[1]) & (table.c.erp_id == erp[2]))
+    about = record_values(tenant, crm, erp)
     if not about:
         return []
-    statement = select(table).where(table.c.state == "open", or_(*about)).order_by(table.c.last_at.desc())
-    return [build(Issue, row) for row in tx.rows(statement)]
+    statement = _of_record(tx.tables, crm is not None, erp is not None)
+    return [build(Issue, row) for row in tx.rows(statement, about)]
+
+
+@cache
+def _of_record(tables: StoreTables, in_crm: bool, in_erp: bool) -> Any:
+    table = tables.issues
+    here = about_record(table, in_crm, in_erp)
+    return select(table).where(table.c.state == "open", here).order_by(table.c.last_at.desc())
 
 
 def counts(tx: Transaction) -> dict[str, int]:

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 
 from sounimicro_pipelines.store.database import Transaction
 from sounimicro_pipelines.store.errors import Outdated
 from sounimicro_pipelines.store.rows import build, insert_id, maybe, upsert, values_of
+from sounimicro_pipelines.store.statements import change as change_rows
+from sounimicro_pipelines.store.statements import find, find_one, kept, remove
+from sounimicro_pipelines.store.tables import StoreTables
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,62 +66,38 @@ class Tombstone:
 
 def get(tx: Transaction, link_id: int, *, lock: bool = False) -> Link | None:
     """`lock` holds the row against other writers until the transaction ends (SQLite has one writer anyway)."""
-    table = tx.tables.links
-    statement = select(table).where(table.c.id == link_id)
-    return maybe(Link, tx.row(statement.with_for_update() if lock else statement))
+    if lock:
+        return maybe(Link, tx.row(_locked(tx), {"the_id": link_id}))
+    return maybe(Link, find_one(tx, tx.tables.links, id=link_id))
+
+
+@kept
+def _locked(tables: StoreTables) -> Any:
+    return select(tables.links).where(tables.links.c.id == bindparam("the_id")).with_for_update()
 
 
 def for_crm(tx: Transaction, tenant: str, crm_entity: str, crm_id: int) -> list[Link]:
     """All links of a CRM record, oldest first."""
-    table = tx.tables.links
-    return [
-        build(Link, row)
-        for row in tx.rows(
-            select(table)
-            .where(table.c.tenant == tenant, table.c.crm_entity == crm_entity, table.c.crm_id == crm_id)
-            .order_by(table.c.id)
-        )
-    ]
+    rows = find(tx, tx.tables.links, "id", tenant=tenant, crm_entity=crm_entity, crm_id=crm_id)
+    return [build(Link, row) for row in rows]
 
 
 def for_crm_place(
     tx: Transaction, tenant: str, crm_entity: str, crm_id: int, company_key: str, role: str
 ) -> Link | None:
     """The link of a CRM record with one company in one role."""
-    table = tx.tables.links
-    return maybe(
-        Link,
-        tx.row(
-            select(table).where(
-                table.c.tenant == tenant,
-                table.c.crm_entity == crm_entity,
-                table.c.crm_id == crm_id,
-                table.c.company_key == company_key,
-                table.c.role == role,
-            )
-        ),
-    )
+    place = {"tenant": tenant, "crm_entity": crm_entity, "crm_id": crm_id, "company_key": company_key, "role": role}
+    return maybe(Link, find_one(tx, tx.tables.links, **place))
 
 
 def for_erp(tx: Transaction, company_key: str, erp_entity: str, erp_id: int) -> Link | None:
     """The link of an ERP record."""
-    table = tx.tables.links
-    return maybe(
-        Link,
-        tx.row(
-            select(table).where(
-                table.c.company_key == company_key, table.c.erp_entity == erp_entity, table.c.erp_id == erp_id
-            )
-        ),
-    )
+    return maybe(Link, find_one(tx, tx.tables.links, company_key=company_key, erp_entity=erp_entity, erp_id=erp_id))
 
 
 def children(tx: Transaction, link_id: int) -> list[Link]:
     """Links that hang on this one."""
-    table = tx.tables.links
-    return [
-        build(Link, row) for row in tx.rows(select(table).where(table.c.parent_link_id == link_id).order_by(table.c.id))
-    ]
+    return [build(Link, row) for row in find(tx, tx.tables.links, "id", parent_link_id=link_id)]
 
 
 def of_rule(
@@ -150,8 +129,7 @@ def add(tx: Transaction, link: Link) -> Link:
 
 def change(tx: Transaction, link_id: int, **values: Any) -> None:
     """Set columns such as state, data, parent_link_id, synced_at. Raises Outdated when the link is gone."""
-    table = tx.tables.links
-    if not tx.change(update(table).where(table.c.id == link_id).values(**values)):
+    if not change_rows(tx, tx.tables.links, values, id=link_id):
         raise Outdated(f"Link {link_id} has ended meanwhile.", remedy="Look at the record again.")
 
 
@@ -160,9 +138,9 @@ def end(
 ) -> Tombstone:
     """End a link: it and its baseline go, a tombstone stays, and the place's generation rises."""
     table = tx.tables.links
-    if not tx.change(delete(table).where(table.c.id == link.id)):
+    if not remove(tx, table, id=link.id):
         raise Outdated(f"Link {link.id} has ended meanwhile.", remedy="Look at the record again.")
-    tx.execute(update(table).where(table.c.parent_link_id == link.id).values(parent_link_id=None))
+    change_rows(tx, table, {"parent_link_id": None}, parent_link_id=link.id)
     raise_generation(tx, link.tenant, link.crm_entity, link.crm_id, link.company_key, link.role, link.generation + 1)
     return bury(
         tx,
@@ -188,17 +166,9 @@ def end(
 
 def generation(tx: Transaction, tenant: str, crm_entity: str, crm_id: int, company_key: str, role: str) -> int:
     """The generation that a link made at this place now would get; 1 for the first."""
-    table = tx.tables.generations
-    found = tx.scalar(
-        select(table.c.generation).where(
-            table.c.tenant == tenant,
-            table.c.crm_entity == crm_entity,
-            table.c.crm_id == crm_id,
-            table.c.company_key == company_key,
-            table.c.role == role,
-        )
-    )
-    return int(found) if found is not None else 1
+    place = {"tenant": tenant, "crm_entity": crm_entity, "crm_id": crm_id, "company_key": company_key, "role": role}
+    found = find_one(tx, tx.tables.generations, **place)
+    return int(found.generation) if found is not None else 1
 
 
 def raise_generation(
@@ -231,46 +201,30 @@ def tombstones_for_crm(
     tx: Transaction, tenant: str, crm_entity: str, crm_id: int, *, active_only: bool = True
 ) -> list[Tombstone]:
     """Newest first."""
-    table = tx.tables.tombstones
-    statement = (
-        select(table)
-        .where(table.c.tenant == tenant, table.c.crm_entity == crm_entity, table.c.crm_id == crm_id)
-        .order_by(table.c.id.desc())
-    )
+    about: dict[str, Any] = {"tenant": tenant, "crm_entity": crm_entity, "crm_id": crm_id}
     if active_only:
-        statement = statement.where(table.c.active)
-    return [build(Tombstone, row) for row in tx.rows(statement)]
+        about["active"] = True
+    return [build(Tombstone, row) for row in find(tx, tx.tables.tombstones, "-id", **about)]
 
 
 def tombstones_for_erp(
     tx: Transaction, company_key: str, erp_entity: str, erp_id: int, *, active_only: bool = True
 ) -> list[Tombstone]:
     """Newest first."""
-    table = tx.tables.tombstones
-    statement = (
-        select(table)
-        .where(table.c.company_key == company_key, table.c.erp_entity == erp_entity, table.c.erp_id == erp_id)
-        .order_by(table.c.id.desc())
-    )
+    about: dict[str, Any] = {"company_key": company_key, "erp_entity": erp_entity, "erp_id": erp_id}
     if active_only:
-        statement = statement.where(table.c.active)
-    return [build(Tombstone, row) for row in tx.rows(statement)]
+        about["active"] = True
+    return [build(Tombstone, row) for row in find(tx, tx.tables.tombstones, "-id", **about)]
 
 
 def wake(tx: Transaction, tombstone_id: int) -> None:
     """A person wants the record again: its tombstone no longer forbids."""
-    table = tx.tables.tombstones
-    tx.execute(update(table).where(table.c.id == tombstone_id).values(active=False))
+    change_rows(tx, tx.tables.tombstones, {"active": False}, id=tombstone_id)
 
 
 def owners(tx: Transaction, tenant: str, crm_entity: str, crm_id: int) -> dict[str, int]:
     """CRM field → the link that writes it."""
-    table = tx.tables.field_owners
-    rows = tx.rows(
-        select(table.c.field, table.c.link_id).where(
-            table.c.tenant == tenant, table.c.crm_entity == crm_entity, table.c.crm_id == crm_id
-        )
-    )
+    rows = find(tx, tx.tables.field_owners, tenant=tenant, crm_entity=crm_entity, crm_id=crm_id)
     return {row.field: row.link_id for row in rows}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from functools import cache
 from typing import Any, TypeVar, cast
 
@@ -11,6 +11,7 @@ from sqlalchemy import Row, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sounimicro_pipelines.store.database import Transaction
+from sounimicro_pipelines.store.statements import columns, named
 
 T = TypeVar("T")
 
@@ -32,12 +33,12 @@ def maybe(kind: type[T], row: Row[Any] | None) -> T | None:
 
 def values_of(record: Any, *, without: Sequence[str] = ("id",)) -> dict[str, Any]:
     """A dataclass as column values; `without` leaves out what the database fills."""
-    return {name: value for name, value in asdict(record).items() if name not in without}
+    return {name: getattr(record, name) for name in _field_names(cast(Any, type(record))) if name not in without}
 
 
 def insert_id(tx: Transaction, table: Table, values: Mapping[str, Any]) -> int:
     """Insert one row; answers its id."""
-    return int(tx.execute(table.insert().values(**values).returning(table.c.id)).scalar_one())
+    return int(tx.execute(_insert(table, tuple(values)), named("v_", values)).scalar_one())
 
 
 def upsert(
@@ -47,20 +48,33 @@ def upsert(
     *,
     keys: Sequence[str],
     update: Mapping[str, Any] | None = None,
-    where: Any = None,
-) -> None:
-    """Insert a row, or update the one with the same keys.
+) -> int:
+    """Insert a row, or update the one with the same keys; answers how many rows that touched.
 
-    `update` says which columns take which value then (default: every other column takes its new value). `where` is the
-    condition of the partial unique index that `keys` belong to.
+    `update` says which columns take which value then (default: every other column takes its new value; none: the row
+    stays as it is).
     """
-    changes = {name: value for name, value in values.items() if name not in keys} if update is None else dict(update)
-    dialect: Any = postgresql if tx.is_postgres else sqlite
-    statement = dialect.insert(table).values(**values)
-    options: dict[str, Any] = {"index_elements": list(keys)}
-    if where is not None:
-        options["index_where"] = where
-    if changes:
-        tx.execute(statement.on_conflict_do_update(**options, set_=changes))
-    else:
-        tx.execute(statement.on_conflict_do_nothing(**options))
+    changes = {name: value for name, value in values.items() if name not in keys} if update is None else update
+    statement = _upsert(table, tx.is_postgres, tuple(values), tuple(keys), tuple(changes))
+    return tx.change(statement, {**named("v_", values), **named("u_", changes)})
+
+
+def insert_or(table: Table, on_postgres: bool, names: Sequence[str]) -> Any:
+    """An INSERT of a row as `named("v_", …)` gives it, in the dialect that knows ON CONFLICT."""
+    dialect: Any = postgresql if on_postgres else sqlite
+    return dialect.insert(table).values(columns(table, "v_", names))
+
+
+@cache
+def _insert(table: Table, names: tuple[str, ...]) -> Any:
+    return table.insert().values(columns(table, "v_", names)).returning(table.c.id)
+
+
+@cache
+def _upsert(
+    table: Table, on_postgres: bool, names: tuple[str, ...], keys: tuple[str, ...], changes: tuple[str, ...]
+) -> Any:
+    statement = insert_or(table, on_postgres, names)
+    if not changes:
+        return statement.on_conflict_do_nothing(index_elements=list(keys))
+    return statement.on_conflict_do_update(index_elements=list(keys), set_=columns(table, "u_", changes))

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from sounimicro_pipelines.store.database import Transaction
 from sounimicro_pipelines.store.rows import build, insert_id, maybe, upsert
+from sounimicro_pipelines.store.statements import change, find_one
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +93,12 @@ def finish(
     tx: Transaction, run_id: str, *, now: datetime, counts: dict[str, int], state: str = "done", message: str = ""
 ) -> None:
     """Record that a run ended, with its counts."""
-    table = tx.tables.runs
-    tx.execute(
-        update(table)
-        .where(table.c.run_id == run_id)
-        .values(state=state, finished_at=now, counts=counts, message=message or None)
-    )
+    values = {"state": state, "finished_at": now, "counts": counts, "message": message or None}
+    change(tx, tx.tables.runs, values, run_id=run_id)
 
 
 def get(tx: Transaction, run_id: str) -> Run | None:
-    table = tx.tables.runs
-    return maybe(Run, tx.row(select(table).where(table.c.run_id == run_id)))
+    return maybe(Run, find_one(tx, tx.tables.runs, run_id=run_id))
 
 
 def starting_with(tx: Transaction, prefix: str) -> list[Run]:
@@ -181,19 +177,11 @@ def accept_go_live(
 
 def is_live(tx: Transaction, tenant: str, company_key: str) -> bool:
     """Whether somebody has accepted the go-live report of the company."""
-    table = tx.tables.go_live
-    return (
-        tx.row(select(table.c.accepted_at).where(table.c.tenant == tenant, table.c.company_key == company_key))
-        is not None
-    )
+    return find_one(tx, tx.tables.go_live, tenant=tenant, company_key=company_key) is not None
 
 
 def guard(tx: Transaction, side: str, company_key: str, entity: str) -> Guard | None:
-    table = tx.tables.register_guards
-    return maybe(
-        Guard,
-        tx.row(select(table).where(table.c.side == side, table.c.company_key == company_key, table.c.entity == entity)),
-    )
+    return maybe(Guard, find_one(tx, tx.tables.register_guards, side=side, company_key=company_key, entity=entity))
 
 
 def set_guard(tx: Transaction, value: Guard) -> None:

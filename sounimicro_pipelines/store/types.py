@@ -55,4 +55,4 @@ class Document(TypeDecorator[Any]):
 
 def moment_text(value: datetime) -> str:
     """A moment as SQLite keeps it."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 
 from sounimicro_pipelines.store.database import Transaction
 from sounimicro_pipelines.store.errors import Outdated
 from sounimicro_pipelines.store.rows import build, maybe, upsert
+from sounimicro_pipelines.store.statements import change, find, find_one, kept, remove
+from sounimicro_pipelines.store.tables import StoreTables
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,12 @@ class Feed:
 
 
 def get(tx: Transaction, name: str) -> Feed | None:
-    table = tx.tables.feeds
-    return maybe(Feed, tx.row(select(table).where(table.c.name == name)))
+    return maybe(Feed, find_one(tx, tx.tables.feeds, name=name))
+
+
+def by_name(tx: Transaction, names: Collection[str]) -> dict[str, Feed]:
+    """Those of these feeds that have been leased or read before."""
+    return {row.name: build(Feed, row) for row in find(tx, tx.tables.feeds) if row.name in names}
 
 
 def listing(tx: Transaction, prefix: str = "") -> list[Feed]:
@@ -43,18 +50,30 @@ def listing(tx: Transaction, prefix: str = "") -> list[Feed]:
 
 def lease(tx: Transaction, name: str, *, holder: str, now: datetime, hold: timedelta, every: timedelta) -> Feed | None:
     """The feed, leased, when it is due (last polled at least `every` ago) and nobody else has it; else None."""
-    table = tx.tables.feeds
-    upsert(tx, table, {"name": name}, keys=["name"], update={})
-    taken = tx.change(
+    values = {"the_name": name, "the_holder": holder, "now": now, "due": now - every, "until": now + hold}
+    taken = tx.row(_take_feed(tx), values)
+    if taken is None and upsert(tx, tx.tables.feeds, {"name": name}, keys=["name"], update={}):
+        taken = tx.row(_take_feed(tx), values)
+    return maybe(Feed, taken)
+
+
+@kept
+def _take_feed(tables: StoreTables) -> Any:
+    table = tables.feeds
+    return (
         update(table)
         .where(
-            table.c.name == name,
-            or_(table.c.held_until.is_(None), table.c.held_until <= now, table.c.holder == holder),
-            or_(table.c.polled_at.is_(None), table.c.polled_at <= now - every),
+            table.c.name == bindparam("the_name"),
+            or_(
+                table.c.held_until.is_(None),
+                table.c.held_until <= bindparam("now"),
+                table.c.holder == bindparam("the_holder"),
+            ),
+            or_(table.c.polled_at.is_(None), table.c.polled_at <= bindparam("due")),
         )
-        .values(holder=holder, held_until=now + hold)
+        .values(holder=bindparam("the_holder"), held_until=bindparam("until"))
+        .returning(*table.c)
     )
-    return get(tx, name) if taken else None
 
 
 def advance(
@@ -71,7 +90,6 @@ def advance(
 
     A watermark never moves backwards; None leaves it. Raises Outdated when the lease was lost to another poller.
     """
-    table = tx.tables.feeds
     before = get(tx, name)
     values: dict[str, Any] = {
         "polled_at": now,
@@ -87,7 +105,7 @@ def advance(
         values["cursor"] = cursor
     if full:
         values["full_at"] = now
-    if not tx.change(update(table).where(table.c.name == name, table.c.holder == holder).values(**values)):
+    if not change(tx, tx.tables.feeds, values, name=name, holder=holder):
         raise Outdated(f"Another poller has taken the feed {name}.", remedy="It will go on from the same place.")
 
 
@@ -110,8 +128,7 @@ def fail(tx: Transaction, name: str, *, holder: str, now: datetime, state: str, 
 
 def rewind(tx: Transaction, name: str, watermark: datetime | None) -> None:
     """Set a watermark back by hand, so that the feed is read again from there."""
-    table = tx.tables.feeds
-    tx.execute(update(table).where(table.c.name == name).values(watermark=watermark, polled_at=None))
+    change(tx, tx.tables.feeds, {"watermark": watermark, "polled_at": None}, name=name)
 
 
 def hurry(tx: Transaction, prefix: str) -> int:
@@ -122,17 +139,19 @@ def hurry(tx: Transaction, prefix: str) -> int:
 
 def take_lease(tx: Transaction, name: str, *, holder: str, now: datetime, hold: timedelta) -> bool:
     """Take or renew a named lease; False when another holds it."""
-    table = tx.tables.leases
-    upsert(tx, table, {"name": name, "holder": holder, "held_until": now + hold}, keys=["name"], update={})
-    return bool(
-        tx.change(
-            update(table)
-            .where(table.c.name == name, or_(table.c.holder == holder, table.c.held_until <= now))
-            .values(holder=holder, held_until=now + hold)
-        )
-    )
+    values = {"name": name, "holder": holder, "held_until": now + hold}
+    if upsert(tx, tx.tables.leases, values, keys=["name"], update={}):
+        return True
+    return bool(tx.change(_take_over(tx), {"the_name": name, "the_holder": holder, "now": now, "until": now + hold}))
+
+
+@kept
+def _take_over(tables: StoreTables) -> Any:
+    table = tables.leases
+    free = or_(table.c.holder == bindparam("the_holder"), table.c.held_until <= bindparam("now"))
+    taken = update(table).where(table.c.name == bindparam("the_name"), free)
+    return taken.values(holder=bindparam("the_holder"), held_until=bindparam("until"))
 
 
 def give_lease(tx: Transaction, name: str, *, holder: str) -> None:
-    table = tx.tables.leases
-    tx.execute(delete(table).where(table.c.name == name, table.c.holder == holder))
+    remove(tx, tx.tables.leases, name=name, holder=holder)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import case, delete, func, or_, select, update
+from sqlalchemy import bindparam, case, func, or_, select, update
 
 from sounimicro_pipelines.store.database import Transaction
-from sounimicro_pipelines.store.rows import build, upsert
+from sounimicro_pipelines.store.rows import build, insert_or
+from sounimicro_pipelines.store.statements import change, kept, named, remove, value_of
+from sounimicro_pipelines.store.tables import StoreTables
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,72 +56,78 @@ class WorkItem:
 
 def poke(tx: Transaction, pokes: Iterable[Poke], now: datetime) -> int:
     """Put records on the list, or poke again those that are on it (a dead one comes alive); answers how many."""
-    table = tx.tables.work_items
     count = 0
     for item in pokes:
         count += 1
-        start = item.not_before or now
-        update_values: dict[str, Any] = {
-            "version": table.c.version + 1,
-            "last_at": now,
+        values = {
+            "rule": item.rule,
+            "side": item.side,
+            "company_key": item.company_key,
+            "entity": item.entity,
+            "record_id": item.record_id,
             "origin": item.origin,
-            "priority": case((table.c.priority < item.priority, table.c.priority), else_=item.priority),
-            "state": case((table.c.state == "dead", "ready"), else_=table.c.state),
-            "not_before": case(
-                (table.c.state == "dead", start), (table.c.attempts > 0, start), else_=table.c.not_before
-            ),
-            "attempts": case((table.c.state == "held", table.c.attempts), else_=0),
+            "priority": item.priority,
+            "hint": item.hint,
+            "not_before": item.not_before or now,
+            "first_at": now,
+            "last_at": now,
         }
-        if item.not_before is not None:
-            update_values["not_before"] = start
-        if item.hint is not None:
-            update_values["hint"] = item.hint
-        upsert(
-            tx,
-            table,
-            {
-                "rule": item.rule,
-                "side": item.side,
-                "company_key": item.company_key,
-                "entity": item.entity,
-                "record_id": item.record_id,
-                "origin": item.origin,
-                "priority": item.priority,
-                "hint": item.hint,
-                "not_before": start,
-                "first_at": now,
-                "last_at": now,
-            },
-            keys=["rule", "side", "company_key", "entity", "record_id"],
-            update=update_values,
-        )
+        statement = _poke(tx.tables, tx.is_postgres, item.not_before is not None, item.hint is not None)
+        tx.execute(statement, named("v_", values))
     return count
+
+
+@cache
+def _poke(tables: StoreTables, on_postgres: bool, later: bool, hinted: bool) -> Any:
+    """`later`: the poke says from when on the record is due; `hinted`: it brings a hint."""
+    table = tables.work_items
+    names = ("rule", "side", "company_key", "entity", "record_id", "origin", "priority", "hint", "not_before")
+    statement = insert_or(table, on_postgres, (*names, "first_at", "last_at"))
+    new = statement.excluded
+    is_dead, is_held = table.c.state == "dead", table.c.state == "held"
+    due = case((is_dead, new.not_before), (table.c.attempts > 0, new.not_before), else_=table.c.not_before)
+    changes: dict[str, Any] = {
+        "version": table.c.version + 1,
+        "last_at": new.last_at,
+        "origin": new.origin,
+        "priority": case((table.c.priority < new.priority, table.c.priority), else_=new.priority),
+        "state": case((is_dead, "ready"), else_=table.c.state),
+        "not_before": new.not_before if later else due,
+        "attempts": case((is_held, table.c.attempts), else_=0),
+    }
+    if hinted:
+        changes["hint"] = new.hint
+    keys = ["rule", "side", "company_key", "entity", "record_id"]
+    return statement.on_conflict_do_update(index_elements=keys, set_=changes)
 
 
 def take(
     tx: Transaction, rule: str, *, holder: str, now: datetime, hold: timedelta, limit: int = 100
 ) -> list[WorkItem]:
     """Take due items, most urgent first. What a holder does not give back in time may be taken by another."""
-    table = tx.tables.work_items
-    due = (
-        select(table.c.id)
-        .where(
-            table.c.rule == rule,
-            or_(
-                (table.c.state == "ready") & (table.c.not_before <= now),
-                (table.c.state == "held") & (table.c.held_until <= now),
-            ),
-        )
-        .order_by(table.c.priority, table.c.not_before, table.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    ids = [row.id for row in tx.rows(due)]
+    ids = [row.id for row in tx.rows(_due(tx), {"the_rule": rule, "now": now, "most": limit})]
     if not ids:
         return []
+    table = tx.tables.work_items
     tx.execute(update(table).where(table.c.id.in_(ids)).values(state="held", holder=holder, held_until=now + hold))
     taken = {row.id: build(WorkItem, row) for row in tx.rows(select(table).where(table.c.id.in_(ids)))}
     return [taken[item_id] for item_id in ids]
+
+
+@kept
+def _due(tables: StoreTables) -> Any:
+    table = tables.work_items
+    urgent = (table.c.priority, table.c.not_before, table.c.id)
+    statement = select(table.c.id).where(_is_due(tables)).order_by(*urgent)
+    return statement.limit(bindparam("most")).with_for_update(skip_locked=True)
+
+
+def _is_due(tables: StoreTables) -> Any:
+    table = tables.work_items
+    return (table.c.rule == bindparam("the_rule")) & or_(
+        (table.c.state == "ready") & (table.c.not_before <= bindparam("now")),
+        (table.c.state == "held") & (table.c.held_until <= bindparam("now")),
+    )
 
 
 def take_one(tx: Transaction, poke: Poke, *, holder: str, now: datetime, hold: timedelta) -> WorkItem | None:
@@ -139,44 +148,43 @@ def take_one(tx: Transaction, poke: Poke, *, holder: str, now: datetime, hold: t
 
 def finish(tx: Transaction, item: WorkItem, now: datetime) -> bool:
     """The item has been dealt with. If it was poked meanwhile it stays on the list, ready; then the answer is False."""
-    table = tx.tables.work_items
-    gone = tx.change(
-        delete(table).where(table.c.id == item.id, table.c.version == item.version, table.c.holder == item.holder)
-    )
-    if gone:
+    if remove(tx, tx.tables.work_items, id=item.id, version=item.version, holder=item.holder):
         return True
-    tx.execute(
-        update(table)
-        .where(table.c.id == item.id, table.c.holder == item.holder)
-        .values(state="ready", holder=None, held_until=None, attempts=0, not_before=now)
-    )
+    ready = {"state": "ready", "holder": None, "held_until": None, "attempts": 0, "not_before": now}
+    change(tx, tx.tables.work_items, ready, id=item.id, holder=item.holder)
     return False
 
 
 def postpone(tx: Transaction, item: WorkItem, until: datetime, *, failed: bool) -> None:
     """Give the item back for later. `failed` counts the attempt; a quiet period or a missing parent does not."""
-    table = tx.tables.work_items
-    tx.execute(
-        update(table)
-        .where(table.c.id == item.id, table.c.holder == item.holder)
-        .values(
-            state="ready",
-            holder=None,
-            held_until=None,
-            not_before=until,
-            attempts=table.c.attempts + (1 if failed else 0),
-        )
-    )
+    _give_back(tx, item, "ready", until, failed=failed)
 
 
 def give_up(tx: Transaction, item: WorkItem) -> None:
     """No more attempts until somebody pokes the record."""
-    table = tx.tables.work_items
-    tx.execute(
-        update(table)
-        .where(table.c.id == item.id, table.c.holder == item.holder)
-        .values(state="dead", holder=None, held_until=None, attempts=table.c.attempts + 1)
-    )
+    _give_back(tx, item, "dead", None, failed=True)
+
+
+def _give_back(tx: Transaction, item: WorkItem, state: str, until: datetime | None, *, failed: bool) -> None:
+    values: dict[str, Any] = {"the_id": item.id, "the_holder": item.holder, "more": int(failed), "the_state": state}
+    if until is not None:
+        values["until"] = until
+    tx.execute(_back_on_the_list(tx.tables, until is not None), values)
+
+
+@cache
+def _back_on_the_list(tables: StoreTables, later: bool) -> Any:
+    table = tables.work_items
+    changes: dict[str, Any] = {
+        "state": bindparam("the_state"),
+        "holder": None,
+        "held_until": None,
+        "attempts": table.c.attempts + value_of(table.c.attempts, "more"),
+    }
+    if later:
+        changes["not_before"] = bindparam("until")
+    here = (table.c.id == bindparam("the_id"), table.c.holder == bindparam("the_holder"))
+    return update(table).where(*here).values(**changes)
 
 
 def hasten(tx: Transaction, side: str, company_key: str, entity: str, now: datetime) -> int:
@@ -197,20 +205,12 @@ def hasten(tx: Transaction, side: str, company_key: str, entity: str, now: datet
 
 def due_count(tx: Transaction, rule: str, now: datetime) -> int:
     """How many items a run could take now."""
-    table = tx.tables.work_items
-    return int(
-        tx.scalar(
-            select(func.count())
-            .select_from(table)
-            .where(
-                table.c.rule == rule,
-                or_(
-                    (table.c.state == "ready") & (table.c.not_before <= now),
-                    (table.c.state == "held") & (table.c.held_until <= now),
-                ),
-            )
-        )
-    )
+    return int(tx.scalar(_count_due(tx), {"the_rule": rule, "now": now}))
+
+
+@kept
+def _count_due(tables: StoreTables) -> Any:
+    return select(func.count()).select_from(tables.work_items).where(_is_due(tables))
 
 
 def batch(tx: Transaction, rule: str, now: datetime) -> str:

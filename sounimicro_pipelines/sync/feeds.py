@@ -85,7 +85,8 @@ async def poll(world: World, rule_name: str, pace: Pace | None = None, *, now_du
     result = Polled()
     wanted = feeds_of(world, rule_name, pace or Pace())
     with world.store.read() as tx:
-        due = [feed for feed in wanted if now_due or _is_due(tx, feed, world.now())]
+        known = watermarks.by_name(tx, {feed.name for feed in wanted})
+    due = [feed for feed in wanted if now_due or _is_due(known.get(feed.name), feed, world.now())]
     for feed in due:
         every = timedelta(0) if now_due else timedelta(seconds=feed.every)
         with world.store.transaction() as tx:
@@ -101,8 +102,7 @@ async def poll(world: World, rule_name: str, pace: Pace | None = None, *, now_du
     return result
 
 
-def _is_due(tx: Transaction, feed: Feed, now: datetime) -> bool:
-    stored = watermarks.get(tx, feed.name)
+def _is_due(stored: StoredFeed | None, feed: Feed, now: datetime) -> bool:
     return stored is None or stored.polled_at is None or stored.polled_at <= now - timedelta(seconds=feed.every)
 
 

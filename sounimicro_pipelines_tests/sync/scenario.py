@@ -17,6 +17,8 @@ from sounimicro_pipelines.rules.model import RULE_NAMES, RuleName
 from sounimicro_pipelines.rules.refusals import settle
 from sounimicro_pipelines.rules.versions import RuleInForce, RuleSet
 from sounimicro_pipelines.store import Store, Transaction, intents, issues, links, open_store, work
+from sounimicro_pipelines.store.rows import build
+from sounimicro_pipelines.store.statements import find
 from sounimicro_pipelines.store.work import Poke
 from sounimicro_pipelines.sync import engine, feeds
 from sounimicro_pipelines.sync.world import Patience, World
@@ -374,7 +376,7 @@ class Scenario:
 
 
 def links_of(tx: Transaction) -> list[links.Link]:
-    return [found for name in RULE_NAMES for found in links.of_rule(tx, name)]
+    return [build(links.Link, row) for row in find(tx, tx.tables.links, "id")]
 
 
 def open_issues(store: Store) -> list[issues.Issue]:

@@ -1,4 +1,4 @@
-"""A bare web client: one page per company, person or project, with its web panels in frames (section 7).
+"""A small web client: a card per company, person or project, with its web panels in frames below (section 7).
 
 It shows what a person would see around a panel, so that panels can be tried in the frame they live in. It knows one
 user, the first administrator, and has no sign-in of its own.
@@ -6,13 +6,14 @@ user, the first administrator, and has no sign-in of its own.
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import jinja2
 from starlette.responses import HTMLResponse, Response
 
 from sounimicro_pipelines.sandbox.superoffice import references, user_fields
@@ -29,12 +30,14 @@ _PLACES = {
     "person": ("personcard", "personarchive", "personminicard"),
     "project": ("projectcard", "projectarchive", "projectminicard"),
 }
-_LISTED = 200
-_STYLE = (
-    "body{font:15px system-ui;margin:0;display:grid;grid-template-columns:16rem 1fr;min-height:100vh}"
-    "nav{background:#0a5e55;padding:1rem;overflow:auto}nav a{color:#fff;display:block;padding:.15rem 0}"
-    "main{padding:1rem}dl{display:grid;grid-template-columns:10rem 1fr;margin:0 0 1rem}dd{margin:0}"
-    "iframe{width:100%;height:70vh;border:1px solid #888}"
+_KINDS = {"contact": "Firma", "person": "Person", "project": "Prosjekt"}
+_LISTED = 500
+_ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
 )
 
 
@@ -61,11 +64,10 @@ class WebClient:
         """The page for `contact.main?contact_id=…` and its like; without one, the list of companies alone."""
         with self.state.lock:
             shown = self._shown(query)
-            body = self._record(shown) if shown else "<p>Velg et firma.</p>"
-            title = self._title(shown) if shown else self.state.options.company_name
-            document = (
-                f'<!DOCTYPE html><html lang="nb"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
-                f"<style>{_STYLE}</style></head><body><nav>{self._navigation()}</nav><main>{body}</main></body></html>"
+            document = _ENVIRONMENT.get_template("web_client.html").render(
+                tenant=self.state.options.company_name,
+                companies=self._companies(),
+                card=self._card(shown) if shown else None,
             )
         return HTMLResponse(document)
 
@@ -77,47 +79,64 @@ class WebClient:
         row = self.db[entity].get(int(match[2]))
         return _Shown(entity, row) if row is not None and row.get("deletedDate") is None else None
 
-    def _navigation(self) -> str:
+    def _companies(self) -> list[dict[str, Any]]:
         rows = [row for row in self.db["contact"] if row["deletedDate"] is None]
         rows.sort(key=lambda row: row["name"].lower())
-        return "".join(_anchor("contact", row["contact_id"], row["name"]) for row in rows[:_LISTED])
+        return [{"id": row["contact_id"], "name": row["name"]} for row in rows[:_LISTED]]
 
     def _title(self, shown: _Shown) -> str:
         return references.full_name(shown.row) if shown.entity == "person" else str(shown.row["name"])
 
-    def _record(self, shown: _Shown) -> str:
+    def _card(self, shown: _Shown) -> dict[str, Any]:
         document = self.state.carriers.entity(ENTITIES[shown.entity], shown.row, RAW)
-        facts = "".join(f"<dt>{name}</dt><dd>{html.escape(text)}</dd>" for name, text in _facts(shown.entity, document))
-        return f"<h1>{html.escape(self._title(shown))}</h1><dl>{facts}</dl>{self._related(shown)}{self._panels(shown)}"
+        return {
+            "kind": _KINDS[shown.entity],
+            "id": shown.key,
+            "title": self._title(shown),
+            "company": self._company_of(shown),
+            "facts": [(name, text) for name, text in _facts(shown.entity, document) if text],
+            "related": self._related(shown),
+            "panels": self._panels(shown),
+        }
 
-    def _related(self, shown: _Shown) -> str:
+    def _company_of(self, shown: _Shown) -> dict[str, Any] | None:
+        """The company that a person belongs to."""
+        row = self.db["contact"].get(shown.row.get("contact_id")) if shown.entity == "person" else None
+        return {"address": _address("contact", row["contact_id"]), "name": row["name"]} if row is not None else None
+
+    def _related(self, shown: _Shown) -> list[tuple[str, list[dict[str, str]]]]:
+        """A company's persons and projects, with where a click leads."""
         if shown.entity != "contact":
-            return ""
-        members = self.db["projectmember"].where("contact_id", shown.key)
-        links = [
-            _anchor("person", row["person_id"], references.full_name(row))
+            return []
+        persons = [
+            {"address": _address("person", row["person_id"]), "text": references.full_name(row), "note": row["title"]}
             for row in self.db["person"].where("contact_id", shown.key)
             if row["deletedDate"] is None
         ]
-        for key in sorted({member["project_id"] for member in members}):
-            project = self.db["project"].get(key)
-            links += [_anchor("project", key, project["name"])] if project else []
-        return "".join(f"<p>{link}</p>" for link in links)
+        members = self.db["projectmember"].where("contact_id", shown.key)
+        projects = [
+            {"address": _address("project", key), "text": row["name"], "note": row["project_number"]}
+            for key in sorted({member["project_id"] for member in members})
+            if (row := self.db["project"].get(key)) is not None and row.get("deletedDate") is None
+        ]
+        return [(title, rows) for title, rows in (("Personer", persons), ("Prosjekter", projects)) if rows]
 
-    def _panels(self, shown: _Shown) -> str:
-        frames = []
+    def _panels(self, shown: _Shown) -> list[dict[str, str]]:
+        """The web panels of this page, by name, with the addresses that their frames open."""
+        variables = self.variables(shown)
+        found = []
         for row in self.db["webpanel"]:
             panel: Mapping[str, Any] = row["values"] or {}
             if row["deleted"] or str(panel.get("VisibleIn", "")).lower() not in _PLACES[shown.entity]:
                 continue
-            address = fill_in(str(panel.get("Url", "")), self.variables(shown), str(panel.get("UrlEncoding", "None")))
-            name = str(panel.get("WindowName", "")) or f"panel{row['webpanel_id']}"
-            frames.append(
-                f"<h2>{html.escape(RAW.text(row['name']))}</h2>"
-                f'<iframe name="{html.escape(name)}" title="{html.escape(RAW.text(row["name"]))}" '
-                f'src="{html.escape(address)}"></iframe>'
+            found.append(
+                {
+                    "title": RAW.text(row["name"]),
+                    "frame": str(panel.get("WindowName", "")) or f"panel{row['webpanel_id']}",
+                    "address": fill_in(str(panel.get("Url", "")), variables, str(panel.get("UrlEncoding", "None"))),
+                }
             )
-        return "".join(frames)
+        return found
 
     def variables(self, shown: _Shown) -> dict[str, str]:
         """What `<cuid>` and the other template variables stand for; `<usec>` has been empty since 11.5."""
@@ -200,8 +219,8 @@ def fill_in(template: str, variables: Mapping[str, str], encoding: str) -> str:
     return _VARIABLE.sub(value, template)
 
 
-def _anchor(entity: str, key: int, text: str) -> str:
-    return f'<a href="default.aspx?{entity}.main?{entity}_id={key}">{html.escape(text)}</a>'
+def _address(entity: str, key: int) -> str:
+    return f"default.aspx?{entity}.main?{entity}_id={key}"
 
 
 def _facts(entity: str, document: Mapping[str, Any]) -> list[tuple[str, str]]:
