@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sounimicro_pipelines.clock import Clock, SystemClock
 from sounimicro_pipelines.panels import admin, api, documents, hooks, pages
+from sounimicro_pipelines.panels.admin.tenant import Tenant
 from sounimicro_pipelines.panels.cache import AnswerCache
 from sounimicro_pipelines.panels.crm import Crm
 from sounimicro_pipelines.panels.engine import Engine, Tell
@@ -57,6 +58,7 @@ class Panels:
         self.framing = Framing(settings, lambda: parts.crm.origins if parts else ())
         self.erp = Erp(settings, clock)
         self.engine = Engine(settings, store, clock, tell)
+        self.tenant = Tenant(self.engine, clock)
 
     async def aclose(self) -> None:
         """Close the connections to the two systems."""

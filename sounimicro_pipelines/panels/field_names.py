@@ -7,13 +7,19 @@ from collections.abc import Iterator, Sequence
 
 from sounimicro_pipelines.panels.words import Words
 
+_SILENT = frozenset(("Info", "Address"))
+"""Steps of a path that say nothing to a reader where more follows."""
+
 
 def field_name(words: Words, crm: Sequence[str], erp: Sequence[str]) -> str:
     """The name of a field by its paths on either side; a path that the catalogue does not know is written apart."""
     for path in _ways(crm, erp):
         if words.has(f"fields.{path}"):
             return words(f"fields.{path}")
-    return _apart((*crm, *erp)[0]) if crm or erp else ""
+    if not crm and not erp:
+        return ""
+    path = (*crm, *erp)[0]
+    return _composed(words, path) or _apart(path)
 
 
 def problem_text(words: Words, kind: str, transform: str = "", otherwise: str = "") -> str:
@@ -30,6 +36,22 @@ def _ways(crm: Sequence[str], erp: Sequence[str]) -> Iterator[str]:
         if paths:
             yield "+".join(paths)
     yield from (path for paths in (crm, erp) if paths for path in paths)
+
+
+def _composed(words: Words, path: str) -> str:
+    """`Info.InvoiceAddress.Region` → `Fakturaadresse: region`; "" where the catalogue does not know every part."""
+    parts: list[tuple[str, str]] = re.findall(r"([^.\[\]]+)(?:\[([^\]]*)\])?", path)
+    if len(parts) > 1 and parts[-1][0] == "Value" and parts[-2][1]:
+        parts.pop()
+    shown = [one for place, one in enumerate(parts) if one[0] not in _SILENT or place == len(parts) - 1]
+    if not all(words.has(f"field_parts.{name}") for name, _ in shown):
+        return ""
+    told = [
+        words(f"field_parts.{name}") + (f" ({picked})" if picked not in ("", "first") else "") for name, picked in shown
+    ]
+    rest = ", ".join(one[:1].lower() + one[1:] if one[1:2].islower() else one for one in told[1:])
+    joined = f"{told[0]}: {rest}" if rest else told[0]
+    return joined[:1].upper() + joined[1:]
 
 
 def _apart(path: str) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,25 @@ from pydantic import BaseModel, ValidationError
 
 from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.rules.model import Rule
-from sounimicro_pipelines.rules.refusals import Place, Registries, check_rule
+from sounimicro_pipelines.rules.refusals import Place, Refusal, Registries, check_rule
 
 Lines = dict[Place, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One thing that is wrong with a rule. `line` counts from 1."""
+    """One thing that is wrong with a rule. `line` counts from 1; `place` is where in the document, from outside in.
+
+    `kind` and `words` say the same for other languages; "" where there is only the reason.
+    """
 
     file: str
     line: int
     reason: str
     suggestion: str = ""
+    place: Place = ()
+    kind: str = ""
+    words: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.reason}" + (f" {self.suggestion}" if self.suggestion else "")
@@ -55,8 +61,12 @@ def read_rule(text: str, file: str, registries: Registries | None = None) -> Rul
         raise RuleError(list(_shape_mistakes(error, file, lines))) from None
     problems = check_rule(rule, registries)
     if problems:
-        raise RuleError([Mistake(file, _line(lines, where), reason, hint) for where, reason, hint in problems])
+        raise RuleError([_mistake(file, _line(lines, one.place), one) for one in problems])
     return rule
+
+
+def _mistake(file: str, line: int, refused: Refusal) -> Mistake:
+    return Mistake(file, line, refused.reason, refused.remedy, refused.place, refused.kind, refused.words)
 
 
 def read_rule_file(path: Path, registries: Registries | None = None) -> Rule:
@@ -107,17 +117,20 @@ def _shape_mistakes(error: ValidationError, file: str, lines: Lines) -> Iterator
         name = str(place[-1]) if place else ""
         line = _line(lines, place)
         if kind == "extra_forbidden":
-            yield Mistake(file, line, f"«{name}» is not known here.", nearest(name, _known_names(place)))
+            close = nearest(name, _known_names(place))
+            yield Mistake(file, line, f"«{name}» is not known here.", close, place, "unknown_key", {"name": name})
         elif kind == "missing":
-            yield Mistake(file, line, f"«{name}» is missing.", "Add it.")
+            yield Mistake(file, line, f"«{name}» is missing.", "Add it.", place, "missing", {"name": name})
         elif kind == "literal_error":
             choices = str(context.get("expected", ""))
-            words = [word.strip("' ") for word in choices.replace(" or ", ",").split(",")]
-            hint = nearest(str(part["input"]), words) or f"Use {choices}."
-            yield Mistake(file, line, f"«{part['input']}» is no valid {name}.", hint)
+            told = [word.strip("' ") for word in choices.replace(" or ", ",").split(",")]
+            hint = nearest(str(part["input"]), told) or f"Use {choices}."
+            words = {"name": str(part["input"]), "known": ", ".join(told)}
+            yield Mistake(file, line, f"«{part['input']}» is no valid {name}.", hint, place, "choice", words)
         else:
             message = str(part["msg"]).removeprefix("Value error, ")
-            yield Mistake(file, line, f"«{name}»: {message[:1].lower()}{message[1:]}.".replace("..", "."))
+            reason = f"«{name}»: {message[:1].lower()}{message[1:]}.".replace("..", ".")
+            yield Mistake(file, line, reason, "", place, "value", {"name": name})
 
 
 def _known_names(place: tuple[Any, ...]) -> list[str]:

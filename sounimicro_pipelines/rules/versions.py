@@ -47,6 +47,11 @@ class RuleSet:
     def document(self, name: str) -> str:
         return self._rules[name].document  # type: ignore[index]
 
+    def replacing(self, name: RuleName, document: str, registries: Registries) -> RuleSet:
+        """The same rules with another document for one of them, as a try. Raises RuleError."""
+        rule = settle(read_rule(document, f"{name}.yaml", registries), registries)
+        return RuleSet({**self._rules, name: RuleInForce(rule, self.version(name), document)})
+
     def active(self) -> list[Rule]:
         """The active rules: companies first, then persons and projects."""
         return [entry.rule for entry in self._rules.values() if entry.rule.active]
@@ -97,20 +102,35 @@ def save_rule(
 
     Raises RuleError, and Outdated when somebody else has changed the rule since.
     """
+    with store.transaction() as tx:
+        return put_in_force(tx, name, document, registries, by=by, now=now, expected=expected)
+
+
+def put_in_force(
+    tx: Transaction,
+    name: str,
+    document: str,
+    registries: Registries,
+    *,
+    by: str,
+    now: datetime,
+    expected: int | None = None,
+) -> RuleVersion:
+    """What `save_rule` does, in a transaction that has more to do."""
     rule = read_rule(document, f"{name}.yaml", registries)
     if rule.rule != name:
         wrong = f"This is the rule {rule.rule}, not {name}."
-        raise RuleError([Mistake(f"{name}.yaml", 1, wrong, f"Write rule: {name}.")])
-    with store.transaction() as tx:
-        if rule_versions.current(tx, name) is None:
-            if document == default_document(name):
-                return RuleVersion(name, DEFAULT_VERSION, document, "", now, by, "", None)
-            if expected == DEFAULT_VERSION:
-                expected = None
-            rule_versions.save(
-                tx, name, default_document(name), by="sync", now=now, expected=0, comment="as it was shipped"
-            )
-        return rule_versions.save(tx, name, document, by=by, now=now, expected=expected)
+        words = {"name": rule.rule, "right": name}
+        raise RuleError([Mistake(f"{name}.yaml", 1, wrong, f"Write rule: {name}.", ("rule",), "wrong_entity", words)])
+    if rule_versions.current(tx, name) is None:
+        if document == default_document(name):
+            return RuleVersion(name, DEFAULT_VERSION, document, "", now, by, "", None)
+        if expected == DEFAULT_VERSION:
+            expected = None
+        rule_versions.save(
+            tx, name, default_document(name), by="sync", now=now, expected=0, comment="as it was shipped"
+        )
+    return rule_versions.save(tx, name, document, by=by, now=now, expected=expected)
 
 
 def revert_rule(
@@ -118,10 +138,24 @@ def revert_rule(
 ) -> RuleVersion:
     """Put an older version in force again, as a new one. Raises Outdated if there is none, RuleError if it is unfit."""
     with store.transaction() as tx:
-        old = rule_versions.get(tx, name, to_version)
-        if old is not None:
-            read_rule(old.document, f"{name}.yaml", registries)
-        return rule_versions.revert(tx, name, to_version, by=by, now=now, expected=None)
+        return put_back(tx, name, to_version, registries, by=by, now=now)
+
+
+def put_back(
+    tx: Transaction,
+    name: str,
+    to_version: int,
+    registries: Registries,
+    *,
+    by: str,
+    now: datetime,
+    expected: int | None = None,
+) -> RuleVersion:
+    """What `revert_rule` does, in a transaction that has more to do; `expected` is the version that was looked at."""
+    old = rule_versions.get(tx, name, to_version)
+    if old is not None:
+        read_rule(old.document, f"{name}.yaml", registries)
+    return rule_versions.revert(tx, name, to_version, by=by, now=now, expected=expected)
 
 
 def list_items(tx: Transaction, company_key: str) -> dict[str, ItemMap]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.exc import IntegrityError
 
 from sounimicro_pipelines.store.database import Transaction
@@ -109,6 +110,25 @@ def of_rule(
     if company_key is not None:
         statement = statement.where(table.c.company_key == company_key)
     return [build(Link, row) for row in tx.rows(statement)]
+
+
+def newest(tx: Transaction, rules: Sequence[str], limit: int) -> list[Link]:
+    """The active links that were brought into step last, by any of these rules; those that never were come last."""
+    table = tx.tables.links
+    statement = (
+        select(table)
+        .where(table.c.rule.in_(rules), table.c.state == "active")
+        .order_by(table.c.synced_at.is_(None), table.c.synced_at.desc(), table.c.id.desc())
+        .limit(limit)
+    )
+    return [build(Link, row) for row in tx.rows(statement)]
+
+
+def count(tx: Transaction, rules: Sequence[str]) -> int:
+    """How many active links there are by any of these rules."""
+    table = tx.tables.links
+    where = table.c.rule.in_(rules), table.c.state == "active"
+    return int(tx.scalar(select(func.count()).select_from(table).where(*where)) or 0)
 
 
 def add(tx: Transaction, link: Link) -> Link:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sounimicro_pipelines.panels.field_names import field_name, problem_text
+from sounimicro_pipelines.panels.field_names import _composed, field_name, problem_text
 from sounimicro_pipelines.panels.words import LANGUAGES, catalogue, words
 from sounimicro_pipelines.rules import RULE_NAMES, load_rules
 from sounimicro_pipelines.sync.opening import plain_registries
@@ -25,10 +25,23 @@ def test_a_number_is_called_after_what_the_erp_counts() -> None:
 
 def test_a_field_that_nobody_has_named_is_written_apart() -> None:
     nb = words("nb")
-    assert field_name(nb, (), ("FactoringNumber",)) == "Factoring number"
-    assert field_name(nb, (), ("Info.DefaultBankAccountID",)) == "Default bank account"
+    assert field_name(nb, (), ("LoyaltyProgramNumber",)) == "Loyalty program number"
+    assert field_name(nb, (), ("Info.LoyaltyAccountID",)) == "Loyalty account"
     assert field_name(nb, ("CustomFields[SuperOffice:4]",), ()) == "SuperOffice:4"
-    assert field_name(nb, ("Faxes[first].Value",), ()) == "Faxes"
+    assert field_name(nb, ("Pagers[first].Value",), ()) == "Pagers"
+
+
+def test_a_field_without_a_name_of_its_own_is_named_by_the_parts_of_its_path() -> None:
+    nb = words("nb")
+    assert field_name(nb, (), ("FactoringNumber",)) == "Factoringnummer"
+    assert field_name(nb, (), ("Info.InvoiceAddress.Region",)) == "Fakturaadresse: region"
+    assert field_name(nb, (), ("Info.Phones[Type=150102].CountryCode",)) == "Telefon (Type=150102): landkode"
+    for language in LANGUAGES:
+        for registry in (plain_registries().crm, plain_registries().erp):
+            for entity in registry.entities:  # type: ignore[attr-defined]
+                for one in registry.fields(entity):  # type: ignore[attr-defined]
+                    named = words(language).has(f"fields.{one.path}")
+                    assert named or _composed(words(language), one.path), one.path
 
 
 def test_a_problem_is_told_by_its_kind_and_by_the_kind_of_the_field() -> None:
