@@ -54,7 +54,8 @@ def read_rule(text: str, file: str, registries: Registries | None = None) -> Rul
     """
     data, lines = _parse(text, file)
     if not isinstance(data, dict):
-        raise RuleError([Mistake(file, 1, "A rule is a list of names and values, beginning with «rule: customer».")])
+        reason = "A rule is a list of names and values, beginning with «rule: customer»."
+        raise RuleError([Mistake(file, 1, reason, kind="no_rule")])
     try:
         rule = Rule.model_validate(data)
     except ValidationError as error:
@@ -85,13 +86,19 @@ def _parse(text: str, file: str) -> tuple[Any, Lines]:
         if node is not None:
             duplicates = list(_collect(node, (), lines))
             if duplicates:
-                raise RuleError([Mistake(file, line, f"«{key}» stands twice.") for key, line in duplicates])
+                raise RuleError(
+                    [
+                        Mistake(file, line, f"«{key}» stands twice.", kind="twice", words={"name": key})
+                        for key, line in duplicates
+                    ]
+                )
         return yaml.safe_load(text), lines
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark is not None else 1
         what = getattr(error, "problem", None) or "it cannot be read"
-        raise RuleError([Mistake(file, line, f"This is no YAML: {what}.", "Check indentation and quotes.")]) from None
+        reason = f"This is no YAML: {what}."
+        raise RuleError([Mistake(file, line, reason, "Check indentation and quotes.", kind="yaml")]) from None
 
 
 def _collect(node: yaml.Node, place: Place, lines: Lines) -> Iterator[tuple[str, int]]:

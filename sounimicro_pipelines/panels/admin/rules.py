@@ -10,7 +10,7 @@ import yaml
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from sounimicro_pipelines.panels.admin import editor
+from sounimicro_pipelines.panels.admin import editor, versions
 from sounimicro_pipelines.panels.admin.frame import AdminPage, AtDesk
 from sounimicro_pipelines.rules import RULE_NAMES
 from sounimicro_pipelines.rules.versions import default_document
@@ -19,6 +19,7 @@ from sounimicro_pipelines.store.rule_versions import RuleVersion
 
 router = APIRouter()
 router.include_router(editor.router)
+router.include_router(versions.router)
 PAGE = AdminPage("rules", "/admin/rules", router)
 
 

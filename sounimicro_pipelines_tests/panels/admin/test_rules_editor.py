@@ -181,7 +181,7 @@ def test_an_edit_beside_a_newer_version_is_told_with_both_and_overwrites_nothing
     mine.set(f"{address}.direction", "to_erp").set(f"{name}.conflict", "erp")
     page = client.post(CUSTOMER, data=mine.data("save"))
     assert page.status_code == 409
-    assert "på denne maskinen lagret versjon 2 23.11.2026" in page.text
+    assert "Versjon 2 ble lagret 23.11.2026" in page.text
     assert "Nettsted – Retning: fra ⇄ Begge veier til → Til CRM" in page.text
     assert "Postadresse – Retning: fra ⇄ Begge veier til ← Til ERP" in page.text
     both = page.text.partition("Begge har endret dette")[2].partition("</ul>")[0]
@@ -229,3 +229,94 @@ def test_every_shipped_rule_reads_the_same_from_its_form(client: TestClient) -> 
         page = client.get(f"/admin/rules/{name}?lang=en").text
         document = default_document(name)
         assert len(Form(page).all("row")) == len(read_rule(document, name).fields)
+
+
+# -- versions and YAML -----------------------------------------------------------------------------------------------
+
+
+def changed(client: TestClient, **settings: str) -> None:
+    form = opened(client)
+    for erp, direction in settings.items():
+        form.set(f"{form.row(erp)}.direction", direction)
+    assert client.post(CUSTOMER, data=form.data("save")).status_code == 200
+
+
+def test_versions_tell_what_changed_and_one_is_put_back_as_a_new_one(client: TestClient, store: Store) -> None:
+    assert "Ingen har endret regelen" in client.get(f"{CUSTOMER}/versions").text
+    changed(client, WebUrl="to_crm")
+    changed(client, WebUrl="to_erp")
+    page = client.get(f"{CUSTOMER}/versions").text
+    assert "Nettsted – Retning: fra → Til CRM til ← Til ERP" in page
+    assert page.index("Versjon 3") < page.index("Gjelder nå") < page.index("Versjon 2")
+    assert "<ins>+  - {erp: WebUrl," in page
+    sent = {"base": "3", "to": "2"}
+    back = client.post(f"{CUSTOMER}/versions", data=sent)
+    assert "Satt tilbake til versjon 2" in back.text
+    field = rule(store).field("WebUrl")
+    assert field is not None
+    assert field.direction == "to_crm"
+    with store.read() as tx:
+        found = rule_versions.versions(tx, "customer")
+        audited = web.audit_log(tx, subject="rule:customer")
+    assert [(one.version, one.reverts) for one in found] == [(4, 2), (3, None), (2, None), (1, None)]
+    assert (audited[0]["action"], audited[0]["details"]) == ("rule_reverted", {"version": 4, "to": 2})
+    stale = client.post(f"{CUSTOMER}/versions", data=sent)
+    assert (stale.status_code, "endret mens du så på den" in stale.text) == (409, True)
+    for to in ("77", "x", ""):
+        assert client.post(f"{CUSTOMER}/versions", data={"base": "4", "to": to}).status_code in (404, 409)
+    with store.read() as tx:
+        assert rule_versions.current(tx, "customer") == found[0]
+
+
+def test_a_rule_goes_out_as_yaml_and_comes_in_again(client: TestClient, store: Store) -> None:
+    taken = client.get(f"{CUSTOMER}/file")
+    assert taken.text == default_document("customer")
+    assert taken.headers["content-disposition"] == 'attachment; filename="customer.yaml"'
+    document = taken.text.replace("erp: WebUrl, crm", "show_in_search: true, erp: WebUrl, crm").replace("# A", "# Our")
+    files = {"file": ("mine.yaml", document.replace("\n", "\r\n").encode("utf-8-sig"))}
+    assert "Regelen er lagret" in client.post(f"{CUSTOMER}/yaml", data={"base": "0", "act": "upload"}, files=files).text
+    assert client.get(f"{CUSTOMER}/file").text == document
+    page = client.get(f"{CUSTOMER}/yaml").text
+    assert Form(page).get("document").lstrip("\n") == document
+    changed(client, WebUrl="to_crm")
+    assert client.get(f"{CUSTOMER}/file").text.startswith("# Our customer"), "the head's comment stays"
+
+
+def test_mistakes_in_yaml_are_told_with_their_line_and_the_text_stays(client: TestClient, store: Store) -> None:
+    document = default_document("customer").replace("direction: to_crm", "direction: both") + "frequency: often\n"
+    page = client.post(f"{CUSTOMER}/yaml", data={"base": "0", "document": document, "act": "save"})
+    assert page.status_code == 422
+    last = len(document.splitlines())
+    assert f"<strong>Linje {last}:</strong> «frequency» er ikke kjent her." in page.text
+    assert Form(page.text).get("document").lstrip("\n") == document
+    document = document.replace("frequency: often\n", "")
+    page = client.post(f"{CUSTOMER}/yaml", data={"base": "0", "document": document, "act": "save"})
+    line = next(n for n, text in enumerate(document.splitlines(), 1) if "CustomerNumber" in text)
+    assert f"<strong>Linje {line}:</strong> Feltet CustomerNumber i ERP kan ikke skrives" in page.text
+    for wrong, why in (
+        (": : :", "Dette er ikke gyldig YAML"),
+        ("- a", "En regel begynner med"),
+        (document + "rule: customer\n", "«rule» står to ganger"),
+        (default_document("supplier"), "Dette gjelder «supplier»; her skal det stå customer"),
+    ):
+        page = client.post(f"{CUSTOMER}/yaml", data={"base": "0", "document": wrong, "act": "save"})
+        assert (page.status_code, why in page.text) == (422, True), why
+    for content in (b"", b"\xff\xfe\x00", b"x" * 900_000):
+        files = {"file": ("mine.yaml", content)}
+        page = client.post(f"{CUSTOMER}/yaml", data={"base": "0", "document": document, "act": "upload"}, files=files)
+        assert page.status_code == 422
+    with store.read() as tx:
+        assert rule_versions.current(tx, "customer") is None
+
+
+def test_yaml_that_was_made_from_an_older_version_overwrites_nothing(client: TestClient, store: Store) -> None:
+    document = default_document("customer").replace("quiet_period: 0s", "quiet_period: 9s")
+    changed(client, WebUrl="to_crm")
+    page = client.post(f"{CUSTOMER}/yaml", data={"base": "0", "document": document, "act": "save"})
+    assert page.status_code == 409
+    assert "Versjon 2 ble lagret" in page.text
+    assert "<ins>+quiet_period: 9s</ins>" in page.text
+    assert Form(page.text).get("document").lstrip("\n") == document
+    assert rule(store).quiet_period == 0
+    assert client.post(f"{CUSTOMER}/yaml", data=Form(page.text).data("save")).status_code == 200
+    assert rule(store).quiet_period == 9
