@@ -139,18 +139,23 @@ def _tell(outcome: Outcome) -> None:
 
 def _list(installation: Installation, rule: str | None, company: str | None, everything: bool) -> None:
     from sounimicro_pipelines.store import issues as stored
-    from sounimicro_pipelines.sync.addresses import company_of
+    from sounimicro_pipelines.store.companies import all_companies
+    from sounimicro_pipelines.sync.addresses import about_issue, company_of
 
     with installation.store.read() as tx:
         key = company_of(tx, company)[0] if company else None
         found = stored.listing(tx, state=None if everything else "open", rule=rule, company_key=key, limit=1000)
+        aliases = {one.company_key: one.alias for one in all_companies(tx, active_only=False)}
     for one in found:
-        about = f"crm:{one.crm_entity}:{one.crm_id}" if one.crm_id is not None else ""
-        about = about or (f"{one.erp_entity}:{one.erp_id}" if one.erp_id is not None else "")
+        about = about_issue(one, aliases)
         words = [f"#{one.id}", one.severity, one.kind, about, one.field or "", f"({one.occurrences}×)"]
         state = "" if one.state == "open" else f" {one.state}"
         click.secho(" ".join(word for word in words if word) + state, fg=_COLORS.get(one.severity))
         click.echo(f"    {one.cause}")
+        for candidate in (one.details or {}).get("candidates", ()):
+            other = "ERP" if one.side == "crm" else "CRM"
+            reasons = ", ".join(candidate["reasons"]).replace("_", " ")
+            click.echo(f"    May be the same: {other} {candidate['id']}, {candidate['score']:.2f}: {reasons}")
         click.echo(f"    → {one.remedy}")
     waiting = sum(one.state == "open" and one.severity != "info" for one in found)
     click.echo(f"{len(found)} issues, {waiting} that need a person." if found else "No issues.")

@@ -17,6 +17,7 @@ from sounimicro_pipelines.rules.model import RULE_NAMES, RuleName
 from sounimicro_pipelines.settings import Settings
 from sounimicro_pipelines.store import Store, companies, issues
 from sounimicro_pipelines.store.issues import Issue
+from sounimicro_pipelines.sync.addresses import about_issue
 from sounimicro_pipelines.sync.engine import RunReport, drain
 from sounimicro_pipelines.sync.feeds import Pace, Polled, poll
 from sounimicro_pipelines.sync.opening import Connection
@@ -140,6 +141,7 @@ def job_name(rule: str) -> str:
 def metadata_of(report: RunReport, polled: Polled, installation: Installation) -> dict[str, Any]:
     """A run's counts (in = applied + unchanged + held + conflicts + failed), its changes and the issues it met."""
     found = _issues(installation.store, report.run_id)
+    aliases = _aliases(installation.store)
     metadata: dict[str, Any] = {
         **report.counts,
         "run": report.run_id,
@@ -166,7 +168,7 @@ def metadata_of(report: RunReport, polled: Polled, installation: Installation) -
                 {
                     "issue": one.id,
                     "kind": one.kind,
-                    "record": _record(one),
+                    "record": about_issue(one, aliases),
                     "field": one.field or "",
                     "cause": one.cause,
                     "remedy": one.remedy,
@@ -194,10 +196,9 @@ def _issues(store: Store, run_id: str) -> Sequence[Issue]:
         return issues.listing(tx, run_id=run_id, limit=SHOWN_ROWS)
 
 
-def _record(issue: Issue) -> str:
-    if issue.crm_id is not None:
-        return f"crm:{issue.crm_entity}:{issue.crm_id}"
-    return f"erp:{issue.erp_entity}:{issue.erp_id}" if issue.erp_id is not None else ""
+def _aliases(store: Store) -> Mapping[str, str]:
+    with store.read() as tx:
+        return {one.company_key: one.alias for one in companies.all_companies(tx, active_only=False)}
 
 
 def shown_alias(store: Store, company_key: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sounimicro_pipelines.superoffice.archive import Archive, Row
 from sounimicro_pipelines.superoffice.bulk import SuperOfficeBulkReader
-from sounimicro_pipelines.superoffice.carriers import allotted_number, new_entity
+from sounimicro_pipelines.superoffice.carriers import allotted_number, is_own_number, new_entity
 from sounimicro_pipelines.superoffice.client import SuperOfficeClient, read_entity, read_principal
 from sounimicro_pipelines.superoffice.columns import archive_column, raw_column
 from sounimicro_pipelines.superoffice.entities import entity_specs
@@ -67,6 +67,7 @@ __all__ = [
     "allotted_number",
     "archive_column",
     "entity_specs",
+    "is_own_number",
     "new_entity",
     "parse_event",
     "raw_column",

@@ -53,6 +53,11 @@ def allotted_number(entity_name: str, default: Mapping[str, Any]) -> str:
     return str(member(default, _NUMBERS[entity_name]) or "")
 
 
+def is_own_number(entity_name: str, path: str) -> bool:
+    """Whether a field is the record's number, which the tenant may allot by itself and keep unique (8.2)."""
+    return _NUMBERS.get(entity_name) == path
+
+
 def _replace(document: dict[str, Any], pointer: str, value: Any) -> None:
     *parents, last = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
     at: Any = document

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.rules.model import CRM_ENTITY, ERP_ENTITIES
 from sounimicro_pipelines.store import Transaction, companies, links
+from sounimicro_pipelines.store.issues import Issue
 from sounimicro_pipelines.store.links import Link
 
 CRM_ENTITIES = tuple(dict.fromkeys(CRM_ENTITY.values()))
@@ -80,6 +81,16 @@ def company_of(tx: Transaction, name: str) -> tuple[str, str]:
         f"There is no company «{name}» in use.",
         remedy=_nearest(name, aliases) or f"Companies in use: {', '.join(aliases) or 'none yet'}.",
     )
+
+
+def about_issue(issue: Issue, aliases: Mapping[str, str]) -> str:
+    """The record that an issue is about, the CRM's where there is one; "" for an issue about no record."""
+    if issue.crm_id is not None:
+        return str(CrmAddress(str(issue.crm_entity), issue.crm_id))
+    if issue.erp_id is None:
+        return ""
+    key = issue.company_key or ""
+    return str(ErpAddress(key, str(issue.erp_entity), issue.erp_id, aliases.get(key, "")))
 
 
 def links_at(tx: Transaction, tenant: str, address: Address) -> list[Link]:

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from sounimicro_pipelines.rules.values import Scalar
+from sounimicro_pipelines.rules.values import Scalar, text_of
 from sounimicro_pipelines.store import Outdated, Transaction, baselines, intents, issues, links
 from sounimicro_pipelines.store.intents import Intent
 from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.sync.decide import CRM
 from sounimicro_pipelines.sync.ports import Port, Record, Written
-from sounimicro_pipelines.sync.remember import remember
+from sounimicro_pipelines.sync.remember import number_issue, remember
 from sounimicro_pipelines.sync.weigh import FieldWrite, Group, Scene, Weighed, weigh
 from sounimicro_pipelines.sync.world import Again, NotNow, World
-from sounimicro_pipelines.transport import NotFound, PreconditionFailed, VendorError
+from sounimicro_pipelines.transport import NotFound, PreconditionFailed, ValidationFailed, VendorError
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,10 @@ class Agreed:
 async def agree(world: World, group: Group) -> Agreed:
     """Bring a group into agreement. Raises NotNow, Again after too many rounds, and the transport's errors."""
     certain: set[int] = set()
+    refused: set[str] = set()
     for _ in range(world.patience.rounds):
         try:
-            return await _round(world, group, certain)
+            return await _round(world, group, certain, refused)
         except (Again, PreconditionFailed, Outdated):
             with world.store.read() as tx:
                 current = [links.get(tx, link.id) for link in group.links]
@@ -63,7 +64,7 @@ async def agree(world: World, group: Group) -> Agreed:
     raise NotNow(world.later(world.patience.backoff), "moving")
 
 
-async def _round(world: World, group: Group, certain: set[int]) -> Agreed:
+async def _round(world: World, group: Group, certain: set[int], refused: set[str]) -> Agreed:
     entity = group.links[0].crm_entity
     ports: tuple[Port, ...] = (world.crm, *(world.erp[link.company_key] for link in group.links))
     with world.store.read() as tx:
@@ -86,6 +87,7 @@ async def _round(world: World, group: Group, certain: set[int]) -> Agreed:
     if found.quiet_until is not None and not found.writes:
         raise NotNow(found.quiet_until, "quiet")
     marks = [link for link in group.links if records[CRM].markers.get((link.company_key, link.role)) != link.erp_id]
+    await _withhold_taken(world, scene, found, refused, open_issues)
     writes = _without_shared(scene, found.writes)
     planned = _plan_intents(world, scene, writes, marks)
     if planned:
@@ -94,7 +96,14 @@ async def _round(world: World, group: Group, certain: set[int]) -> Agreed:
                 if links.get(tx, link.id, lock=True) is None:
                     raise Outdated("The link has ended meanwhile.")
             planned = [intents.add(tx, one) for one in planned]
-    written = await _send(world, scene, writes, marks, planned, certain)
+    try:
+        written = await _send(world, scene, writes, marks, planned, certain)
+    except ValidationFailed as error:
+        numbers = {one.field.key for one in writes if _unique_path(world, scene, one) is not None}
+        if numbers <= refused:
+            raise
+        refused |= numbers  # perhaps another record has the number; the next round asks
+        raise Again from error
     remember(world, scene, found, writes, written, unfinished, planned, open_issues)
     result = Agreed(
         fields=[(scene.records[w.place].side, w.field.key) for w in writes],
@@ -175,6 +184,29 @@ def _estranged(group: Group, records: Sequence[Record]) -> Gone | None:
             if seen.get(name) is not None and records[at].parent != seen[name]:
                 return Gone(at, link, "moved")
     return None
+
+
+async def _withhold_taken(world: World, scene: Scene, found: Weighed, refused: set[str], open_issues: set[str]) -> None:
+    """Leave out numbers that the CRM has refused, now or earlier, because another record has them."""
+    link = scene.group.links[0]
+    for one in list(found.writes):
+        path = _unique_path(world, scene, one)
+        if path is None or not (one.field.key in refused or number_issue(link, one.field.key) in open_issues):
+            continue
+        value = text_of(one.changes[path])
+        holder = await world.crm.holder_of(scene.records[CRM].entity, scene.records[CRM].id, path, value)
+        if holder is not None:
+            found.writes.remove(one)
+            found.settled.pop(one.field.key, None)
+            found.withheld.append((one, holder))
+
+
+def _unique_path(world: World, scene: Scene, one: FieldWrite) -> str | None:
+    """The field of a write to the CRM whose values the tenant may keep unique."""
+    if one.place != CRM:
+        return None
+    entity = scene.records[CRM].entity
+    return next((path for path in one.changes if world.crm.keeps_unique(entity, path)), None)
 
 
 def _without_shared(scene: Scene, writes: Sequence[FieldWrite]) -> list[FieldWrite]:

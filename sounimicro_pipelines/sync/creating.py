@@ -15,10 +15,10 @@ from sounimicro_pipelines.store.intents import Intent
 from sounimicro_pipelines.store.links import Link, Tombstone
 from sounimicro_pipelines.sync.linking import make_link
 from sounimicro_pipelines.sync.names import normal
-from sounimicro_pipelines.sync.ports import AlreadyThere, Port, Record
+from sounimicro_pipelines.sync.ports import AlreadyThere, GuidOf, Port, Record
 from sounimicro_pipelines.sync.translate import context_of, missing_answers, paths_of, read_field
 from sounimicro_pipelines.sync.world import NotNow, World
-from sounimicro_pipelines.transport import VendorError
+from sounimicro_pipelines.transport import ValidationFailed, VendorError
 
 SKEW = timedelta(minutes=2)
 """How far the systems' clocks may be behind ours when we search for what we have just created."""
@@ -144,7 +144,7 @@ async def create(world: World, order: Order) -> Link:
     port = world.port(order.side, order.company_key)
     conditions = order.rule.takes_part.crm if order.side == "crm" else order.rule.takes_part.erp
     try:
-        made = await port.create(order.entity, order.values, parent=order.parent, conditions=conditions, guid_of=guid)
+        made = await _make(world, order, port, conditions, guid)
     except AlreadyThere:
         until = _unknown(world, intent)
         if intent.attempts == 0:
@@ -157,6 +157,24 @@ async def create(world: World, order: Order) -> Link:
             intents.mark(tx, intent.id, "abandoned", finished_at=world.now())
         raise
     return _finish(world, order, intent, made)
+
+
+async def _make(world: World, order: Order, port: Port, conditions: Mapping[str, Sequence[str]], guid: GuidOf) -> int:
+    """Create the record; without its number when another record of the CRM has that."""
+    values = dict(order.values)
+    try:
+        return await port.create(order.entity, values, parent=order.parent, conditions=conditions, guid_of=guid)
+    except ValidationFailed:
+        taken = [
+            path
+            for path in (values if order.side == "crm" else ())
+            if world.crm.keeps_unique(order.entity, path)
+            and await world.crm.holder_of(order.entity, 0, path, text_of(values[path])) is not None
+        ]
+        if not taken:
+            raise
+    left = {path: value for path, value in values.items() if path not in taken}
+    return await port.create(order.entity, left, parent=order.parent, conditions=conditions, guid_of=guid)
 
 
 def _place(order: Order) -> tuple[str, int, str, str]:

@@ -25,6 +25,7 @@ from sounimicro_pipelines.superoffice import (
     UnknownName,
     Where,
     archive_column,
+    is_own_number,
     new_entity,
 )
 from sounimicro_pipelines.superoffice.traits import (
@@ -188,6 +189,18 @@ class CrmSide:
     async def marked(self, entity: str, company_key: str, role: str, erp_id: int) -> int | None:
         found = await self._client.foreign_keys.find(_device(company_key), role, entity, str(erp_id))
         return None if found is None else found.record_id
+
+    def keeps_unique(self, entity: str, path: str) -> bool:
+        return is_own_number(entity, path)
+
+    async def holder_of(self, entity: str, record_id: int, path: str, value: str) -> int | None:
+        column = archive_column(entity, path)
+        if column is None or not value:
+            return None
+        provider = PROVIDERS[entity]
+        where = (Where(column, "is", value),)
+        rows = await self._client.archive.page(Query(provider, (), where, top=5, entities=provider.entities))
+        return next((row.key for row in rows if row.key != record_id), None)
 
     async def mark(self, entity: str, record_id: int, company_key: str, role: str, erp_id: int) -> None:
         await self._client.foreign_keys.put(_device(company_key), role, entity, record_id, str(erp_id))

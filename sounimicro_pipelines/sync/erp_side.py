@@ -172,7 +172,7 @@ class ErpSide:
         if entity == "Project":
             return Changes()
         found = await touched_ids(self._company, entity, since)
-        return Changes([Changed(one) for one in found.ids], found.high_water)
+        return Changes([Changed(one, found.stamps.get(one)) for one in found.ids], found.high_water)
 
     async def deleted(self, entity: str, since: datetime) -> list[int] | None:
         rows = await stamped_rows(self._company, entity, {}, since, deleted=True)

@@ -87,7 +87,8 @@ def end_link(
     for one in intents.living_for(tx, tenant=link.tenant, crm=(link.crm_entity, link.crm_id)):
         if one.link_id == link.id:
             intents.mark(tx, one.id, "abandoned", finished_at=world.now())
-    issues.solve_prefix(tx, f"field:{link.id}:", now=world.now())
+    for kind in ("field", "number"):
+        issues.solve_prefix(tx, f"{kind}:{link.id}:", now=world.now())
     if link.crm_entity == "person" and reason in ("deleted", "erased"):
         crm, erp = (link.crm_entity, link.crm_id), (link.company_key, link.erp_entity, link.erp_id)
         forget_record(tx, tenant=link.tenant, crm=crm)

@@ -20,7 +20,7 @@ from sounimicro_pipelines.rules.values import Scalar, Side, text_of
 from sounimicro_pipelines.store import Store, open_store
 from sounimicro_pipelines.sync.match import Identity
 from sounimicro_pipelines.sync.ports import Changed, Changes, CrmPort, ErpPort, GuidOf, Merged, Record, Touch, Written
-from sounimicro_pipelines.transport import NotFound
+from sounimicro_pipelines.transport import NotFound, ValidationFailed
 from sounimicro_pipelines.unimicro.traits import NUMBERS
 
 _LEFT_OUT = ("budget_lines", "sessions", "sign_in_codes", "report_groups", "published", "audit", "webhook_deliveries")
@@ -179,6 +179,40 @@ class CrmOverlay(_Overlay):
     @property
     def tenant(self) -> str:
         return self._crm.tenant
+
+    async def write(self, record: Record, changes: Mapping[str, Scalar], guid_of: GuidOf) -> Written:
+        await self._refuse_taken(record.entity, record.id, changes)
+        return await super().write(record, changes, guid_of)
+
+    async def create(
+        self,
+        entity: str,
+        values: Mapping[str, Scalar],
+        *,
+        parent: int | None,
+        conditions: Mapping[str, Sequence[str]],
+        guid_of: GuidOf,
+    ) -> int:
+        await self._refuse_taken(entity, 0, values)
+        return await super().create(entity, values, parent=parent, conditions=conditions, guid_of=guid_of)
+
+    async def _refuse_taken(self, entity: str, record_id: int, values: Mapping[str, Scalar]) -> None:
+        """What a tenant says to a number that another record has."""
+        for path, value in values.items():
+            if not self.keeps_unique(entity, path):
+                continue
+            if await self.holder_of(entity, record_id, path, text_of(value)) is not None:
+                raise ValidationFailed("plan", f"write {entity}", status=400, detail=f"{path} is in use")
+
+    def keeps_unique(self, entity: str, path: str) -> bool:
+        return self._crm.keeps_unique(entity, path)
+
+    async def holder_of(self, entity: str, record_id: int, path: str, value: str) -> int | None:
+        places = [(place, one.values) for place, one in self._kept.made.items()]
+        for (kind, held_by), values in [*self._kept.values.items(), *places]:
+            if (kind, text_of(values.get(path))) == (entity, value) and held_by != record_id and value:
+                return held_by
+        return await self._crm.holder_of(entity, record_id, path, value)
 
     async def marked(self, entity: str, company_key: str, role: str, erp_id: int) -> int | None:
         where = (company_key, role)

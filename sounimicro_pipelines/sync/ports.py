@@ -173,6 +173,12 @@ class CrmPort(Port, Protocol):
     async def marked(self, entity: str, company_key: str, role: str, erp_id: int) -> int | None:
         """The record that carries our marker for an ERP record, None where none does."""
 
+    def keeps_unique(self, entity: str, path: str) -> bool:
+        """Whether the tenant may refuse a value of the field because another record has it."""
+
+    async def holder_of(self, entity: str, record_id: int, path: str, value: str) -> int | None:
+        """A record other than `record_id` that has this value in a field that the tenant keeps unique."""
+
     async def mark(self, entity: str, record_id: int, company_key: str, role: str, erp_id: int) -> None:
         """Put our marker on a record; nothing happens when it is there."""
 

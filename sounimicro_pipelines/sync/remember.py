@@ -12,6 +12,7 @@ from sounimicro_pipelines.store.baselines import Baseline
 from sounimicro_pipelines.store.conflicts import Conflict
 from sounimicro_pipelines.store.history import Entry
 from sounimicro_pipelines.store.intents import Intent
+from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.sync.decide import CRM
 from sounimicro_pipelines.sync.ports import Written
 from sounimicro_pipelines.sync.routing import poke_others
@@ -68,7 +69,12 @@ def remember(
     strays = [(place, path) for place, done in written.items() for path in done.strayed]
     said = [_left_to_do(scene, found, link.data or {}, writes) for link in scene.group.links]
     heard = any(data != (link.data or {}) for data, link in zip(said, scene.group.links, strict=True))
-    nothing = not (changed or entries or finished or found.stuck or solved or strays or heard)
+    withheld = [
+        (one, holder)
+        for one, holder in found.withheld
+        if number_issue(scene.group.links[0], one.field.key) not in open_issues
+    ]
+    nothing = not (withheld or changed or entries or finished or found.stuck or solved or strays or heard)
     if nothing:
         return
     with world.store.transaction() as tx:
@@ -84,6 +90,8 @@ def remember(
             _end_intent(tx, world, scene, found, intent, happened=intent in planned)
         for stuck in found.stuck:
             _report_stuck(tx, world, scene, stuck)
+        for one, holder in withheld:
+            _report_withheld(tx, world, scene, one, holder)
         for fingerprint, key in solved:
             issues.solve(tx, fingerprint, now=world.now())
             conflicts.close_gone(tx, scene.group.links[0].id, key, winner=None, by="sync", now=world.now())
@@ -278,7 +286,7 @@ def _report_stuck(tx: Transaction, world: World, scene: Scene, stuck: Stuck) -> 
             fingerprint=f"field:{link.id}:{key}",
             kind="conflict",
             severity="warning",
-            cause=f"Both systems changed {stuck.field.name} to different values.",
+            cause=_differ(stuck),
             remedy="Choose which value is right; until then both stay as they are.",
             now=world.now(),
             run_id=world.run_id,
@@ -295,6 +303,33 @@ def _report_stuck(tx: Transaction, world: World, scene: Scene, stuck: Stuck) -> 
         now=world.now(),
         run_id=world.run_id,
         **about,
+    )
+
+
+def _differ(stuck: Stuck) -> str:
+    if all(view.before is None for view in stuck.views):
+        return f"{stuck.field.name} differs between the two systems since before they were linked."
+    return f"Both systems changed {stuck.field.name} to different values."
+
+
+def number_issue(link: Link, key: str) -> str:
+    """What the note is known by that another record of the CRM has a link's number."""
+    return f"number:{link.id}:{key}"
+
+
+def _report_withheld(tx: Transaction, world: World, scene: Scene, one: FieldWrite, holder: int) -> None:
+    link, entity = scene.group.link_at(one.place), scene.records[CRM].entity
+    issues.report(
+        tx,
+        fingerprint=number_issue(link, one.field.key),
+        kind="number_taken",
+        severity="info",
+        cause=f"{one.sent.text} is the number of another record of the CRM ({entity} {holder}), and it keeps these "
+        "numbers unique. All else is kept in step, and the ERP tab shows the number.",
+        remedy="To have the number in the CRM too, name another field for it in the rule, such as a user-defined one.",
+        now=world.now(),
+        run_id=world.run_id,
+        **{**_about(scene, one.place), "field": one.field.key},
     )
 
 
@@ -329,7 +364,12 @@ def _report_lost(tx: Transaction, world: World, scene: Scene, one: FieldWrite) -
 def _solved(scene: Scene, found: Weighed, open_issues: set[str]) -> list[tuple[str, str]]:
     """Open issues of fields that are equal now, or that have just been decided."""
     done = {*found.equal, *(one.field.key for one in found.writes)} - {one.field.key for one in found.stuck}
-    fingerprints = ((f"field:{link.id}:{key}", key) for link in scene.group.links for key in sorted(done))
+    fingerprints = (
+        (fingerprint, key)
+        for link in scene.group.links
+        for key in sorted(done)
+        for fingerprint in (f"field:{link.id}:{key}", number_issue(link, key))
+    )
     return [(fingerprint, key) for fingerprint, key in fingerprints if fingerprint in open_issues]
 
 

@@ -111,7 +111,8 @@ class Weighed:
     """The outcome: writes, what waits, and the baseline values by place, field by field.
 
     `confirmed` are unfinished writes (by intent, the fields) that have turned out to have happened; `overtaken` are
-    those of which that cannot be told any more, because a third value stands there.
+    those of which that cannot be told any more, because a third value stands there. `withheld` are numbers that
+    another record of the CRM has, with its id.
     """
 
     writes: list[FieldWrite] = field(default_factory=list)
@@ -120,6 +121,7 @@ class Weighed:
     confirmed: dict[int, list[str]] = field(default_factory=dict)
     overtaken: dict[int, list[str]] = field(default_factory=dict)
     equal: list[str] = field(default_factory=list)
+    withheld: list[tuple[FieldWrite, int]] = field(default_factory=list)
     quiet_until: datetime | None = None
 
 

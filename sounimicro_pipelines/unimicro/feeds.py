@@ -24,8 +24,8 @@ _INFO = {"Customer": "BusinessRelationID", "Supplier": "BusinessRelationID", "Co
 class Changes:
     """IDs that changed, with who changed them last as far as the record's own stamps tell ("" where they do not).
 
-    `stamps` are the records' own. `high_water` is the newest stamp that was read, by the ERP's clock: the next
-    watermark, less an overlap. `notes` says which stamps could not be read.
+    `stamps` are the records' own, or the newest of what was asked for apart. `high_water` is the newest stamp that was
+    read, by the ERP's clock: the next watermark, less an overlap. `notes` says which stamps could not be read.
     """
 
     by: dict[int, str] = field(default_factory=dict)
@@ -64,7 +64,7 @@ async def changed_ids(company: CompanyClient, entity: str, since: datetime, *, c
 
 
 async def touched_ids(company: CompanyClient, entity: str, since: datetime) -> Changes:
-    """Records whose name, phones, e-mails or addresses were created or changed after `since`.
+    """Records whose name, phones, e-mails or addresses were created or changed after `since`, with the newest stamp.
 
     Raises FilterIgnored and the transport's errors.
     """
@@ -73,33 +73,43 @@ async def touched_ids(company: CompanyClient, entity: str, since: datetime) -> C
     relations, stamps, notes = await _touched_relations(company, since)
     found = await _pointing_at(company, entity, relations)
     known = [moment for moment in stamps if moment is not None]
-    return Changes(dict.fromkeys(found, ""), max(known, default=None), notes)
+    newest = {record_id: stamp for record_id, relation in found.items() if (stamp := relations[relation]) is not None}
+    return Changes(dict.fromkeys(found, ""), max(known, default=None), notes, newest)
 
 
 async def _touched_relations(
     company: CompanyClient, since: datetime
-) -> tuple[set[int], list[datetime | None], dict[str, str]]:
-    relations: set[int] = set()
+) -> tuple[dict[int, datetime | None], list[datetime | None], dict[str, str]]:
+    """The relations with the newest stamp of what changed about each, None where a row does not tell."""
+    relations: dict[int, datetime | None] = {}
     stamps: list[datetime | None] = []
     notes: dict[str, str] = {}
     query = Query("BusinessRelation", stamped_after(since), select=("CreatedAt", "UpdatedAt"), top=1000)
     async for row in company.list_all(query):
-        relations.add(int(row["ID"]))
         stamps.append(newest_stamp(row))
+        relations[int(row["ID"])] = stamps[-1]
     for model in CONTACT_MODELS:
         rows = await stamped_rows(company, model, {"Parent": "BusinessRelationID"}, since)
         if isinstance(rows, str):
             notes[model] = rows
             continue
-        relations |= {int(row["Parent"]) for row in rows if row.get("Parent")}
-        stamps += [newest_stamp(row) for row in rows]
+        for row in rows:
+            stamps.append(newest_stamp(row))
+            if row.get("Parent"):
+                relation = int(row["Parent"])
+                relations[relation] = _later(relations.get(relation, stamps[-1]), stamps[-1])
     return relations, stamps, notes
 
 
-async def _pointing_at(company: CompanyClient, entity: str, relations: Iterable[int]) -> set[int]:
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return None if one is None or other is None else max(one, other)
+
+
+async def _pointing_at(company: CompanyClient, entity: str, relations: Iterable[int]) -> dict[int, int]:
+    """The records of an entity on these relations, each with its relation."""
     column = _INFO[entity]
-    found: set[int] = set()
+    found: dict[int, int] = {}
     for part in chunks(sorted(relations)):
         query = Query(entity, where(column).one_of(part), select=(column,), top=500)
-        found |= {int(row["ID"]) async for row in company.list_all(query)}
+        found |= {int(row["ID"]): int(row[column]) async for row in company.list_all(query)}
     return found

@@ -529,6 +529,12 @@ class SimulatedCrm(System):
         destination.updated, destination.updated_by = self.world.at(), "person"
         self.merge_log.append(Merged(source.entity, source.id, destination.id, self.world.at()))
 
+    def keeps_unique(self, entity: str, path: str) -> bool:
+        return False
+
+    async def holder_of(self, entity: str, record_id: int, path: str, value: str) -> int | None:
+        return None
+
     async def marked(self, entity: str, company_key: str, role: str, erp_id: int) -> int | None:
         def effect() -> int | None:
             for row in self.living(entity):

@@ -45,6 +45,7 @@ class Systems:
         self,
         *,
         parties: int = 20,
+        seed: int = 5,
         companies: int = 2,
         crm: CrmOptions | None = None,
         erp: ErpOptions | None = None,
@@ -52,7 +53,7 @@ class Systems:
         self.clock = ManualClock(NOW)
         self.faults = FaultPlan(slow_seconds=0.05, retry_after=0.05)
         self.sandbox = Sandbox(
-            seed=5,
+            seed=seed,
             parties=parties,
             companies=companies,
             today=TODAY,

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sounimicro_pipelines.rules.model import RULE_NAMES
 from sounimicro_pipelines.rules.versions import load_rules
 from sounimicro_pipelines.store import companies, open_store, runs
 from sounimicro_pipelines.store.companies import CompanyRow
 from sounimicro_pipelines.sync.addresses import CrmAddress
+from sounimicro_pipelines.sync.engine import RunReport, drain
+from sounimicro_pipelines.sync.feeds import poll
 from sounimicro_pipelines.sync.opening import plain_registries
 from sounimicro_pipelines.sync.ports import Reporter, Silent
 from sounimicro_pipelines.sync.world import Patience, World
@@ -49,6 +53,25 @@ class Bench:
             return await work(self.world(sides))
 
         return self.systems.run(main)
+
+    def synchronize(self) -> list[RunReport]:
+        """What the sensors and their runs do: every feed read and every list worked off, parents before children."""
+
+        async def main(world: World) -> list[RunReport]:
+            reports = []
+            for name in RULE_NAMES:
+                await poll(world, name, now_due=True)
+                reports.append(await drain(replace(world, run_id=f"{world.run_id}.{name}"), name, at_once=4))
+            return reports
+
+        return self.do(main)
+
+    def settle(self, rounds: int = 6) -> None:
+        """Synchronize until nothing is left to do; the clock goes on, so that what waits is looked at again."""
+        for _ in range(rounds):
+            self.systems.later(200)
+            if not any(report.counts["in"] for report in self.synchronize()):
+                return
 
     def world(self, sides: Sides, *, by: str = "crm:7") -> World:
         with self.store.transaction() as tx:
