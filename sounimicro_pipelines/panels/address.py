@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 from sounimicro_pipelines.panels.errors import BadRequest
 
@@ -126,5 +127,11 @@ class Address:
         return Address(path, self._query)
 
     def _build(self, parts: Mapping[str, Any]) -> str:
-        given = {key: value for key, value in parts.items() if value is not None and value != ""}
-        return f"{self.path}?{urlencode(given)}" if given else self.path
+        given = [f"{key}={_quoted(str(value))}" for key, value in parts.items() if value is not None and value != ""]
+        return f"{self.path}?{'&'.join(given)}" if given else self.path
+
+
+@lru_cache(maxsize=4096)
+def _quoted(value: str) -> str:
+    """A page holds hundreds of addresses, made of few different parts."""
+    return quote_plus(value)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from threading import Lock
-
-from sqlalchemy import select
+from typing import Any, TypeVar
 
 from sounimicro_pipelines.clock import Clock
 from sounimicro_pipelines.store import Transaction
+from sounimicro_pipelines.store.statements import find_one
 
 SECONDS = 60.0
 """An answer is never kept longer, whatever stands: it says how old its figures are, and names may change."""
 MAX_BYTES = 64 * 1024 * 1024
+MOST_FACTS = 1000
+
+T = TypeVar("T")
 
 
 class AnswerCache:
@@ -24,6 +27,7 @@ class AnswerCache:
         self._max_bytes = max_bytes
         self._bytes = 0
         self._bodies: OrderedDict[Hashable, tuple[float, bytes]] = OrderedDict()
+        self._facts: OrderedDict[Hashable, tuple[float, Any]] = OrderedDict()
         self._lock = Lock()
 
     def get(self, key: Hashable) -> bytes | None:
@@ -43,13 +47,27 @@ class AnswerCache:
                 _, (_, dropped) = self._bodies.popitem(last=False)
                 self._bytes -= len(dropped)
 
+    def known(self, stands: Hashable | None, key: Hashable, make: Callable[[], T]) -> T:
+        """What is the same for every reader of the version that `stands`: made once, kept as long as an answer.
+
+        Raises what `make` raises, and keeps nothing then, nor where no version stands.
+        """
+        if stands is None:
+            return make()
+        key, now = (stands, key), self._clock.monotonic()
+        with self._lock:
+            found = self._facts.get(key)
+        if found is not None and now < found[0]:
+            return found[1]  # type: ignore[no-any-return]
+        made = make()
+        with self._lock:
+            self._facts[key] = (now + SECONDS, made)
+            while len(self._facts) > MOST_FACTS:
+                self._facts.popitem(last=False)
+        return made
+
 
 def standing(tx: Transaction, company: str) -> Hashable | None:
     """What changes whenever a company's figures do: all its tables are published in one transaction."""
-    table = tx.tables.published
-    row = tx.row(
-        select(table.c.run_id, table.c.fetched_at, table.c.erp_as_of, table.c.ties_out).where(
-            table.c.company == company, table.c.table_name == "party"
-        )
-    )
-    return tuple(row) if row is not None else None
+    row = find_one(tx, tx.tables.published, company=company, table_name="party")
+    return (row.run_id, row.fetched_at, row.erp_as_of, row.ties_out) if row is not None else None

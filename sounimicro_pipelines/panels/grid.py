@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from sounimicro_pipelines.panels.address import Address
 from sounimicro_pipelines.panels.words import Words
@@ -38,14 +38,21 @@ class Column:
     def is_number(self) -> bool:
         return self.kind in ("money", "integer", "quantity", "percent")
 
+    @property
+    def classes(self) -> str:
+        """Of every cell in it, its head and its total included."""
+        return " ".join(name for name, wanted in (("number", self.is_number), ("wide", self.wide)) if wanted)
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """What stands in one place of the page."""
+
+class Cell(NamedTuple):
+    """What stands in one place of the page; `classes` are those of its style.
+
+    A tuple, since a page holds thousands and the template takes one apart faster than it looks into an object.
+    """
 
     text: str
+    classes: str
     href: str | None = None
-    tone: str = ""
     icon: str = ""
 
 
@@ -66,7 +73,7 @@ class Shown:
     caption: str
     headings: list[Heading]
     rows: list[list[Cell]]
-    totals: list[str] | None
+    totals: list[Cell] | None
     count: int
     page: int
     pages: int
@@ -124,14 +131,15 @@ class Grid:
         pages = max(1, -(-len(self.rows) // PAGE))
         page = self._address.number("page", 1, 1, pages)
         rows = self.rows[(page - 1) * PAGE : page * PAGE]
+        columns = [(column, column.classes) for column in self.columns]
         sums = self.sums()
         totals = None
         if sums and self.rows:
-            totals = [self._words.money(sums[c.key]) if c.key in sums else "" for c in self.columns]
+            totals = [Cell(self._words.money(sums[c.key]) if c.key in sums else "", c.classes) for c in self.columns]
         return Shown(
             caption=caption,
             headings=[self._heading(column) for column in self.columns],
-            rows=[[self._cell(row, column) for column in self.columns] for row in rows],
+            rows=[[self._cell(row, column, classes) for column, classes in columns] for row in rows],
             totals=totals,
             count=len(self.rows),
             page=page,
@@ -139,12 +147,13 @@ class Grid:
             page_links=[(n, self._address.here(page=n)) for n in range(1, pages + 1)] if pages > 1 else [],
         )
 
-    def _cell(self, row: Row, column: Column) -> Cell:
+    def _cell(self, row: Row, column: Column, classes: str) -> Cell:
         parts = column.link(row) if column.link is not None else None
+        tone = column.tone(row) if column.tone is not None else ""
         return Cell(
             text=self.text(row, column),
+            classes=f"{classes} tone-{tone}".lstrip() if tone else classes,
             href=self._address.to(**parts) if parts else None,
-            tone=column.tone(row) if column.tone is not None else "",
             icon=column.icon(row) if column.icon is not None else "",
         )
 

@@ -93,7 +93,11 @@ def _company(panels: Panels, tx: Transaction, address: Address, language: Words,
     kept = panels.cache.get(key) if stands is not None else None
     if kept is not None:
         return HTMLResponse(kept)
-    version = party_figures.version_of(tx, subject.company, tab.tables)
+    version = panels.cache.known(
+        stands,
+        ("version", subject.company, tab.tables),
+        lambda: party_figures.version_of(tx, subject.company, tab.tables),
+    )
     visit = Visit(
         tx=tx,
         address=address,
@@ -155,16 +159,18 @@ def _page(visit: Visit, screen: Screen, tab: str) -> str:
         if set(entry.tables) <= visit.version.tables and entry.only_for in (None, visit.subject.role)
     ]
     other = None
-    if party.other_role is not None and address.crm is None:
+    same = party_figures.in_other_role(visit.tx, party) if address.crm is None else None
+    if same is not None:
         other = {
-            "text": language(f"roles.see_{party.other_role.role}"),
-            "href": address.to(role=party.other_role.role, party=party.other_role.party_id, tab=tab),
+            "text": language(f"roles.see_{same.role}"),
+            "href": address.to(role=same.role, party=same.party_id, tab=tab),
         }
     return render(
         screen.template,
         language,
         visit=visit,
         party=party,
+        company_name=party_figures.company_name(visit.tx, party.subject.company),
         version=visit.version,
         screen=screen,
         data=screen.data,

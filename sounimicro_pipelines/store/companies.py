@@ -10,6 +10,7 @@ from sqlalchemy import false, select, update
 
 from sounimicro_pipelines.store.database import Transaction
 from sounimicro_pipelines.store.rows import build, maybe, upsert
+from sounimicro_pipelines.store.statements import find_one
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +60,11 @@ def touch(tx: Transaction) -> None:
 
 
 def by_alias(tx: Transaction, alias: str) -> CompanyRow | None:
-    table = tx.tables.companies
-    return maybe(CompanyRow, tx.row(select(table).where(table.c.alias == alias)))
+    return maybe(CompanyRow, find_one(tx, tx.tables.companies, alias=alias))
 
 
 def by_key(tx: Transaction, company_key: str) -> CompanyRow | None:
-    table = tx.tables.companies
-    return maybe(CompanyRow, tx.row(select(table).where(table.c.company_key == company_key)))
+    return maybe(CompanyRow, find_one(tx, tx.tables.companies, company_key=company_key))
 
 
 def all_companies(tx: Transaction, *, active_only: bool = True) -> list[CompanyRow]:

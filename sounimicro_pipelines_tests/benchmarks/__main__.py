@@ -14,7 +14,7 @@ from sounimicro_pipelines_tests.benchmarks.harness import BENCHES, Comparison, w
 
 def main() -> int:
     for module in pkgutil.iter_modules(package.__path__):
-        if module.name not in {"__main__", "side"}:
+        if module.name not in {"__main__", "readers", "side"}:
             importlib.import_module(f"{package.__name__}.{module.name}")
     options = argparse.ArgumentParser(prog="benchmarks", description="Measures ours against others in one run.")
     options.add_argument("names", nargs="*", help=f"of: {', '.join(sorted(BENCHES))}; all when none is named")

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from sounimicro_pipelines.panels.cache import SECONDS, AnswerCache
 from sounimicro_pipelines.store import Store
@@ -58,3 +59,19 @@ def test_answers_grow_old_and_the_least_wanted_go_first() -> None:
     assert cache.get("a") is not None
     clock.advance(SECONDS + 1)
     assert cache.get("a") is None
+
+
+def test_facts_stand_with_their_version_and_failures_are_not_kept() -> None:
+    cache, made = AnswerCache(world.clock()), []
+
+    def make() -> int:
+        made.append(len(made))
+        if len(made) == 1:
+            raise LookupError
+        return made[-1]
+
+    with pytest.raises(LookupError):
+        cache.known("v1", "fact", make)
+    assert [cache.known("v1", "fact", make) for _ in range(2)] == [1, 1]
+    assert cache.known("v2", "fact", make) == 2
+    assert [cache.known(None, "fact", make) for _ in range(2)] == [3, 4]

@@ -330,7 +330,9 @@ async def _about(
         key = ("api", request.url.path, request.url.query, stands)
         kept = panels.cache.get(key) if stands is not None else None
         if kept is None:
-            version = version_of(tx, subject.company, tables)
+            version = panels.cache.known(
+                stands, ("version", subject.company, tables), lambda: version_of(tx, subject.company, tables)
+            )
             kept = encoded({**head(load_party(tx, subject), version), **body(tx, subject)})
             panels.cache.put(key, kept)
         return kept

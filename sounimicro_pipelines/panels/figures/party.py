@@ -41,7 +41,6 @@ class Party:
     """A customer or supplier as published; amounts in company currency, VAT included."""
 
     subject: Subject
-    company_name: str
     number: str
     name: str
     org_number: str | None
@@ -61,7 +60,6 @@ class Party:
     invoiced_last_year: Decimal
     collection_state: str
     aging: dict[str, Decimal] | None
-    other_role: Subject | None
 
 
 def version_of(tx: Transaction, company: str, tables: tuple[str, ...]) -> Version:
@@ -122,13 +120,11 @@ def _version(entries: list[Published], tables: frozenset[str]) -> Version:
 
 
 def _party(tx: Transaction, subject: Subject, row: dict[str, Any]) -> Party:
-    org_number = row.get("org_number") or None
     return Party(
         subject=subject,
-        company_name=company_name(tx, subject.company),
         number=str(row.get("number") or ""),
         name=str(row.get("name") or ""),
-        org_number=org_number,
+        org_number=row.get("org_number") or None,
         currency=str(row.get("currency") or "NOK"),
         balance=money(row, "balance"),
         open_amount=money(row, "open_amount"),
@@ -145,12 +141,12 @@ def _party(tx: Transaction, subject: Subject, row: dict[str, Any]) -> Party:
         invoiced_last_year=money(row, "invoiced_last_year"),
         collection_state=str(row.get("collection_state") or "none"),
         aging={b: money(row, c) for b, c in _BUCKET_COLUMNS.items()} if "not_due_amount" in row else None,
-        other_role=_other_role(tx, subject, org_number),
     )
 
 
-def _other_role(tx: Transaction, subject: Subject, org_number: str | None) -> Subject | None:
+def in_other_role(tx: Transaction, party: Party) -> Subject | None:
     """The same organisation in the other role of the same ERP company, when there is exactly one."""
+    subject, org_number = party.subject, party.org_number
     if not org_number:
         return None
     other = "supplier" if subject.role == "customer" else "customer"
