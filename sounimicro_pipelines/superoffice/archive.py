@@ -76,7 +76,7 @@ class Archive:
             row = read_row(provider.key, columns, raw)
             if row is None:
                 raise BadAnswer(SYSTEM, call, detail="a row has no primary key")
-            types = {entity.lower() for entity in query.entities}
+            types = {entity.lower() for entity in query.row_types}
             wrong_type = bool(types and row.entity and row.entity.lower() not in types)
             if wrong_type or not query.satisfied_by(row.values):
                 raise FilterIgnored(SYSTEM, call)

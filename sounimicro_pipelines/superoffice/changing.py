@@ -2,7 +2,8 @@
 
 HTTP dates are whole seconds, so two edits in one second need the tests; phones and user-defined fields may not move
 the record's stamp, so they need them always (vendor reference 1.5, 9 no. 3). A tenant that compares in a form of its
-own would refuse for ever; then the record is read again, and only if it is unchanged a weaker condition is tried.
+own would refuse for ever; then the record is read again, and only if it is unchanged, and refused twice, a weaker
+condition is tried: a single refusal may be a passing fault, and a weaker condition is kept for good.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ async def change(
     operations = registry.patch(before.name, before.data, changes)
     if not operations:
         return before
+    refused: int | None = None
     while True:
         strictness = _LEVELS[manners.level]
         tests = registry.tests(before.name, before.data, changes, strictness) if strictness else []
@@ -54,6 +56,10 @@ async def change(
             now = await read(before.name, before.id)
             if now.updated != before.updated or not _same(registry, before, now, changes):
                 raise
+            if error.status != refused:
+                refused = error.status
+                continue
+            refused = None
             if error.status == 412 and not manners.later_condition and before.updated is not None:
                 manners.later_condition = True
             elif error.status == 409 and manners.level < len(_LEVELS) - 1:

@@ -80,7 +80,7 @@ FIELDS: Mapping[str, Mapping[str, FieldInfo]] = {
     ),
     "person": _fields(
         "person",
-        f"""PersonId:i- Firstname:s99* MiddleName:s99* Lastname:s99!* FullName:s-* FormalName:s-* Mrmrs:s239 Title:s239
+        f"""PersonId:i- Firstname:s99!* MiddleName:s99* Lastname:s99* FullName:s-* FormalName:s-* Mrmrs:s239 Title:s239
         Salutation:s239 PersonNumber:s49 Description:s2047* BirthDate:d-* Retired:b NoMailing:b UsePersonAddress:b
         Position.Id:i@perspos Position.Value:s- Country.CountryId:i@country Country.TwoLetterISOCountry:s-
         Contact.ContactId:i+ Contact.Name:s- Contact.OrgNr:s- Category.Id:i@category- Business.Id:i@business-

@@ -210,7 +210,7 @@ class FieldRegistry:
             return bool(typed)
         if info.kind == "int":
             return 0 if typed is None else typed
-        return None if typed is None else float(str(typed))
+        return None if typed is None else Decimal(str(typed))
 
     def _parse(self, entity_name: str, path: str) -> _Target:
         if entity_name not in FIELDS:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from sounimicro_pipelines.superoffice.archive import Archive
 from sounimicro_pipelines.superoffice.failures import SYSTEM
 from sounimicro_pipelines.superoffice.locks import LoopLock
+from sounimicro_pipelines.superoffice.providers import SIMPLE_CONTACT
+from sounimicro_pipelines.superoffice.query import Query, Where
 from sounimicro_pipelines.superoffice.session import Session
 from sounimicro_pipelines.superoffice.values import as_bool, as_int, in_language, member
 from sounimicro_pipelines.transport import AccessDenied, BadAnswer, NotFound, ValidationFailed
@@ -18,11 +21,12 @@ CATEGORY_GROUPS: Final = ("Customer", "PotentialCustomer", "Partner", "Lost", "O
 
 _LIFE = timedelta(minutes=10)
 _SEPARATOR = -2147483647
+_NOT_TOLD = (NotFound, AccessDenied, ValidationFailed)
 
 
 @dataclass(frozen=True, slots=True)
 class ListItem:
-    """An item of a list. `group` is a category's fixed meaning, None where the tenant's answer does not tell it."""
+    """An item of a list. `group` is a category's fixed meaning, None where neither list nor companies tell it."""
 
     id: int
     name: str
@@ -40,11 +44,13 @@ class Lists:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._kept: dict[str, tuple[datetime, tuple[ListItem, ...]]] = {}
+        self._learnt: dict[int, str | None] = {}
         self._lock = LoopLock()
 
     def forget(self) -> None:
         """Read the lists anew the next time, as after a `list.*` webhook."""
         self._kept.clear()
+        self._learnt.clear()
 
     async def items(self, name: str) -> tuple[ListItem, ...]:
         """The items of an MDO list such as `category`, `business`, `projectstatus`, `associate`, deleted ones too.
@@ -73,18 +79,31 @@ class Lists:
         items = _items(answer, call)
         if name.lower() != "category":
             return items
-        groups = await self._category_groups()
-        return tuple(
-            ListItem(i.id, i.name, i.tooltip, i.rank, i.deleted, i.type, i.full_name, groups.get(i.id, i.group))
-            for i in items
-        )
+        groups = await self._category_groups(items)
+        return tuple(replace(item, group=groups.get(item.id) or item.group) for item in items)
 
-    async def _category_groups(self) -> dict[int, str | None]:
+    async def _category_groups(self, items: Sequence[ListItem]) -> Mapping[int, str | None]:
         try:
             answer = await self._session.json("GET", ("List", "Category", "Items"), call="GET List/Category/Items")
-            return {item.id: item.group for item in _items(answer, "GET List/Category/Items")}
-        except (NotFound, AccessDenied, ValidationFailed, BadAnswer):
-            return {}
+            told = {item.id: item.group for item in _items(answer, "GET List/Category/Items")}
+        except (*_NOT_TOLD, BadAnswer):
+            told = {}
+        silent = [item.id for item in items if not (item.group or told.get(item.id)) and not item.deleted]
+        return {**told, **{category: await self._learn_group(category) for category in silent}}
+
+    async def _learn_group(self, category: int) -> str | None:
+        """A category's group as a company of that category shows it: only there is it documented (2.3, 2.8)."""
+        if category not in self._learnt:
+            query = Query(SIMPLE_CONTACT, (), (Where("category", "oneOf", category),), top=1)
+            self._learnt[category] = None
+            try:
+                for row in await Archive(self._session).page(query):
+                    answer = await self._session.json("GET", ("Contact", row.key), call="GET Contact")
+                    group = member(member(answer, "Category"), "CategoryGroup")
+                    self._learnt[category] = group if isinstance(group, str) and group else None
+            except _NOT_TOLD:
+                pass
+        return self._learnt[category]
 
 
 def _items(answer: Any, call: str) -> tuple[ListItem, ...]:

@@ -113,6 +113,11 @@ class Query:
         """What is selected: the key, what was asked for, and what the restrictions are checked by."""
         return tuple(dict.fromkeys((*self._key, *self.select, *(c.column for c in self.where))))
 
+    @property
+    def row_types(self) -> tuple[str, ...]:
+        """The row types to restrict the query to; none where the archive has only one, whose name then is its own."""
+        return self.entities if len(self.provider.entities) > 1 else ()
+
     def params(self) -> dict[str, str]:
         """The query's options, not yet percent-encoded."""
         params = {"$select": ",".join(self.columns)}
@@ -123,8 +128,8 @@ class Query:
         if order:
             params["$orderby"] = ",".join(order)
         params["$top"] = str(self.top)
-        if self.entities:
-            params["$entities"] = ",".join(self.entities)
+        if self.row_types:
+            params["$entities"] = ",".join(self.row_types)
         if self.full:
             params["$mode"] = "Full"
         return params

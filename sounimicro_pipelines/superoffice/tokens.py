@@ -23,6 +23,13 @@ LEEWAY: Final = timedelta(minutes=5)
 _CHECKED_HERE = ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")
 """Claims that the library would check by the machine's clock or more narrowly than the vendor writes them."""
 
+_DOCUMENTED: Final = {
+    "authorize": ("authorization_endpoint", "/common/oauth/authorize"),
+    "token": ("token_endpoint", "/common/oauth/tokens"),
+    "jwks": ("jwks_uri", "/.well-known/jwks"),
+}
+"""Each endpoint's name in the discovery document, and where it is under the environment's `/login` (1.2)."""
+
 _DISCOVERY_LIFE = timedelta(hours=12)
 _KEYS_LIFE = timedelta(hours=12)
 _KEYS_PAUSE = timedelta(seconds=30)
@@ -128,16 +135,16 @@ class IdentityProvider:
         if self._endpoints is not None and now - self._endpoints[1] < _DISCOVERY_LIFE:
             return self._endpoints[0]
         call = "GET openid-configuration"
-        url = f"{self._environment}/login/.well-known/openid-configuration"
-        document = await self._transport.request_json("GET", url, call=call)
-        if not isinstance(document, dict) or not isinstance(document.get("issuer"), str):
+        login = f"{self._environment}/login"
+        document = await self._transport.request_json("GET", f"{login}/.well-known/openid-configuration", call=call)
+        if not isinstance(document, dict):
             raise BadAnswer(SYSTEM, call, detail="it is no discovery document")
-        endpoints = Endpoints(
-            issuer=document["issuer"],
-            authorize=checked_address(document.get("authorization_endpoint"), call),
-            token=checked_address(document.get("token_endpoint"), call),
-            jwks=checked_address(document.get("jwks_uri"), call),
-        )
+        # What the document leaves out is where the vendor documents it; the background sync needs the keys alone.
+        found = {
+            field: checked_address(document.get(name) or f"{login}{path}", call)
+            for field, (name, path) in _DOCUMENTED.items()
+        }
+        endpoints = Endpoints(issuer=str(document.get("issuer") or self._environment), **found)
         self._endpoints = (endpoints, now)
         return endpoints
 

@@ -109,7 +109,7 @@ def _is_due(stored: StoredFeed | None, feed: Feed, now: datetime) -> bool:
 async def _poll_one(world: World, feed: Feed, stored: StoredFeed, result: Polled) -> None:
     started = world.now()
     overlap = timedelta(seconds=world.patience.overlap)
-    since = (stored.watermark or _listed_at(world, feed) or started) - overlap
+    since = min(stored.watermark or _listed_at(world, feed) or started, started) - overlap
     changes: Changes | None
     merged: list[Merged] = []
     full = False
@@ -121,7 +121,9 @@ async def _poll_one(world: World, feed: Feed, stored: StoredFeed, result: Polled
         changes = Changes()
     seen = dict((stored.cursor or {}).get("seen") or {})
     fresh, told = _unseen(changes.changed, seen, started)
-    high = max(filter(None, (stored.watermark, changes.high_water)), default=None)
+    # A stamp ahead of our clock (a wrong one, or a clock that runs fast) must not hide what is changed until then.
+    stamps = [min(stamp, started) for stamp in (stored.watermark, changes.high_water) if stamp is not None]
+    high = max(stamps, default=None)
     if high is None:
         high = started if feed.kind != "own" else started - overlap
     keep = (high - overlap - SETTLED).isoformat()

@@ -10,12 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sounimicro_pipelines.unimicro.company import CompanyClient
-from sounimicro_pipelines.unimicro.expressions import chunks, stamped_after, where
-from sounimicro_pipelines.unimicro.query import Query
+from sounimicro_pipelines.transport import ValidationFailed
+from sounimicro_pipelines.unimicro.company import CompanyClient, Record
+from sounimicro_pipelines.unimicro.expressions import Any_, chunks, stamped_after, where
+from sounimicro_pipelines.unimicro.query import FilterIgnored, Query
 from sounimicro_pipelines.unimicro.stamps import newest_stamp, stamped_rows
 
 CONTACT_MODELS = ("Address", "Phone", "Email")
+_POINTED_AT = ("InvoiceAddress", "ShippingAddress", "DefaultPhone", "DefaultEmail")
 _INFO = {"Customer": "BusinessRelationID", "Supplier": "BusinessRelationID", "Contact": "InfoID"}
 """The column by which an entity points to the row that holds its name and contact data."""
 
@@ -54,10 +56,11 @@ async def changed_ids(company: CompanyClient, entity: str, since: datetime, *, c
         if newest is not None:
             own[int(row["ID"])] = newest
     notes: dict[str, str] = {}
-    if children and entity in _INFO:
-        relations, child_stamps, notes = await _touched_relations(company, since)
-        stamps += child_stamps
-        for record_id in await _pointing_at(company, entity, relations):
+    if children:
+        touched = await touched_ids(company, entity, since)
+        stamps.append(touched.high_water)
+        notes = touched.notes
+        for record_id in touched.by:
             by.setdefault(record_id, "")
     known = [moment for moment in stamps if moment is not None]
     return Changes(by, max(known, default=None), notes, own)
@@ -72,9 +75,16 @@ async def touched_ids(company: CompanyClient, entity: str, since: datetime) -> C
         return Changes()
     relations, stamps, notes = await _touched_relations(company, since)
     found = await _pointing_at(company, entity, relations)
+    newest = {record_id: relations[relation] for record_id, relation in found.items()}
+    for row in await _by_paths(company, entity, since) if notes else ():
+        record_id = int(row["ID"])
+        children = [newest_stamp(row["Info"].get(name) or {}) for name in _POINTED_AT]
+        stamps += children
+        last = max((moment for moment in children if moment is not None), default=None)
+        newest[record_id] = _later(newest.get(record_id, last), last)
     known = [moment for moment in stamps if moment is not None]
-    newest = {record_id: stamp for record_id, relation in found.items() if (stamp := relations[relation]) is not None}
-    return Changes(dict.fromkeys(found, ""), max(known, default=None), notes, newest)
+    told = {record_id: stamp for record_id, stamp in newest.items() if stamp is not None}
+    return Changes(dict.fromkeys(newest, ""), max(known, default=None), notes, told)
 
 
 async def _touched_relations(
@@ -103,6 +113,19 @@ async def _touched_relations(
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:
     return None if one is None or other is None else max(one, other)
+
+
+async def _by_paths(company: CompanyClient, entity: str, since: datetime) -> list[Record]:
+    """Where statistics does not tell of them: the children that a record points at, by their stamps' paths (4.1).
+
+    They are expanded, so that an installation which ignores such a filter is found out; then nothing is told.
+    """
+    stamps = [where(f"Info.{name}.{stamp}").gt(since) for name in _POINTED_AT for stamp in ("CreatedAt", "UpdatedAt")]
+    query = Query(entity, Any_(tuple(stamps)), expand=tuple(f"Info.{name}" for name in _POINTED_AT), top=500)
+    try:
+        return [row async for row in company.list_all(query) if isinstance(row.get("Info"), dict)]
+    except (ValidationFailed, FilterIgnored):
+        return []
 
 
 async def _pointing_at(company: CompanyClient, entity: str, relations: Iterable[int]) -> dict[int, int]:

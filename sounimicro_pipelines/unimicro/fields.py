@@ -360,7 +360,7 @@ def _wire(value: Scalar, field: Field) -> Any:
     if field.kind == "int":
         return int(str(value))
     if field.kind == "decimal":
-        return float(Decimal(str(value)))
+        return Decimal(str(value))
     if field.kind == "bool":
         return value if isinstance(value, bool) else str(value).casefold() == "true"
     if isinstance(value, datetime | date):

@@ -252,6 +252,35 @@ def test_a_client_works_in_one_event_loop_after_another(crm: CrmServer, make_cli
     assert crm.sign_ins == 1
 
 
+@pytest.mark.parametrize("left_out", ["issuer", "authorization_endpoint", "token_endpoint", "jwks_uri"])
+def test_what_discovery_leaves_out_is_where_the_vendor_documents_it(
+    crm: CrmServer, make_client: Make, left_out: str
+) -> None:
+    with_principal(crm)
+
+    def before(call: Call) -> Any:
+        if not call.path.endswith("openid-configuration"):
+            return None
+        named = {
+            "issuer": crm.url,
+            "authorization_endpoint": f"{crm.url}/login/common/oauth/authorize",
+            "token_endpoint": f"{crm.url}/login/common/oauth/tokens",
+            "jwks_uri": f"{crm.url}/login/.well-known/jwks",
+        }
+        return {name: value for name, value in named.items() if name != left_out}
+
+    crm.before = before
+
+    async def work(client: SuperOfficeClient) -> Any:
+        await client.principal()
+        return await client.identity.endpoints()
+
+    found = run(make_client, work)
+    assert (found.issuer, found.authorize) == (crm.url, f"{crm.url}/login/common/oauth/authorize")
+    assert found.token == f"{crm.url}/login/common/oauth/tokens"
+    assert found.jwks == f"{crm.url}/login/.well-known/jwks"
+
+
 def test_an_address_in_discovery_must_be_encrypted(crm: CrmServer, make_client: Make) -> None:
     def before(call: Call) -> Any:
         if call.path.endswith("openid-configuration"):

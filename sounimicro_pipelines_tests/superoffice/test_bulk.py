@@ -105,6 +105,8 @@ def _holds(part: str, row: dict[str, Any]) -> bool:
         return held > int(value)
     if operator == "eq":
         return bool(held == int(value))
+    if operator == "oneOf":
+        return str(held) in value.strip("()").split(",")
     assert operator == "afterTime", part
     return str(held).rstrip("Z") > value.strip("'")
 

@@ -156,7 +156,25 @@ def test_a_tenant_that_compares_in_its_own_form_is_met_with_weaker_tests_once(
 
     run(make_client, work)
     assert record.data["Phones"] == [{"Value": "+47 3", "Description": ""}]
-    assert len(record.patches) == 3
+    assert len(record.patches) == 4
+
+
+@pytest.mark.parametrize("status", [409, 412])
+def test_a_single_refusal_of_a_condition_that_holds_does_not_weaken_it(
+    crm: CrmServer, make_client: Make, status: int
+) -> None:
+    record = Record().serve(crm)
+    left = [status]
+    record.refuse = lambda operations, headers: left.pop() if left else None
+
+    async def work(client: SuperOfficeClient) -> None:
+        before = await client.read("contact", 1041)
+        await client.change(before, {"Phones[first].Value": "+47 2"})
+
+    run(make_client, work)
+    first, second = (call.json for call in record.patches)
+    assert first == second
+    assert [one["op"] for one in second] == ["test", "replace"]
 
 
 def test_a_tenant_that_misjudges_fractions_of_a_second_is_met_with_the_next_second(
@@ -183,7 +201,7 @@ def test_a_condition_that_is_always_refused_ends(crm: CrmServer, make_client: Ma
                 await client.change(await client.read("contact", 1041), {"Name": "x"})
 
         run(make_client, work)
-    assert len(record.patches) == 5
+    assert len(record.patches) == 10
 
 
 def test_a_change_of_nothing_sends_nothing(crm: CrmServer, make_client: Make) -> None:

@@ -34,9 +34,16 @@ def test_a_query_is_spelled_as_the_vendor_documents() -> None:
         " and contactUdef/SuperOffice:1 is 'UM-20017' and stop set false and name begins 'D''Or'",
         "$orderby": "contactId",
         "$top": "1000",
-        "$entities": "contact",
         "$mode": "Full",
     }
+
+
+def test_row_types_are_named_only_where_an_archive_has_several() -> None:
+    """What a company's or a project's row is called is not documented; naming it could leave every row out."""
+    contacts = Query(CONTACT, (), entities=CONTACT.entities)
+    persons = Query(PROVIDERS["person"], (), entities=PROVIDERS["person"].entities)
+    assert "$entities" not in contacts.params()
+    assert persons.params()["$entities"] == "person,retiredPerson"
 
 
 @pytest.mark.parametrize(
