@@ -67,6 +67,13 @@ class Entity:
         rights = {right.strip().lower() for right in mask.split(",")}
         return bool(rights & {"full", "update"})
 
+    @property
+    def member_companies(self) -> tuple[int, ...]:
+        """The companies that a project's members belong to, in the members' order."""
+        members = self.data.get("ProjectMembers") or ()
+        companies = (as_int(member(one, "ContactId")) for one in members)
+        return tuple(dict.fromkeys(one for one in companies if one))
+
     def foreign_keys(self, app: str) -> dict[tuple[str, str], str]:
         """(device, key) → value, when the entity was read with its foreign keys."""
         return keys_on(self.data, app)

@@ -44,6 +44,7 @@ class Question:
     """One field to answer before a record is created. `proposed` is the record's own value, or the rule's default.
 
     `options` are the ERP's items where the field is a mapped list; empty where any text may be written.
+    `max_length` is in characters, None where the ERP does not tell it.
     """
 
     key: str
@@ -54,6 +55,7 @@ class Question:
     proposed: str
     options: tuple[str, ...] = ()
     problem: Problem | None = None
+    max_length: int | None = None
 
 
 def differences(
@@ -114,6 +116,7 @@ def questions(tx: Transaction, world: World, rule: Rule, crm: Record, company_ke
                 proposed=proposed,
                 options=_options(one, items),
                 problem=problem,
+                max_length=port.max_length(rule.erp[0], one.erp[0]),
             )
         )
     return found

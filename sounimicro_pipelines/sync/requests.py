@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -19,15 +19,15 @@ from sounimicro_pipelines.rules.values import Problem, Side
 from sounimicro_pipelines.store import companies, links, runs, work
 from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.store.work import Poke
-from sounimicro_pipelines.sync import asking, connecting
+from sounimicro_pipelines.sync import asking, connecting, finding
 from sounimicro_pipelines.sync.addresses import Address, CrmAddress, links_at
 from sounimicro_pipelines.sync.agreement import Agreed
 from sounimicro_pipelines.sync.asking import Difference, Question
 from sounimicro_pipelines.sync.connecting import Place, RequestRefused
 from sounimicro_pipelines.sync.creating import Incomplete, Unsure
 from sounimicro_pipelines.sync.engine import RunReport, work_on
+from sounimicro_pipelines.sync.finding import Candidate
 from sounimicro_pipelines.sync.holding import crm_lease, hold
-from sounimicro_pipelines.sync.match import Reason, Register, suggest
 from sounimicro_pipelines.sync.ports import Record
 from sounimicro_pipelines.sync.routing import AT_ONCE, pokes_for
 from sounimicro_pipelines.sync.world import NotNow, World
@@ -50,23 +50,9 @@ class CompanyChoice:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """An ERP record that may be the same. `linked_to` is the CRM record that it is linked with already."""
-
-    erp_id: int
-    name: str
-    number: str
-    org_number: str
-    postcode: str
-    score: float
-    reasons: tuple[Reason, ...]
-    certain: bool
-    linked_to: CrmAddress | None
-
-
-@dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a request came to. `waiting` says why something is left to the engine, "" when nothing is.
+    """What a request came to. `waiting` says why something is left to the engine, "" when nothing is, and `reason` the
+    same in a word for programs: one of WAITING, `busy`, `vendor` or `mark`.
 
     `fields` are (side, field) that were written. `number` is the ERP's number of the record, "" when it has none.
     """
@@ -83,6 +69,7 @@ class Outcome:
     conflicts: int = 0
     held: int = 0
     waiting: str = ""
+    reason: str = ""
     until: datetime | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
 
@@ -123,33 +110,17 @@ class ErpButton:
         self, record: CrmAddress, company_key: str, role: str = "", *, limit: int = 10
     ) -> list[Candidate]:
         """ERP records that may be this one, most likely first."""
-        world = self._world
-        rule = connecting.rule_of(world, record, company_key, role)
-        crm = await connecting.read_crm(world, rule, record)
-        place = await connecting.place_of(world, rule, crm, company_key, role)
-        seen = replace(crm.identity, parent=place.relation) if rule.rule == "person" else crm.identity
-        found = await world.erp[company_key].look_up(rule.erp[0], seen)
-        with world.store.read() as tx:
-            taken = {one.id: links.for_erp(tx, company_key, rule.erp[0], one.id) for one in found}
-        known = [replace(one, linked=taken[one.id] is not None) for one in found]
-        by_id = {one.id: one for one in known}
-        candidates: list[Candidate] = []
-        for each in suggest(seen, Register(known), rule.match, limit):
-            other, link = by_id[each.id], taken[each.id]
-            candidates.append(
-                Candidate(
-                    erp_id=each.id,
-                    name=other.name,
-                    number=other.number,
-                    org_number=other.org_number,
-                    postcode=other.postcode,
-                    score=each.score,
-                    reasons=each.reasons,
-                    certain=bool(each.by) and link is None,
-                    linked_to=CrmAddress(link.crm_entity, link.crm_id) if link is not None else None,
-                )
-            )
-        return candidates
+        return await finding.candidates(self._world, record, company_key, role, limit)
+
+    async def search(
+        self, record: CrmAddress, company_key: str, role: str, text: str, *, limit: int = 20
+    ) -> list[Candidate]:
+        """ERP records with this name, number or organisation number, the best hits first."""
+        return await finding.search(self._world, record, company_key, role, text, limit)
+
+    async def customers(self, company_key: str, text: str, *, limit: int = 10) -> list[Candidate]:
+        """Customers with this name or number that are linked with a CRM company: those that a project can be for."""
+        return await finding.customers(self._world, company_key, text, limit)
 
     async def differences(self, record: CrmAddress, company_key: str, role: str, erp_id: int) -> list[Difference]:
         """The record beside an ERP record, field by field in the rule's order, with what the rule would do."""
@@ -238,6 +209,7 @@ class ErpButton:
             link = connecting.link_to_end(world, record, company_key, role)
             done.link = link
             done.waiting = await connecting.disconnect(world, link)
+            done.reason = "mark" if done.waiting else ""
         return done.outcome(self._world)
 
     async def sync_now(self, record: Address) -> Outcome:
@@ -260,6 +232,7 @@ class ErpButton:
             conflicts=counts["conflicts"],
             held=counts["held"] + counts["failed"],
             waiting=waiting,
+            reason="busy" if waiting else "",
             counts=dict(counts),
         )
         self._say(outcome)
@@ -304,7 +277,7 @@ class ErpButton:
         except NotNow as wait:
             done.wait(wait)
         except VendorError as error:
-            done.waiting = f"{error.message} {error.remedy}".strip()
+            done.waiting, done.reason = f"{error.message} {error.remedy}".strip(), "vendor"
 
     async def _number(self, rule: Rule, link: Link, done: Doing) -> None:
         """The number that the ERP has given the new record."""
@@ -371,13 +344,14 @@ class Doing:
     number: str = ""
     results: list[Agreed] = field(default_factory=list)
     waiting: str = ""
+    reason: str = ""
     until: datetime | None = None
 
     def add(self, result: Agreed) -> None:
         self.results.append(result)
 
     def wait(self, wait: NotNow) -> None:
-        self.waiting, self.until = WAITING.get(wait.reason, wait.reason), wait.until
+        self.waiting, self.reason, self.until = WAITING.get(wait.reason, wait.reason), wait.reason, wait.until
 
     @property
     def counts(self) -> dict[str, int]:
@@ -399,6 +373,7 @@ class Doing:
             conflicts=sum(one.conflicts for one in self.results),
             held=sum(one.held for one in self.results),
             waiting=self.waiting,
+            reason=self.reason,
             until=self.until,
             counts=self.counts,
         )
