@@ -22,6 +22,7 @@ from sounimicro_pipelines.panels.cache import AnswerCache
 from sounimicro_pipelines.panels.crm import Crm
 from sounimicro_pipelines.panels.engine import Engine, Tell
 from sounimicro_pipelines.panels.erp import Erp
+from sounimicro_pipelines.panels.erp_tab import pages as erp_pages
 from sounimicro_pipelines.panels.errors import PanelError, SignInNeeded
 from sounimicro_pipelines.panels.metrics import Metrics
 from sounimicro_pipelines.panels.security import Framing, Guard, bind_address
@@ -113,8 +114,10 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None, 
     )
     app.include_router(sign_in.router)
     app.include_router(pages.router)
+    app.include_router(erp_pages.router)
     app.include_router(documents.router)
     app.include_router(api.router)
+    app.include_router(api.requests_router)
     app.include_router(hooks.router)
     app.include_router(admin.router)
     _add_service_routes(app, panels)

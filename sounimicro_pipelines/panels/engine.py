@@ -15,6 +15,7 @@ from sounimicro_pipelines.installation import Installation
 from sounimicro_pipelines.orchestration.engine_room import EngineRoom, TookTooLong
 from sounimicro_pipelines.panels.crm import Crm
 from sounimicro_pipelines.panels.erp import Erp
+from sounimicro_pipelines.panels.lookups import Lookups
 from sounimicro_pipelines.settings import Settings
 from sounimicro_pipelines.store import Store
 from sounimicro_pipelines.sync.opening import Connection
@@ -32,6 +33,7 @@ class Engine:
     def __init__(self, settings: Settings, store: Store, clock: Clock, tell: Tell | None = None) -> None:
         self._installation = Installation(settings, clock, store)
         self._room: EngineRoom | None = None
+        self.lookups = Lookups(clock)
         self.tell = tell
 
     async def ask(self, work: Callable[[Connection], Awaitable[T]], *, seconds: float = READING) -> T:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-import jinja2
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
@@ -17,9 +13,12 @@ from starlette.exceptions import HTTPException
 from sounimicro_pipelines.panels import exports
 from sounimicro_pipelines.panels.address import Address, Subject
 from sounimicro_pipelines.panels.cache import standing
+from sounimicro_pipelines.panels.erp_tab import pages as erp_pages
 from sounimicro_pipelines.panels.errors import BadRequest, NotFound
 from sounimicro_pipelines.panels.figures import party as party_figures
-from sounimicro_pipelines.panels.signin.viewer import Viewer, open_to_all
+from sounimicro_pipelines.panels.rendering import asset, render, static_files, static_type
+from sounimicro_pipelines.panels.signin.viewer import Viewer
+from sounimicro_pipelines.panels.tab_bar import ERP, erp_link, tab_bar
 from sounimicro_pipelines.panels.tabs import DEFAULT_TAB, TABS
 from sounimicro_pipelines.panels.visit import Screen, Visit
 from sounimicro_pipelines.panels.walls import viewer_of
@@ -29,17 +28,9 @@ from sounimicro_pipelines.store import Transaction
 if TYPE_CHECKING:
     from sounimicro_pipelines.panels.app import Panels
 
-router = APIRouter(include_in_schema=False)
+__all__ = ["asset", "error_page", "render", "router", "subject_of"]
 
-_STATIC = Path(__file__).parent / "static"
-_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
-_ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+router = APIRouter(include_in_schema=False)
 
 
 @router.get("/panel/company")
@@ -49,18 +40,21 @@ async def company_panel(request: Request) -> Response:
     language = words(choose_language(address.get("lang"), request.headers.get("accept-language")))
     await panels.walls.admit(request, address)
     viewer = viewer_of(request)
+    if await panels.read(lambda tx: _lands_on_erp(panels, tx, address, viewer)):
+        return await erp_pages.show(request, address, language)
     return await panels.read(lambda tx: _company(panels, tx, address, language, viewer))
 
 
 @router.get("/static/{name}")
 async def static(name: str) -> Response:
     """Our own style, by name; kept by browsers for as long as its address stays."""
-    known = _static_files()
+    known = static_files()
     if name not in known:
         raise HTTPException(404)
     content, _ = known[name]
-    media_type = _TYPES[Path(name).suffix]
-    return Response(content, media_type=media_type, headers={"Cache-Control": "public, max-age=31536000, immutable"})
+    return Response(
+        content, media_type=static_type(name), headers={"Cache-Control": "public, max-age=31536000, immutable"}
+    )
 
 
 @router.get("/favicon.ico")
@@ -116,6 +110,16 @@ def _company(panels: Panels, tx: Transaction, address: Address, language: Words,
     return HTMLResponse(body)
 
 
+def _lands_on_erp(panels: Panels, tx: Transaction, address: Address, viewer: Viewer) -> bool:
+    """Whether the ERP tab is asked for, or nothing in particular of a CRM company that has no figures yet."""
+    tab = address.word("tab", "")
+    if tab or address.crm is None or address.subject() is not None:
+        return tab == ERP
+    found = party_figures.subjects_of_crm_company(tx, *address.crm)
+    seen = [one for one in found if panels.walls.sees_company(viewer, one.company)]
+    return not any(party_figures.is_published(tx, one) for one in seen)
+
+
 def subject_of(tx: Transaction, address: Address, sees: Callable[[str], bool]) -> Subject | list[Subject]:
     """The party that the address names, or several to choose from, in ERP companies that the viewer `sees`.
 
@@ -153,11 +157,9 @@ def _chooser(tx: Transaction, address: Address, language: Words, subjects: list[
 def _page(visit: Visit, screen: Screen, tab: str) -> str:
     address, language, party = visit.address, visit.words, visit.party
     shown = screen.grid.show(screen.caption) if screen.grid is not None else None
-    tabs = [
-        {"text": language(f"tabs.{name}"), "href": address.to(tab=name), "is_current": name == tab}
-        for name, entry in TABS.items()
-        if set(entry.tables) <= visit.version.tables and entry.only_for in (None, visit.subject.role)
-    ]
+    tabs = tab_bar(
+        language, address, visit.subject, visit.version.tables, tab, erp_link(visit.tx, address, visit.subject)
+    )
     other = None
     same = party_figures.in_other_role(visit.tx, party) if address.crm is None else None
     if same is not None:
@@ -208,22 +210,5 @@ def _file(visit: Visit, screen: Screen, wanted: str) -> Response:
     )
 
 
-def render(template: str, language: Words, **values: Any) -> str:
-    """A page from a template."""
-    return _ENVIRONMENT.get_template(template).render(w=language, asset=asset, open_to_all=open_to_all.get(), **values)
-
-
 def _query(address: str) -> list[tuple[str, str]]:
     return parse_qsl(address.partition("?")[2])
-
-
-@cache
-def _static_files() -> dict[str, tuple[bytes, str]]:
-    files = {path.name: path.read_bytes() for path in sorted(_STATIC.iterdir()) if path.suffix in _TYPES}
-    return {name: (content, hashlib.sha256(content).hexdigest()[:12]) for name, content in files.items()}
-
-
-@cache
-def asset(name: str) -> str:
-    """The address of a style or script of ours, which changes with its content."""
-    return f"/static/{name}?v={_static_files()[name][1]}"

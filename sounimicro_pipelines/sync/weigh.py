@@ -14,7 +14,7 @@ from sounimicro_pipelines.store.baselines import Baseline
 from sounimicro_pipelines.store.intents import Intent
 from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.sync.decide import CRM, Decision, View, decide, effective_direction
-from sounimicro_pipelines.sync.ports import Port, Record
+from sounimicro_pipelines.sync.ports import Port, Record, Touch
 from sounimicro_pipelines.sync.translate import (
     context_of,
     paths_of,
@@ -79,8 +79,8 @@ class FieldWrite:
     def told(self, records: Sequence[Record]) -> dict[str, Any]:
         """What an intent keeps of it: enough to finish the baseline, the journal and the kept loser."""
         path = paths_of(self.field, records[self.source].side)[0]
-        touch = records[self.source].touch_of(path)
-        lost = records[self.place].touch_of(paths_of(self.field, records[self.place].side)[0])
+        touch = _by_a_person(records[self.source].touch_of(path))
+        lost = _by_a_person(records[self.place].touch_of(paths_of(self.field, records[self.place].side)[0]))
         return {
             "old": self.old.text,
             "to": self.sent.text,
@@ -94,6 +94,11 @@ class FieldWrite:
             "loser_by": lost.by,
             "loser_at": lost.at.isoformat() if lost.at else None,
         }
+
+
+def _by_a_person(touch: Touch) -> Touch:
+    """Nothing where the last to touch the object was ourselves: the change was then somebody's whom nobody names."""
+    return Touch() if touch.by_us else touch
 
 
 @dataclass(frozen=True, slots=True)

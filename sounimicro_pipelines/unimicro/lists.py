@@ -49,3 +49,13 @@ async def items_of(company: CompanyClient, name: str) -> tuple[Item, ...] | None
 def _item(row: Mapping[str, Any], label: str) -> Item:
     number = str(row["ID"])
     return Item(number, str(row.get(label) or "").strip() or number)
+
+
+async def people_of(company: CompanyClient) -> Mapping[str, str]:
+    """Names by the identity with which the ERP signs changes; empty where our user may not read them."""
+    query = Query("User", select=("DisplayName", "GlobalIdentity"))
+    try:
+        rows = [row async for row in company.list_all(query)]
+    except (AccessDenied, NotFound):
+        return {}
+    return {str(row["GlobalIdentity"]): str(row.get("DisplayName") or "") for row in rows if row.get("GlobalIdentity")}

@@ -165,8 +165,10 @@ class Documents:
         self.rows.append((owner_type, owner_id, file_id, name, kind, size, ref))
 
 
-def publish_signed_world(folder: Path, store: Store, sandbox: Sandbox, documents: Documents | None = None) -> None:
-    """Companies `demo` and `other` (the sandbox's first and second), published and linked as the module says."""
+def publish_signed_world(
+    folder: Path, store: Store, sandbox: Sandbox, documents: Documents | None = None, *, linked: bool = True
+) -> None:
+    """Companies `demo` and `other` (the sandbox's first and second), published and `linked` as the module says."""
     keys = {"demo": sandbox.erp.key(1), "other": sandbox.erp.key(2)}
     for alias in keys:
         path = folder / f"{alias}.duckdb"
@@ -202,10 +204,14 @@ def publish_signed_world(folder: Path, store: Store, sandbox: Sandbox, documents
             ],
         )
         for contact, role, erp_id in (
-            (ABB, "customer", 79),
-            (ABB, "supplier", 12),
-            (SECOND, "customer", 80),
-            (HOSTILE, "customer", 81),
+            ()
+            if not linked
+            else (
+                (ABB, "customer", 79),
+                (ABB, "supplier", 12),
+                (SECOND, "customer", 80),
+                (HOSTILE, "customer", 81),
+            )
         ):
             entity, tenant = role.title(), sandbox.crm.options.tenant
             links.add(
@@ -218,16 +224,23 @@ def publish_signed_world(folder: Path, store: Store, sandbox: Sandbox, documents
 
 @contextmanager
 def signed_world(
-    folder: Path, *, host: str = "127.0.0.1", encrypted: bool = False, documents: Any = None, **extra: str
+    folder: Path,
+    *,
+    host: str = "127.0.0.1",
+    encrypted: bool = False,
+    documents: Any = None,
+    linked: bool = True,
+    tell: Any = None,
+    **extra: str,
 ) -> Iterator[SignedWorld]:
     """Serve the panels on a free port. With `encrypted` by https under a certificate of their own for `host`.
 
-    `documents` is called with the sandbox and answers Documents; `extra` are more settings.
+    `documents` is called with the sandbox and answers Documents; `tell` hears of requests; `extra` are more settings.
     """
     clock = ManualClock(datetime(2026, 11, 23, 9, 42, tzinfo=UTC))
     with Sandbox(seed=5, parties=8, companies=2, rate=0.2, clock=clock) as sandbox:
         store = open_store(f"sqlite:///{folder / 'store.db'}")
-        publish_signed_world(folder, store, sandbox, documents(sandbox) if documents else None)
+        publish_signed_world(folder, store, sandbox, documents(sandbox) if documents else None, linked=linked)
         with socket() as listening:
             listening.bind(("127.0.0.1", 0))
             url = f"{'https' if encrypted else 'http'}://{host}:{listening.getsockname()[1]}"
@@ -237,9 +250,11 @@ def signed_world(
                 **{name.lower(): value for name, value in sandbox.environment.items()},  # type: ignore[arg-type]
                 panels_public_url=url,
                 panels_session_secret=SECRET,  # type: ignore[arg-type]
+                sounimicro_companies=f"demo={sandbox.erp.key(1)},other={sandbox.erp.key(2)}",
+                sounimicro_requests_per_second=0,
                 **extra,  # type: ignore[arg-type]
             )
-            app = create_app(settings, store, clock=clock)
+            app = create_app(settings, store, clock=clock, tell=tell)
             options: dict[str, Any] = {}
             verify: ssl.SSLContext | bool = True
             if encrypted:

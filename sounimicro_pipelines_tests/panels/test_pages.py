@@ -291,8 +291,9 @@ def test_a_supplier_has_no_orders_budget_or_projects(client: TestClient) -> None
         ({**ABB, "tab": "orders", "view": "product", "product": "99"}, 404, "ingen slik ordre"),
         ({**ABB, "tab": "projects", "view": "project", "project": "32"}, 404, "ikke noe slikt prosjekt"),
         ({**ABB, "tab": "invoices", "view": "product", "product": "99"}, 404, "ingen linjer med produktet"),
-        ({"tenant": "Cust1", "id": "5"}, 404, "Trykk ERP"),
-        ({"tenant": "Cust2", "id": "1041"}, 404, "Trykk ERP"),
+        ({"tenant": "Cust1", "id": "5", "tab": "open-items"}, 404, "Trykk ERP"),
+        ({"tenant": "Cust2", "id": "1041", "tab": "open-items"}, 404, "Trykk ERP"),
+        ({"tenant": "Cust1", "id": "5"}, 503, "ikke satt opp"),
         ({"tenant": "Cust1", "id": "1042", **ABB}, 404, "Trykk ERP"),
         ({"tenant": "Cust1"}, 400, "både tenant og id"),
     ],
@@ -403,7 +404,7 @@ def test_unknown_pages_and_methods_are_clear(client: TestClient) -> None:
     assert "Siden finnes ikke" in client.get("/nothing").text
     assert client.get("/static/../app.py").status_code == 404
     assert client.get("/static/%2e%2e%2fapp.py").status_code == 404
-    assert client.post("/panel/company").status_code == 405
+    assert client.post("/panel/document").status_code == 405
 
 
 def test_health_and_metrics(client: TestClient) -> None:

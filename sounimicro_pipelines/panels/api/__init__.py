@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from sounimicro_pipelines.panels.api.answers import error_answer
 from sounimicro_pipelines.panels.api.figures import router
+from sounimicro_pipelines.panels.api.requests import router as requests_router
 
-__all__ = ["error_answer", "router"]
+__all__ = ["error_answer", "requests_router", "router"]

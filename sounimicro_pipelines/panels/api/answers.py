@@ -12,16 +12,25 @@ from fastapi import Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 
+from sounimicro_pipelines.panels.field_names import problem_text
 from sounimicro_pipelines.panels.figures.party import Party, Version
 from sounimicro_pipelines.panels.words import choose_language, words
 
 
+class FieldProblem(BaseModel):
+    """What is wrong with one field."""
+
+    code: str
+    message: str
+
+
 class Problem(BaseModel):
-    """What is wrong, and what to do."""
+    """What is wrong, and what to do; `fields` by field key, where something is wrong with single fields."""
 
     code: str
     message: str
     remedy: str
+    fields: dict[str, FieldProblem] | None = None
 
 
 class ErrorAnswer(BaseModel):
@@ -113,9 +122,15 @@ def encoded(body: dict[str, Any]) -> bytes:
 
 def error_answer(request: Request, status: int, key: str, parameters: dict[str, Any]) -> Response:
     language = words(choose_language(None, request.headers.get("accept-language")))
-    problem = {
+    problem: dict[str, Any] = {
         "code": key,
         "message": language(f"errors.{key}.title", **parameters),
         "remedy": language(f"errors.{key}.advice", **parameters),
     }
+    fields: dict[str, Any] = parameters.get("fields") or {}
+    if fields:
+        problem["fields"] = {
+            name: {"code": one.kind, "message": problem_text(language, one.kind, otherwise=one.cause)}
+            for name, one in fields.items()
+        }
     return Response(encoded({"error": problem}), status, media_type="application/json")

@@ -85,6 +85,12 @@ def load_party(tx: Transaction, subject: Subject) -> Party:
     return _party(tx, subject, rows[0])
 
 
+def is_published(tx: Transaction, subject: Subject) -> bool:
+    """Whether there are figures of a customer or supplier; one that has just been created has none yet."""
+    key = {"company": subject.company, "role": subject.role, "party_id": subject.party_id}
+    return "party" in reports.published(tx, subject.company) and bool(reports.read_rows(tx, "party", key, limit=1))
+
+
 def subjects_of_crm_company(tx: Transaction, tenant: str, contact_id: int) -> list[Subject]:
     """The customers and suppliers that a CRM company is linked with, in the order of linking."""
     found: list[Subject] = []
