@@ -16,12 +16,13 @@ from decimal import Decimal
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, TypeAlias, TypeVar
+from urllib.request import getproxies
 
-import httpcore
 import httpx
 import msgspec
 
 from sounimicro_pipelines.clock import Clock, SystemClock
+from sounimicro_pipelines.transport.direct import DirectTransport
 from sounimicro_pipelines.transport.failures import (
     AccessDenied,
     AuthenticationFailed,
@@ -47,8 +48,6 @@ Make a new one for each call, so that it knows which credentials it gave and ren
 Explain: TypeAlias = Callable[[httpx.Response], Sequence[str]]
 """Reads the system's own words from an answer that refuses a call; see `VendorError.messages`."""
 
-_READ_BYTES = 256 * 1024
-"""What asyncio takes from a socket at once; httpcore's own 64 kB would cut it up again, at 15 % more CPU a page."""
 T = TypeVar("T")
 
 DEFAULT_TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=30.0, pool=None)
@@ -59,6 +58,8 @@ KEEP_ALIVE = 4.0
 """Seconds that an idle connection is used again: less than the five after which many servers close theirs, so that a
 write does not meet a closing connection and leave its effect unknown."""
 
+_PROXIED = frozenset({"http", "https", "all"})
+_THIS_MACHINE = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _BY_STATUS: dict[int, type[VendorError]] = {
     400: ValidationFailed,
@@ -369,10 +370,11 @@ class Transport:
 def make_http(connections: int = 32) -> httpx.AsyncClient:
     """A client as both vendors want it: HTTP/1.1, keep-alive, no cookies kept, nothing logged.
 
-    A proxy of the environment is used, but not for this machine.
+    A proxy of the environment is used, but not for this machine; then httpx speaks itself, since it knows how.
     """
     quiet_http_logging()
-    httpcore.AsyncHTTP11Connection.READ_NUM_BYTES = _READ_BYTES
+    direct = DirectTransport(_tls(), connections=connections, keep_alive=KEEP_ALIVE)
+    everywhere = () if _PROXIED & getproxies().keys() else ("all://",)
     return httpx.AsyncClient(
         http1=True,
         http2=False,
@@ -384,14 +386,16 @@ def make_http(connections: int = 32) -> httpx.AsyncClient:
         ),
         headers={"Accept": "application/json", "User-Agent": "sounimicro-pipelines"},
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        mounts={f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")},
+        mounts=dict.fromkeys((*everywhere, *_THIS_MACHINE), direct),
     )
 
 
 @cache
 def _tls() -> ssl.SSLContext:
     """Reading the certificate authorities takes 30 ms; one reading serves all connections."""
-    return httpx.create_ssl_context()
+    context = httpx.create_ssl_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 def decode_json(response: httpx.Response, call: str, system: str = "vendor") -> Any:

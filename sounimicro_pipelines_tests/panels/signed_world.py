@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from socket import socket
 from typing import Any
@@ -24,10 +24,6 @@ from urllib.parse import urljoin, urlsplit
 import duckdb
 import httpx
 import uvicorn
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from fastapi import FastAPI
 
 from sounimicro_pipelines.clock import UTC, ManualClock
@@ -37,6 +33,7 @@ from sounimicro_pipelines.settings import Settings
 from sounimicro_pipelines.store import Store, companies, links, open_store
 from sounimicro_pipelines.superoffice import SuperOfficeClient
 from sounimicro_pipelines.warehouse.publish import TieOut, publish
+from sounimicro_pipelines_tests.certificates import make_certificate
 from sounimicro_pipelines_tests.panels import world
 
 SECRET = "k3N-pt7vQz_0aYh2LrWc9XbUe5MdSgTf1JoRiBnVxwE"
@@ -282,30 +279,6 @@ def served(app: Any, listening: socket, **options: Any) -> Iterator[None]:
         thread.join(5)
         server.force_exit = True
         thread.join(5)
-
-
-def make_certificate(folder: Path, host: str) -> tuple[str, str]:
-    """A certificate for one host, signed by itself: files of certificate and key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(datetime.now(UTC) - timedelta(days=1))
-        .not_valid_after(datetime.now(UTC) + timedelta(days=2))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    certificate, private = folder / "tls.pem", folder / "tls.key"
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return str(certificate), str(private)
 
 
 def absolute(base: str, link: str) -> str:
