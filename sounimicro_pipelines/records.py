@@ -5,10 +5,10 @@ The two vendor rooms declare their entities with these types; the warehouse load
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
 Kind = Literal["int", "decimal", "text", "bool", "date", "datetime"]
 """int: BIGINT. decimal: DECIMAL(19,6). text: VARCHAR. date: DATE (first ten characters). datetime: TIMESTAMP in UTC."""
@@ -73,16 +73,26 @@ class EntitySpec:
     options: dict[str, str] = field(default_factory=dict)
 
 
+Newest: TypeAlias = Callable[[bytes], datetime | None]
+"""The newest stamp among records that stand one a line, None when there is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class RecordPage:
     """Records as the vendor sent them: one JSON object each, without line breaks.
 
-    `high_water` is the newest stamp among them by the vendor's clock, or None when there is none.
+    `stamps` is the newest stamp among them by the vendor's clock, or what finds it among some of them: of records that
+    are known already, nobody needs it.
     """
 
     rows: Sequence[bytes]
     size: int
-    high_water: datetime | None
+    stamps: datetime | Newest | None
+
+    @property
+    def high_water(self) -> datetime | None:
+        """The newest stamp among the records, None when there is none."""
+        return self.stamps(b"\n".join(self.rows)) if callable(self.stamps) else self.stamps
 
 
 class BulkReader(Protocol):

@@ -78,7 +78,7 @@ class SuperOfficeBulkReader:
             if rows:
                 page = _page(spec, await self._resolved(rows), began)
                 stamps = (page.high_water, *(touched[row.key] for row in rows))
-                yield replace(page, high_water=_latest(stamps, began))
+                yield replace(page, stamps=_latest(stamps, began))
 
     async def deleted(self, spec: EntitySpec, since: datetime) -> Sequence[int] | None:
         """Keys soft-deleted since, or None where the archive cannot say (projects, lists, an unknown column)."""

@@ -173,7 +173,8 @@ class UnimicroBulkReader:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def _check_stamps(self, spec: EntitySpec, page: Page, since: datetime) -> None:
-        if page.oldest_change is not None and page.oldest_change < since.replace(microsecond=0):
+        oldest = page.oldest_change()
+        if oldest is not None and oldest < since.replace(microsecond=0):
             raise FilterIgnored(
                 SYSTEM,
                 f"GET {spec.route}",

@@ -17,6 +17,12 @@ Keys = npt.NDArray[np.int64]
 Halves = npt.NDArray[np.uint64]
 
 
+def each_once(keys: Keys) -> bool:
+    """Whether no key stands twice. Sorting what a listing has sorted is free; numpy's own `unique` hashes every key."""
+    ordered = np.sort(keys, kind="stable")
+    return bool((ordered[1:] != ordered[:-1]).all())
+
+
 @dataclass(frozen=True, slots=True)
 class Digests:
     """xxh3-128 digests as two columns of 64 bits."""

@@ -13,7 +13,7 @@ import duckdb
 import numpy as np
 
 from sounimicro_pipelines.records import EntitySpec
-from sounimicro_pipelines.warehouse.digests import Digests, Keys
+from sounimicro_pipelines.warehouse.digests import Digests, Keys, each_once
 from sounimicro_pipelines.warehouse.reading import child_values, head_values, records, scalar
 from sounimicro_pipelines.warehouse.schema import (
     child_columns,
@@ -40,7 +40,7 @@ def load_directly(
     keys = np.concatenate([chunk.keys for chunk in chunks])
     digests = Digests.joined([chunk.digests for chunk in chunks])
     child_keys = _child_keys(spec, chunks)
-    if len(np.unique(keys)) < len(keys):
+    if not each_once(keys):
         raise NotDirect
     key, table = quoted(key_column(spec).raw_name), table_name(spec.table)
     lines = {"k": keys, "high": digests.high, "low": digests.low}  # noqa: F841 - read by name
@@ -88,7 +88,7 @@ def _child_keys(spec: EntitySpec, chunks: Sequence[Chunk]) -> list[Keys]:
         if len(parts) < len(chunks):
             raise NotDirect
         keys = np.concatenate(parts)
-        if len(np.unique(keys)) < len(keys):
+        if not each_once(keys):
             raise NotDirect
         found.append(keys)
     return found

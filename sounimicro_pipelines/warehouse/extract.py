@@ -23,12 +23,12 @@ import numpy as np
 
 from sounimicro_pipelines.clock import UTC, Clock, SystemClock
 from sounimicro_pipelines.errors import SounimicroError
-from sounimicro_pipelines.records import BulkReader, EntitySpec, RecordPage
+from sounimicro_pipelines.records import BulkReader, EntitySpec, Newest, RecordPage
 from sounimicro_pipelines.transport import AccessDenied, AuthenticationFailed, Unavailable, VendorError
 from sounimicro_pipelines.warehouse.connection import Warehouse, WarehouseError, explain
 from sounimicro_pipelines.warehouse.digests import Keys, KnownDigests
 from sounimicro_pipelines.warehouse.landing import LandingRun, run_name, sweep
-from sounimicro_pipelines.warehouse.load import ROW_GROUP, Ending, Loaded, load
+from sounimicro_pipelines.warehouse.load import LEAST_LOAD, ROW_GROUP, Ending, Loaded, load
 from sounimicro_pipelines.warehouse.schema import FeedState, Owner, claim, feed_states, prepare, write_feed
 from sounimicro_pipelines.warehouse.sift import Chunk, Sieve
 
@@ -203,6 +203,7 @@ class _Feed:
         self._unreadable = False
         self._jobs: set[asyncio.Task[None]] = set()
         self._loads: list[asyncio.Task[Loaded]] = []
+        self._newest_stamp: Newest | None = None
         self._high_water: datetime | None = None
         self.read_rows = self.read_bytes = self.changed = self.deleted = self.quarantined = 0
 
@@ -259,11 +260,17 @@ class _Feed:
         self._size += page.size
         self.read_rows += len(page.rows)
         self.read_bytes += page.size
-        if page.high_water is not None and (self._high_water is None or page.high_water > self._high_water):
-            self._high_water = page.high_water
+        if callable(page.stamps):
+            self._newest_stamp = page.stamps
+        else:
+            self._rise(page.stamps)
         self._run.on_page(self._spec.entity, len(page.rows))
         if self._size >= CHUNK_BYTES:
             await self._hand_over()
+
+    def _rise(self, stamp: datetime | None) -> None:
+        if stamp is not None and (self._high_water is None or stamp > self._high_water):
+            self._high_water = stamp
 
     async def _hand_over(self) -> None:
         if not self._rows:
@@ -282,15 +289,19 @@ class _Feed:
     async def _sift(self, rows: list[bytes]) -> None:
         assert self._sieve is not None
         try:
-            chunk = await asyncio.get_running_loop().run_in_executor(self._run.sifting, self._sieve.sift, rows)
+            chunk = await asyncio.get_running_loop().run_in_executor(
+                self._run.sifting, self._sieve.sift, rows, self._newest_stamp
+            )
         finally:
             self._run.hands.release()
+        self._rise(chunk.newest)
         self._sifted.append(chunk)
         self._seen += [chunk.known_keys, chunk.keys]
         refused = [record.key for record in chunk.quarantined]
         self._unreadable |= None in refused
         self._seen.append(np.array([key for key in refused if key is not None], dtype=np.int64))
-        if sum(len(chunk.keys) for chunk in self._sifted) >= ROW_GROUP:
+        waiting = sum(len(chunk.keys) for chunk in self._sifted)
+        if waiting >= (LEAST_LOAD if all(load.done() for load in self._loads) else ROW_GROUP):
             chunks, self._sifted = self._sifted, []
             self._loads.append(asyncio.create_task(self._load(chunks, None)))
 

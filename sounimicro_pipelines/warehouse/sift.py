@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
-from sounimicro_pipelines.records import EntitySpec
+from sounimicro_pipelines.records import EntitySpec, Newest
 from sounimicro_pipelines.warehouse.digests import Digests, Keys, KnownDigests
 from sounimicro_pipelines.warehouse.landing import LandingRun
 from sounimicro_pipelines.warehouse.validate import Refused, Validator
@@ -32,7 +33,7 @@ class Chunk:
 
     `is_stage` says that the file serves the loading alone. `known_keys` are the records that were skipped; `child_keys`
     those of the children, by child table, or None when they were not gathered. `longest` is the size of the longest
-    line in bytes.
+    line in bytes, `newest` the newest stamp among the records that were not skipped, when it was to be found.
     """
 
     file: Path | None
@@ -42,6 +43,7 @@ class Chunk:
     known_keys: Keys
     child_keys: tuple[Keys, ...] | None = None
     longest: int = 0
+    newest: datetime | None = None
     quarantined: Sequence[Quarantined] = field(default_factory=tuple)
 
 
@@ -54,8 +56,8 @@ class Sieve:
         self._landing = landing
         self._known = known
 
-    def sift(self, rows: Sequence[bytes]) -> Chunk:
-        """Records that the warehouse holds byte for byte are not landed again.
+    def sift(self, rows: Sequence[bytes], newest_stamp: Newest | None = None) -> Chunk:
+        """Records that the warehouse holds byte for byte are not landed again, nor looked at for `newest_stamp`.
 
         Raises DiskFull or WarehouseUnreachable when the others cannot be landed.
         """
@@ -71,12 +73,15 @@ class Sieve:
         child_keys: list[list[int]] = [[] for _ in self._spec.children]
         accepted: list[int] = []
         refused: list[Quarantined] = []
+        stamps: list[datetime] = []
         anew: dict[int, list[bytes]] = {}
         with self._landing.new_chunk() as chunk:
             for start in range(0, len(rows), _SLICE):
                 part = rows[start : start + _SLICE]
                 lines = b"\n".join(part) + b"\n"
                 chunk.write(lines)
+                if newest_stamp is not None and (stamp := newest_stamp(lines)) is not None:
+                    stamps.append(stamp)
                 judged = self._validator.strict(lines)
                 if judged is not None and len(judged.keys) == len(part):
                     keys += judged.keys
@@ -103,6 +108,7 @@ class Sieve:
             known_keys=known_keys,
             child_keys=None if is_stage else tuple(np.array(found, dtype=np.int64) for found in child_keys),
             longest=longest,
+            newest=max(stamps, default=None),
             quarantined=tuple(refused),
         )
 

@@ -12,7 +12,7 @@ import duckdb
 import numpy as np
 
 from sounimicro_pipelines.records import EntitySpec
-from sounimicro_pipelines.warehouse.digests import Digests
+from sounimicro_pipelines.warehouse.digests import Digests, each_once
 from sounimicro_pipelines.warehouse.reading import UNREADABLE, child_values, head_values, records, scalar
 from sounimicro_pipelines.warehouse.salvage import salvaged
 from sounimicro_pipelines.warehouse.schema import (
@@ -101,7 +101,7 @@ def _pick(
     newest = f"coalesce({', '.join(f's.{quoted(name)}' for name in stamps)})" if stamps else "NULL"
     stored = f"coalesce({', '.join(f't.{quoted(name)}' for name in stamps)})" if stamps else "NULL"
     once = ""
-    if len(np.unique(keys)) < len(keys):
+    if not each_once(keys):
         once = f"QUALIFY row_number() OVER (PARTITION BY l.k ORDER BY {newest} DESC NULLS LAST, l.n DESC) = 1"
     connection.execute(
         f"""
