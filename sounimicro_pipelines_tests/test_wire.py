@@ -53,7 +53,7 @@ def exchange(talk: Talk, use: Callable[[httpx.AsyncClient, str], Awaitable[Any]]
                 if task is not None:
                     task.cancel()
 
-    return asyncio.run(asyncio.wait_for(work(), 30))
+    return asyncio.run(asyncio.wait_for(work(), 120))
 
 
 def answering(*parts: bytes, pause: float = 0.0, stay: bool = True) -> Talk:
