@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from sounimicro_pipelines_tests.reports.conftest import NewCompany
 from sounimicro_pipelines_tests.reports.raw_tables import write_raw
 
 AS_OF = date(2026, 9, 20)
+LATER = datetime(2026, 9, 20, 12, tzinfo=UTC)
 
 VENDOR_SAMPLE: dict[str, list[dict[str, Any]]] = {
     "CompanySettings": [{"ID": 1, "BaseCurrencyCodeID": 1}],
@@ -81,3 +82,18 @@ def test_nothing_is_made_anew_when_nothing_changed(new_company: NewCompany, dbt_
     again = build_reports(path, company="alpha", as_of=AS_OF, target=dbt_target)
     assert not again.is_full
     assert set(again.touched.values()) == {0}
+
+
+def test_a_new_currency_code_reaches_the_orders_of_a_customer_who_is_deleted(
+    new_company: NewCompany, dbt_target: Path
+) -> None:
+    path = new_company("renamed")
+    order = {"ID": 3, "OrderNumber": 20003, "CustomerID": 79, "CurrencyCodeID": 1, "StatusCode": 41002}
+    (customer,) = VENDOR_SAMPLE["Customer"]
+    write_raw(path, {**VENDOR_SAMPLE, "Customer": [{**customer, "Deleted": True}], "CustomerOrder": [order]})
+    build_reports(path, company="alpha", as_of=AS_OF, target=dbt_target)
+    write_raw(path, {"CurrencyCode": [{"ID": 1, "Code": "EUR"}]}, fetched_at=LATER)
+    build_reports(path, company="alpha", as_of=AS_OF, target=dbt_target)
+    with duckdb.connect(str(path)) as connection:
+        codes = connection.execute("select currency from reports.sales_document").fetchall()
+    assert codes == [("EUR",)]

@@ -122,11 +122,17 @@ touched as (
     where was.document_type = 'order'
     {% endif %}
 
-    -- all, when the company's currency or settings changed
+    -- all, when the company's currency or settings changed; some have documents or entries and are no party any more
     union all
     select party.role, party.party_id
     from {{ ref('int_party') }} as party
     cross join everything
+    {% for shown in [entry, invoice, sales_document] if shown %}
+    union all
+    select was.role, was.party_id
+    from {{ shown }} as was
+    cross join everything
+    {% endfor %}
     {% if seen and party and open_item and matching %}
     union all
     select was.role, was.party_id
