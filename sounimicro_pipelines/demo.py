@@ -70,13 +70,14 @@ def _live_alone(environment: Mapping[str, str], home: Path) -> None:
         "SOUNIMICRO_HOME": str(home),
         "SOUNIMICRO_REQUESTS_PER_SECOND": "0",
         "SOUNIMICRO_GO_LIVE": "all",
-        "DAGSTER_BIND": f"127.0.0.1:{_free_port(3000)}",
-        "PANELS_BIND": f"127.0.0.1:{_free_port(8420)}",
+        "DAGSTER_BIND": f"127.0.0.1:{free_port(3000)}",
+        "PANELS_BIND": f"127.0.0.1:{free_port(8420)}",
     }
     os.chdir(home)
 
 
-def _free_port(wish: int) -> int:
+def free_port(wish: int = 0) -> int:
+    """A port of this machine that nobody uses, the wished one if it is free."""
     for port in (wish, 0):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             try:

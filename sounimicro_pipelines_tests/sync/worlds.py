@@ -77,12 +77,13 @@ class Bench:
         with self.store.transaction() as tx:
             if not companies.all_companies(tx):
                 self._remember_companies(tx, sides.crm.tenant)
+            rules = load_rules(tx, plain_registries())
         number = next(self._runs)
         return World(
             store=self.store,
             crm=sides.crm,
             erp={one.company_key: one for one in sides.erps},
-            rules=load_rules(None, plain_registries()),
+            rules=rules,
             clock=self.systems.clock,
             holder=f"test-{number}",
             run_id=f"run-{number}",
