@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 pytestmark = pytest.mark.chromium
-_LOW_CONTRAST = """() => {
+LOW_CONTRAST = """() => {
     const channel = x => { x /= 255; return x <= .03928 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4 };
     const luminance = c => .2126 * channel(c[0]) + .7152 * channel(c[1]) + .0722 * channel(c[2]);
     const parse = s => s.match(/[\\d.]+/g).map(Number);
@@ -124,4 +124,4 @@ def test_the_keyboard_reaches_tabs_rows_and_the_filter(seen: Seen) -> None:
 
 def test_colours_can_be_read(seen: Seen) -> None:
     seen.go(OPEN_ITEMS)
-    assert seen.page.evaluate(_LOW_CONTRAST) == []
+    assert seen.page.evaluate(LOW_CONTRAST) == []

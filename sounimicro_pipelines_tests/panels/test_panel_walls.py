@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 
 from sounimicro_pipelines.panels.walls import GRACE, KEPT, KEPT_REFUSAL, Walls, viewer_of
 from sounimicro_pipelines.store import web
+from sounimicro_pipelines_tests.panels.admin.forms import Form
 from sounimicro_pipelines_tests.panels.signed_world import (
     ABB,
     ADMINISTRATOR,
@@ -283,6 +284,41 @@ def test_links_into_a_company_that_is_not_for_one_are_not_shown(signed: SignedWo
     finally:
         with signed.store.transaction() as tx:
             links.end(tx, link, reason="test", side=None, at=world.NOW, by="test", run_id=None)
+
+
+def test_no_page_of_the_administration_opens_for_a_seller_or_is_changed_without_our_own_token(
+    signed: SignedWorld,
+) -> None:
+    """Also a page that somebody adds tomorrow."""
+    seller, administrator, seen = signed.signed_in(SELLER), signed.signed_in(ADMINISTRATOR), set()
+    for route in routes(signed.app):
+        if not route.path.startswith("/admin"):
+            continue
+        for method in route.methods:
+            options = {"headers": {"X-CSRF-Token": seller.csrf}}
+            refused = seller.http.request(method, _filled(route.path), **options)
+            assert refused.status_code == 403, (method, route.path)
+            assert "for administratorer" in refused.text
+            if method in ("POST", "PUT", "PATCH", "DELETE"):
+                for token in ("", seller.csrf):
+                    sent = administrator.http.request(method, _filled(route.path), data={"csrf_token": token})
+                    assert sent.status_code == 403, (method, route.path)
+                    assert "kom ikke fra en av våre sider" in sent.text
+            seen.add((method, route.path))
+    assert {("GET", "/admin"), ("POST", "/admin/rules/{name}"), ("POST", "/admin/lists")} <= seen
+
+
+def test_an_administrator_changes_a_rule_with_the_token_of_the_form(signed: SignedWorld) -> None:
+    administrator = signed.signed_in(ADMINISTRATOR)
+    form = Form(administrator.get("/admin/rules/project").text)
+    form.set("quiet", "45")
+    assert administrator.post("/admin/rules/project", data=form.data("save")).status_code == 303
+    page = administrator.get("/admin/rules/project/versions").text
+    assert "Ventetid: fra 0 sekunder til 45 sekunder" in page
+    assert f"<span>{administrator.get('/auth/session').json()['name']}</span>" in page
+    with signed.store.read() as tx:
+        (audited,) = web.audit_log(tx, subject="rule:project")
+    assert audited["actor"] == f"crm:associate:{ADMINISTRATOR}"
 
 
 def test_administration_is_for_administrators(signed: SignedWorld) -> None:

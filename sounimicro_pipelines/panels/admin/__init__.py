@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sounimicro_pipelines.panels.admin import rules
+from sounimicro_pipelines.panels.admin import lists, rules
 from sounimicro_pipelines.panels.admin.frame import administration
 
-PAGES = (rules.PAGE,)
+PAGES = (rules.PAGE, lists.PAGE)
 
 router = administration(PAGES)

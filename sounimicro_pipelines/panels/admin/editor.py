@@ -19,7 +19,7 @@ from sounimicro_pipelines.panels.admin import rule_screen
 from sounimicro_pipelines.panels.admin.frame import AtDesk, Desk
 from sounimicro_pipelines.panels.admin.preview import SHOWN, Preview, preview
 from sounimicro_pipelines.panels.admin.rule_form import Row, RuleForm, form_from, form_of
-from sounimicro_pipelines.panels.admin.telling import actor_text, change_text, mistake_text
+from sounimicro_pipelines.panels.admin.telling import actor_text, change_text, mistake_text, planned_views
 from sounimicro_pipelines.panels.admin.tenant import Fields
 from sounimicro_pipelines.panels.errors import NotFound
 from sounimicro_pipelines.rules import RULE_NAMES, Mistake, Rule, RuleError, read_rule
@@ -242,7 +242,8 @@ async def _show(desk: Desk, form: RuleForm, shown: Shown) -> Response:
     stored = await desk.panels.read(lambda tx: rule_versions.current(tx, form.name))
     before = read_rule(stored.document if stored else default_document(form.name), f"{form.name}.yaml")
     pending: list[str] = []
-    if shown.preview is not None:
+    tried = shown.preview
+    if tried is not None:
         pending = [change_text(words, one) for one in changes(before, read_rule(form.document(), "rule.yaml"))]
     found = refusals(desk, form, shown.mistakes, known)
     return desk.show(
@@ -257,7 +258,8 @@ async def _show(desk: Desk, form: RuleForm, shown: Shown) -> Response:
         refusals=found,
         summary=_summary(desk, found) if shown.checked or found else "",
         pending=pending,
-        most_shown=SHOWN,
+        planned=planned_views(words, tried.new[:SHOWN], tried.companies) if tried else [],
+        dropped=planned_views(words, tried.gone[:SHOWN], tried.companies) if tried else [],
         screen=await rule_screen.screen(desk, form, known, shown.search),
         complete=known.complete,
         rule_tabs=rule_tabs(desk, form.name, "edit"),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +14,7 @@ from sounimicro_pipelines.rules import Mistake, Registries
 from sounimicro_pipelines.rules.changes import Change
 from sounimicro_pipelines.rules.model import RuleField
 from sounimicro_pipelines.rules.writing import quiet_text
+from sounimicro_pipelines.sync.plan import NEW, PlannedChange
 
 _ACTORS = {"terminal": "terminal", "sync": "shipped", "local": "local"}
 _WORDED = {
@@ -72,6 +74,42 @@ def row_name(words: Words, row: str) -> str:
     paths = [path for side in row.split(" ↔ ") for path in (side.split(" + "),)]
     told = list(dict.fromkeys(field_name(words, (), side) for side in paths))
     return " ↔ ".join(told)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedView:
+    """A planned change as a line of a table."""
+
+    place: str
+    what: str
+    before: str
+    after: str
+
+
+def planned_views(words: Words, changes: Sequence[PlannedChange], companies: Mapping[str, str]) -> list[PlannedView]:
+    """What a sync would do, line by line; `companies` are the names of ERP companies by their key."""
+    found = []
+    for one in changes:
+        place = words(
+            "rules.preview.place",
+            crm=_record(words, one.crm),
+            erp=_record(words, one.erp),
+            company=companies.get(one.company_key, one.company_key),
+        )
+        what = words.or_raw("rules.preview.kinds", one.kind)
+        if one.kind == "update":
+            paths = one.field.split("+")
+            name = field_name(words, paths if one.side == "crm" else (), paths if one.side == "erp" else ())
+            what = words("rules.preview.written", field=name, system=words(f"rules.systems.{one.side}"))
+        found.append(PlannedView(place, what, one.old, one.new))
+    return found
+
+
+def _record(words: Words, record: str) -> str:
+    """`contact:1041` is «firma 1041»."""
+    entity, _, number = record.partition(":")
+    key = "new" if number == NEW else "known"
+    return words(f"rules.preview.records.{key}", entity=words.or_raw("rules.preview.entities", entity), id=number)
 
 
 def actor_text(words: Words, actor: str, people: Mapping[str, str] | None = None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from socket import socket
 from typing import TypeVar
 
@@ -12,8 +13,9 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from sounimicro_pipelines.panels import create_app
+from sounimicro_pipelines.rules import Rule, load_rules
 from sounimicro_pipelines.sync.addresses import CrmAddress
-from sounimicro_pipelines.sync.opening import Connection
+from sounimicro_pipelines.sync.opening import Connection, plain_registries
 from sounimicro_pipelines.sync.requests import ErpButton, Outcome
 from sounimicro_pipelines_tests.panels.signed_world import served
 from sounimicro_pipelines_tests.sync.systems import Systems
@@ -38,8 +40,13 @@ class Office:
         self.customer = self.create(self.company).erp_id
 
     def do(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """Work with the rules that are in force now."""
-        return asyncio.run(self.app.state.panels.engine.act(work))
+        """Work with the rules that are in force now. Where a browser is open, this thread runs a loop already."""
+
+        def run() -> T:
+            return asyncio.run(self.app.state.panels.engine.act(work))
+
+        with ThreadPoolExecutor(1) as aside:
+            return aside.submit(run).result()
 
     def create(self, record: CrmAddress) -> Outcome:
         async def work(connection: Connection) -> Outcome:
@@ -57,8 +64,24 @@ class Office:
         self.do(work)
 
     def close(self) -> None:
-        asyncio.run(self.app.state.panels.aclose())
+        with ThreadPoolExecutor(1) as aside:
+            aside.submit(asyncio.run, self.app.state.panels.aclose()).result()
         self.bench.store.close()
+
+    def address(self) -> str:
+        """The company's postal address in the CRM."""
+        return str(self.bench.contact(self.company)["Address"]["Postal"]["Address1"])
+
+    def rule(self) -> Rule:
+        """The rule about customers that is in force."""
+        with self.bench.store.read() as tx:
+            return load_rules(tx, plain_registries()).get("customer")
+
+    def write_in_erp(self, text: str) -> None:
+        """A person changes the customer's postal address in the ERP."""
+        self.bench.systems.later(60)
+        changes = {"Info.InvoiceAddress.AddressLine1": text}
+        self.bench.sandbox.erp.edit(1, "Customer", self.customer, changes)
 
 
 @pytest.fixture(scope="module")
