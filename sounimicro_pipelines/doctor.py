@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
 
-from sounimicro_pipelines.errors import SettingsError, SounimicroError
+from sounimicro_pipelines.doctor_sync import crm_numbers, crm_webhook, erp_series, erp_webhook, webhook_settings
+from sounimicro_pipelines.errors import SounimicroError
+from sounimicro_pipelines.findings import Finding, bad
 from sounimicro_pipelines.installation import Company, Installation
 from sounimicro_pipelines.settings import is_loopback
 from sounimicro_pipelines.store import companies
@@ -26,30 +26,6 @@ from sounimicro_pipelines.unimicro.query import Query
 
 LITTLE_DISK_GB = 2
 CERTIFICATE_NOTICE = timedelta(days=30)
-
-Level = Literal["ok", "note", "bad"]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found. `remedy` says what to do; it is empty when all is well."""
-
-    title: str
-    level: Level = "ok"
-    text: str = ""
-    remedy: str = ""
-
-    @property
-    def mark(self) -> str:
-        return {"ok": "✓", "note": "•", "bad": "✗"}[self.level]
-
-    @property
-    def color(self) -> str | None:
-        return {"ok": "green", "note": None, "bad": "red"}[self.level]
-
-    @property
-    def is_bad(self) -> bool:
-        return self.level == "bad"
 
 
 def examine(installation: Installation) -> list[Finding]:
@@ -64,11 +40,6 @@ def examine(installation: Installation) -> list[Finding]:
 
 async def _collect(findings: AsyncIterator[Finding]) -> list[Finding]:
     return [finding async for finding in findings]
-
-
-def _bad(title: str, error: SounimicroError) -> Finding:
-    text = "; ".join(error.problems) if isinstance(error, SettingsError) else error.message
-    return Finding(title, "bad", text, error.remedy)
 
 
 def _machine(installation: Installation) -> Iterator[Finding]:
@@ -92,7 +63,7 @@ def _machine(installation: Installation) -> Iterator[Finding]:
             companies.touch(tx)
         yield Finding("Store", text=installation.store.shown_url)
     except SounimicroError as error:
-        yield _bad("Store", error)
+        yield bad("Store", error)
 
 
 def _doors(installation: Installation) -> Iterator[Finding]:
@@ -110,15 +81,7 @@ def _doors(installation: Installation) -> Iterator[Finding]:
             )
         else:
             yield Finding(f"{name} address", text=f"http://{bind}")
-    for system, secret in (
-        ("SUPEROFFICE_WEBHOOK_SECRET", settings.superoffice_webhook_secret),
-        ("UNIMICRO_WEBHOOK_SIGNING_KEY", settings.unimicro_webhook_signing_key),
-    ):
-        if secret is None or settings.panels_public_url is None:
-            lacking = system if secret is None else "PANELS_PUBLIC_URL"
-            yield Finding(
-                "Webhooks", "note", f"{lacking} is not set: changes are found by polling alone, which is slower."
-            )
+    yield from webhook_settings(installation)
     if not (settings.sounimicro_notify_url or settings.sounimicro_notify_email):
         yield Finding(
             "Notices", "note", "Nobody is told when a run fails: set SOUNIMICRO_NOTIFY_URL or SOUNIMICRO_NOTIFY_EMAIL."
@@ -129,16 +92,23 @@ async def _crm(installation: Installation) -> AsyncIterator[Finding]:
     try:
         client = installation.superoffice()
     except SounimicroError as error:
-        yield _bad("CRM settings", error)
+        yield bad("CRM settings", error)
         return
     async with client:
         try:
             principal = await client.principal()
         except SounimicroError as error:
-            yield _bad("CRM sign-in", error)
+            yield bad("CRM sign-in", error)
             return
         yield Finding("CRM sign-in", text=f"Tenant {client.tenant}, associate {principal.associate_id}.")
         async for finding in _crm_reading(client):
+            yield finding
+        try:
+            async for finding in crm_numbers(installation, client):
+                yield finding
+        except SounimicroError as error:
+            yield bad("Numbers in the CRM", error)
+        async for finding in crm_webhook(installation, client):
             yield finding
 
 
@@ -147,7 +117,7 @@ async def _crm_reading(client: SuperOfficeClient) -> AsyncIterator[Finding]:
         try:
             items = await client.lists.items(list_name)
         except VendorError as error:
-            yield _bad(f"CRM list {list_name}", error)
+            yield bad(f"CRM list {list_name}", error)
             continue
         live = [item for item in items if not item.deleted]
         if live:
@@ -162,7 +132,7 @@ async def _erp(installation: Installation) -> AsyncIterator[Finding]:
     try:
         client = installation.unimicro()
     except SounimicroError as error:
-        yield _bad("ERP settings", error)
+        yield bad("ERP settings", error)
         return
     async with client:
         left = client.certificate.expires - installation.clock.now()
@@ -178,7 +148,7 @@ async def _erp(installation: Installation) -> AsyncIterator[Finding]:
         try:
             used, skipped = await installation.companies(client)
         except SounimicroError as error:
-            yield _bad("ERP companies", error)
+            yield bad("ERP companies", error)
             return
         yield Finding("ERP companies", text=f"In use: {', '.join(f'{one.name} ({one.alias})' for one in used)}.")
         for one in skipped:
@@ -186,6 +156,10 @@ async def _erp(installation: Installation) -> AsyncIterator[Finding]:
         for company in used:
             async for finding in _erp_company(client, company):
                 yield finding
+            async for finding in erp_webhook(installation, client.company(company), company):
+                yield finding
+        async for finding in erp_series(client, used):
+            yield finding
 
 
 async def _erp_company(client: UnimicroClient, company: Company) -> AsyncIterator[Finding]:
@@ -197,7 +171,7 @@ async def _erp_company(client: UnimicroClient, company: Company) -> AsyncIterato
             async for finding in check(connection, company):
                 yield finding
         except VendorError as error:
-            yield _bad(f"{company.alias}: {check.__name__.strip('_').replace('_', ' ')}", error)
+            yield bad(f"{company.alias}: {check.__name__.strip('_').replace('_', ' ')}", error)
 
 
 async def _rights(connection: CompanyClient, company: Company) -> AsyncIterator[Finding]:

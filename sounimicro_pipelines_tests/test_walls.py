@@ -26,6 +26,7 @@ ROOMS = [
     "panels",
     "orchestration",
     "doctor",
+    "doctor_sync",
     "installation",
     "sync",
     "rules",
@@ -37,6 +38,7 @@ ROOMS = [
     "settings",
     "records",
     "clock",
+    "findings",
     "errors",
 ]
 DOORS_OF_DAGSTER = {"cli", "definitions", "sync_definitions", "orchestration"}

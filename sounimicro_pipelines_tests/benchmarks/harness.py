@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 Scale = Literal["small", "full"]
-Measure = Literal["seconds", "cpu_seconds", "peak_mb"]
+Measure = Literal["seconds", "cpu_seconds", "peak_mb", "share"]
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,44 @@ def compare(
     )
 
 
+def shares(name: str, found: Sequence[float], floor: float, *, note: str = "") -> Comparison:
+    """How large a share of something is, such as of links that are right: the smallest of several runs must do."""
+    nothing = Figures(0.0, 0.0, 0.0, len(found), "")
+    return Comparison(
+        name=name,
+        measure="share",
+        ratio=round(min(found), 5),
+        floor=floor,
+        aim=1.0,
+        is_limit=False,
+        rounds=len(found),
+        ours=nothing,
+        theirs=nothing,
+        note=note or f"the smallest of {len(found)}",
+    )
+
+
+def waited(
+    name: str, seconds: Sequence[float], floor: float, *, aim: float | None = None, note: str = ""
+) -> Comparison:
+    """How long somebody waits: the 95th percentile must be within `floor` seconds."""
+    ordered = sorted(seconds)
+    p50, p95 = ordered[len(ordered) // 2], ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]
+    nothing = Figures(round(sum(seconds), 3), 0.0, 0.0, len(seconds), "")
+    return Comparison(
+        name=name,
+        measure="seconds",
+        ratio=round(p95, 3),
+        floor=floor,
+        aim=floor if aim is None else aim,
+        is_limit=True,
+        rounds=len(seconds),
+        ours=nothing,
+        theirs=nothing,
+        note=f"min {ordered[0]:.2f}, median {p50:.2f}, p95 {p95:.2f}, max {ordered[-1]:.2f} s{note and '; '}{note}",
+    )
+
+
 def measured(work: Callable[[], tuple[int, str]]) -> Figures:
     """Runs `work`, which returns how much it did and a checksum, and measures it in this process."""
     wall, cpu = time.perf_counter(), _cpu()
@@ -161,17 +199,23 @@ def write_report(comparisons: Sequence[Comparison], folder: Path, scale: Scale) 
     ]
     for (name, size), entry in sorted(latest.items()):
         sign = "≤" if entry["is_limit"] else "≥"
-        unit = "MB" if entry["measure"] == "peak_mb" else "s"
+        ours, theirs = _side(entry, "ours"), _side(entry, "theirs")
         lines.append(
             f"| {name} | {size} | {entry['measure']} | {entry['ratio']}"
-            f" | {sign} {entry['floor']} | {sign} {entry['aim']}"
-            f" | {entry['ours'][entry['measure']]} {unit} for {entry['ours']['work']:,}"
-            f" | {entry['theirs'][entry['measure']]} {unit} for {entry['theirs']['work']:,}"
+            f" | {sign} {entry['floor']} | {sign} {entry['aim']} | {ours} | {theirs}"
             f" | {'holds' if entry['holds'] else 'MISSED'} {entry['note']} |"
         )
     report = folder / "report.md"
     report.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return report
+
+
+def _side(entry: dict[str, Any], side: str) -> str:
+    """One side's figure; nothing where nothing was compared, as for a share."""
+    if not any(entry["theirs"][name] for name in ("seconds", "cpu_seconds", "peak_mb")):
+        return ""
+    value = entry[side][entry["measure"]]
+    return f"{value} {'MB' if entry['measure'] == 'peak_mb' else 's'} for {entry[side]['work']:,}"
 
 
 def _cpu() -> float:
