@@ -25,7 +25,7 @@ check: $(VENV)/.installed
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m sounimicro_pipelines_tests.benchmarks $(ARGS)
 
-nightly: $(VENV)/.installed
+nightly: $(VENV)/.installed-lake
 	SOUNIMICRO_TEST_NIGHTLY=1 $(BIN)/python -m pytest -m "nightly or not nightly" $(ARGS)
 
 clean:
@@ -44,4 +44,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.installed-bench: $(VENV)/.installed
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[test,bench]' \
 	  || $(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test,bench]'
+	touch $@
+
+$(VENV)/.installed-lake: $(VENV)/.installed
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[test,lake]' \
+	  || $(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test,lake]'
 	touch $@

@@ -7,7 +7,7 @@ import dagster as dg
 from sounimicro_pipelines.installation import Installation
 from sounimicro_pipelines.orchestration.extraction import superoffice_registers, unimicro_registers
 from sounimicro_pipelines.orchestration.jobs import JOBS, SCHEDULES
-from sounimicro_pipelines.orchestration.reports import report_assets
+from sounimicro_pipelines.orchestration.reports import incremental_equals_full_refresh, report_assets
 from sounimicro_pipelines.orchestration.resources import InstallationResource
 from sounimicro_pipelines.orchestration.sensors import SENSORS
 from sounimicro_pipelines.warehouse.reports import prepare_manifest
@@ -21,6 +21,7 @@ def defs() -> dg.Definitions:
     manifest = prepare_manifest(installation.dbt_dir).manifest_path
     return dg.Definitions(
         assets=[unimicro_registers, superoffice_registers, *report_assets(manifest)],
+        asset_checks=[incremental_equals_full_refresh],
         jobs=JOBS,
         schedules=SCHEDULES,
         sensors=SENSORS,

@@ -53,7 +53,7 @@ with document as (
         coalesce("InvoiceType", 0) = 1 as is_credit_note,
         case when coalesce("InvoiceType", 0) = 1 and "TaxInclusiveAmount" > 0 then -1 else 1 end as sign
     from {{ rows }}
-    where not coalesce("Deleted", false) and coalesce("StatusCode", 0) <> 42001
+    where not coalesce("Deleted", false) and coalesce("StatusCode", 0) not in (42001, 90001)
 )
 
 select

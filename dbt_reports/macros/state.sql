@@ -3,15 +3,16 @@
 {% macro open_state() -%}
     {%- set today = modules.datetime.datetime.now(modules.pytz.timezone('Europe/Oslo')).date() -%}
     {%- set as_of = var('as_of') or (today | string) -%}
+    {%- set database = adapter.quote(target.database) -%}
     {%- set build = var('build') or '(epoch_us(now()))' -%}
-    create schema if not exists reports_state;
-    create schema if not exists budget_register;
-    create table if not exists budget_register.customer_budget (
+    create schema if not exists {{ database }}.reports_state;
+    create schema if not exists {{ database }}.budget_register;
+    create table if not exists {{ database }}.budget_register.customer_budget (
         customer_number varchar, year integer, period integer, amount decimal(19, 2)
     );
-    create table if not exists reports_state.this_build (company varchar, as_of date, build bigint, project varchar);
-    delete from reports_state.this_build;
-    insert into reports_state.this_build values (
+    create table if not exists {{ database }}.reports_state.this_build (company varchar, as_of date, build bigint, project varchar);
+    delete from {{ database }}.reports_state.this_build;
+    insert into {{ database }}.reports_state.this_build values (
         '{{ var("company") }}', cast('{{ as_of }}' as date), {{ build }}, '{{ var("project") }}'
     );
 {%- endmacro %}

@@ -1,7 +1,10 @@
 {# The vendor's status codes, each with its name in snake case. Only staging models call this. #}
 {% macro status_names(entity) -%}
     {%- set names = {
-        'party': {20001: 'pending', 30001: 'active', 50001: 'inactive', 90001: 'deleted'},
+        'party': {
+            10001: 'draft', 20001: 'pending', 30001: 'active', 40001: 'completed', 50001: 'inactive', 60001: 'deviation',
+            70001: 'error', 90001: 'deleted',
+        },
         'quote': {
             40101: 'draft', 40102: 'registered', 40103: 'shipped_to_customer', 40104: 'customer_accepted',
             40105: 'transferred_to_order', 40106: 'transferred_to_invoice', 40107: 'completed',

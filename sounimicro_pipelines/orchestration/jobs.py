@@ -11,18 +11,20 @@ from sounimicro_pipelines.orchestration.extraction import (
     unimicro_registers,
 )
 from sounimicro_pipelines.orchestration.partitions import COMPANY, file_tag
-from sounimicro_pipelines.orchestration.reports import PUBLISHED
+from sounimicro_pipelines.orchestration.reports import PUBLISHED, incremental_equals_full_refresh
 
 OSLO = "Europe/Oslo"
 WORKING_HOURS = ["*/15 7-17 * * 1-5"]
 OTHER_HOURS = ["0 18-23,0-6 * * 1-5", "0 * * * 0,6"]
 NIGHTLY = "30 2 * * *"
 CALENDAR = "5 0 * * *"
+COMPARISON = "30 3 * * *"
 
 _FULL = dg.RunConfig(ops={"unimicro_registers": ExtractConfig(listing=Listing.full)})
 _CRM_FULL = dg.RunConfig(ops={"superoffice_registers": ExtractConfig(listing=Listing.full)})
 
-_figures = dg.AssetSelection.groups(ERP_GROUP) | dg.AssetSelection.assets(PUBLISHED).upstream()
+_comparison = dg.AssetSelection.checks(*incremental_equals_full_refresh.check_keys)
+_figures = (dg.AssetSelection.groups(ERP_GROUP) | dg.AssetSelection.assets(PUBLISHED).upstream()) - _comparison
 _reports = _figures - dg.AssetSelection.groups(ERP_GROUP)
 
 figures = dg.define_asset_job(
@@ -50,8 +52,14 @@ erp_registers = dg.define_asset_job(
     executor_def=dg.in_process_executor,
     description="One company's ERP registers into the warehouse, without the reports.",
 )
+compare_reports = dg.define_asset_job(
+    "compare_reports",
+    selection=_comparison,
+    executor_def=dg.in_process_executor,
+    description="One company's reports held against a full refresh, on a copy: built by parts, they must be the same.",
+)
 
-JOBS = [figures, reports_only, crm_registers, erp_registers]
+JOBS = [figures, reports_only, crm_registers, erp_registers, compare_reports]
 
 
 def _for_each_company(
@@ -97,6 +105,9 @@ SCHEDULES = [
     ),
     _for_each_company(
         "figures_new_day", reports_only, CALENDAR, "What the calendar changes: overdue, aging, the new year."
+    ),
+    _for_each_company(
+        "reports_compared", compare_reports, COMPARISON, "Built by parts is the same as built anew, checked each night."
     ),
     dg.ScheduleDefinition(
         name="crm_registers_hourly",

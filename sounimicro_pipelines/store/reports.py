@@ -16,7 +16,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from sqlalchemy import delete, inspect, select, text
+from sqlalchemy import delete, inspect, select, text, update
 
 from sounimicro_pipelines.store.database import Transaction
 from sounimicro_pipelines.store.errors import StoreError
@@ -25,6 +25,8 @@ from sounimicro_pipelines.store.rows import build, upsert
 Kind = Literal["integer", "decimal", "text", "boolean", "date", "moment"]
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,59}")
+_BUILDS = "builds of tables"
+"""Where it stands, beside the groups of tables, which build is published; no table can be called that."""
 _DDL_LOCK = 0x536F556E0002
 _SQLITE_TYPES: dict[Kind, str] = {
     "integer": "INTEGER",
@@ -80,6 +82,14 @@ class Published:
     run_id: str
     ties_out: bool | None
     finding: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedBuild:
+    """A build of a company's reports as it was published: its number, and the shape in which its rows were compared."""
+
+    shape: str
+    build: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,13 +196,19 @@ def copy_lines(tx: Transaction, table: ReportTable, lines: Iterator[str]) -> int
     return count
 
 
-def digests(tx: Transaction, company: str, table_name: str) -> dict[str, str]:
-    """Group → digest, as last published."""
+def digests(tx: Transaction, company: str, table_name: str, keys: Sequence[str] | None = None) -> dict[str, str]:
+    """Group → digest, as last published: of the groups named, or of all."""
     table = tx.tables.report_groups
-    rows = tx.execute(
-        select(table.c.group_key, table.c.digest).where(table.c.company == company, table.c.table_name == table_name)
+    statement = select(table.c.group_key, table.c.digest).where(
+        table.c.company == company, table.c.table_name == table_name
     )
-    return {row.group_key: row.digest for row in rows}
+    if keys is None:
+        return {row.group_key: row.digest for row in tx.execute(statement)}
+    return {
+        row.group_key: row.digest
+        for start in range(0, len(keys), 500)
+        for row in tx.execute(statement.where(table.c.group_key.in_(keys[start : start + 500])))
+    }
 
 
 def set_digests(tx: Transaction, company: str, table_name: str, changed: Mapping[str, tuple[str, int]]) -> None:
@@ -219,6 +235,19 @@ def drop_digests(tx: Transaction, company: str, table_name: str, keys: Sequence[
         tx.execute(statement.where(table.c.group_key.in_(keys[start : start + 500])))
 
 
+def published_build(tx: Transaction, company: str, table_name: str) -> PublishedBuild | None:
+    """Which build of the reports stands in a table for a company; None when that was never said."""
+    said = digests(tx, company, _BUILDS, [table_name]).get(table_name, "")
+    shape, _, build = said.partition(" ")
+    return PublishedBuild(shape, int(build)) if build else None
+
+
+def set_published_builds(tx: Transaction, company: str, builds: Mapping[str, PublishedBuild]) -> None:
+    """Say which build stands in each table; of the company's other tables nothing is known from now on."""
+    drop_digests(tx, company, _BUILDS)
+    set_digests(tx, company, _BUILDS, {name: (f"{one.shape} {one.build}", 0) for name, one in builds.items()})
+
+
 def hold_company(tx: Transaction, company: str) -> None:
     """Let one publisher at a time write a company's figures, until the transaction ends."""
     if tx.is_postgres:
@@ -242,6 +271,12 @@ def set_published(tx: Transaction, entry: Published) -> None:
         },
         keys=["company", "table_name"],
     )
+
+
+def mark_untied(tx: Transaction, company: str, finding: str) -> None:
+    """Say of every table of a company that stands that it does not tie out, and why; the next publish says anew."""
+    table = tx.tables.published
+    tx.execute(update(table).where(table.c.company == company).values(ties_out=False, finding=finding))
 
 
 def published(tx: Transaction, company: str) -> dict[str, Published]:

@@ -1,15 +1,16 @@
 """From the marts of one company's DuckDB file to the store's report tables, one version after the other.
 
 Only groups of rows that changed (usually one party's) are written, all of them in one transaction: readers see the old
-version or the new one. A publish that is killed leaves the old one, and the next writes what this one would have.
+version or the new one. After builds by parts only what they made anew is looked at. A publish that is killed leaves the
+old version, and the next writes what this one would have.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -20,17 +21,15 @@ import xxhash
 
 from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.store import Store, Transaction, reports
-from sounimicro_pipelines.store.reports import GroupCondition, Published, ReportColumn, ReportTable
+from sounimicro_pipelines.store.reports import Published, PublishedBuild, ReportColumn, ReportTable
 from sounimicro_pipelines.warehouse.connection import Warehouse
+from sounimicro_pipelines.warehouse.groups import BUCKET, INTEGERS, Groups, Suspects, finished_builds, suspects_since
 
-BUCKET = 256
-"""How many neighbouring ids make a group where rows do not belong to a party."""
 FETCH_ROWS = 5000
 ATTEMPTS = 5
 
 _ALIAS = re.compile(r"[a-z0-9_-]{1,40}")
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
-_INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
 _MOMENTS = {"TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}
 
 
@@ -40,17 +39,22 @@ class PublishError(SounimicroError):
 
 @dataclass(frozen=True, slots=True)
 class PublishMeta:
-    """What a model says in `meta.publish`: the columns that make a row its own, and the indexes that readers want."""
+    """What a model says in `meta.publish`: the columns that make a row its own, and the indexes that readers want.
+
+    `rebuilt` is the table that tells what each build made anew of it; empty where a model tells nothing of the kind.
+    """
 
     key: tuple[str, ...]
     indexes: tuple[tuple[str, ...], ...] = ()
+    rebuilt: str = ""
 
     @classmethod
-    def of(cls, key: Sequence[str], index: Sequence[str | Sequence[str]] = ()) -> PublishMeta:
+    def of(cls, key: Sequence[str], index: Sequence[str | Sequence[str]] = (), rebuilt: str = "") -> PublishMeta:
         """`index` is a list of columns (one index) or a list of such lists."""
         if index and all(isinstance(part, str) for part in index):
-            return cls(tuple(key), (tuple(str(part) for part in index),))
-        return cls(tuple(key), tuple(tuple(part) if not isinstance(part, str) else (part,) for part in index))
+            return cls(tuple(key), (tuple(str(part) for part in index),), rebuilt)
+        indexes = tuple(tuple(part) if not isinstance(part, str) else (part,) for part in index)
+        return cls(tuple(key), indexes, rebuilt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +100,9 @@ class _Plan:
 
     table: ReportTable
     duckdb_types: tuple[str, ...]
-    group_columns: tuple[str, ...]
-    group_sql: str
-    bucketed: bool
+    groups_of: Groups
+    suspects: Suspects | None
+    shape: str
     rows: int
     groups: int
     changed: dict[str, tuple[str, int]]
@@ -107,7 +111,7 @@ class _Plan:
 
 
 def publish(
-    db_path: Path | str,
+    source: Path | str | AbstractContextManager[duckdb.DuckDBPyConnection],
     store: Store,
     *,
     company: str,
@@ -120,9 +124,10 @@ def publish(
 ) -> PublishResult:
     """Publish a company's marts.
 
-    `company` is the alias, `as_of` the Oslo day that the marts were built for, `fetched_at` when the ERP was read (the
-    oldest feed). `tie_out` is one verdict for all tables or one for each. Raises PublishError for a mart that is
-    missing, lacks a key column or holds floating-point numbers; WarehouseError and StoreError as their rooms do.
+    `source` is its warehouse file, or what opens a connection to the database that holds the marts. `company` is
+    the alias, `as_of` the Oslo day that the marts were built for, `fetched_at` when the ERP was read (the oldest
+    feed). `tie_out` is one verdict for all tables or one for each. Raises PublishError for a mart that is missing,
+    lacks a key column or holds floating-point numbers; WarehouseError and StoreError as their rooms do.
     """
     started = time.perf_counter()
     if not _ALIAS.fullmatch(company):
@@ -131,16 +136,19 @@ def publish(
         name: meta if isinstance(meta, PublishMeta) else PublishMeta.of(*meta)
         for name, meta in sorted(publish_meta.items())
     }
-    with Warehouse(Path(db_path)) as warehouse:
+    with Warehouse(Path(source)) if isinstance(source, (str, Path)) else source as warehouse:
+        builds = finished_builds(warehouse)
         for _ in range(ATTEMPTS):
             with store.read() as tx:
                 version = reports.published(tx, company)
-                plans = [_plan(warehouse, tx, schema, name, meta, company) for name, meta in metas.items()]
+                plans = [_plan(warehouse, tx, schema, name, meta, company, builds) for name, meta in metas.items()]
             with store.transaction() as tx:
                 reports.hold_company(tx, company)
                 if reports.published(tx, company) != version:
                     continue
                 results = tuple(_write(warehouse, tx, schema, plan, company) for plan in plans)
+                stand = {plan.table.name: PublishedBuild(plan.shape, builds[-1]) for plan in plans if builds}
+                reports.set_published_builds(tx, company, stand)
                 for result in results:
                     verdict = tie_out if isinstance(tie_out, TieOut) else (tie_out or {}).get(result.table, TieOut())
                     reports.set_published(
@@ -170,12 +178,21 @@ def meta_from_manifest(manifest: Mapping[str, Any], schema: str = "reports") -> 
         meta = node.get("config", {}).get("meta", {}) or node.get("meta", {})
         wish = meta.get("publish")
         if node.get("resource_type") == "model" and wish and node.get("schema") == schema:
-            found[node.get("alias") or node["name"]] = PublishMeta.of(wish["key"], wish.get("index", ()))
+            touched = (meta.get("scope") or {}).get("touched")
+            found[node.get("alias") or node["name"]] = PublishMeta.of(
+                wish["key"], wish.get("index", ()), f"rebuilt_{touched}" if touched else ""
+            )
     return found
 
 
 def _plan(
-    warehouse: duckdb.DuckDBPyConnection, tx: Transaction, schema: str, name: str, meta: PublishMeta, company: str
+    warehouse: duckdb.DuckDBPyConnection,
+    tx: Transaction,
+    schema: str,
+    name: str,
+    meta: PublishMeta,
+    company: str,
+    builds: Sequence[int],
 ) -> _Plan:
     described = warehouse.execute(
         "SELECT column_name, data_type FROM duckdb_columns() WHERE schema_name = ? AND table_name = ?"
@@ -192,41 +209,51 @@ def _plan(
             f"The mart {name} has no key column {', '.join(missing) or 'at all'}.", remedy="Correct its meta.publish."
         )
     columns = tuple(_column(name, column, kind) for column, kind in described)
-    group_columns, bucketed = _grouping(meta.key, types)
+    groups = Groups.of(meta.key, types)
     indexes = (meta.key[:4], *meta.indexes)
     table = ReportTable(name, columns, tuple(dict.fromkeys(indexes)))
-
-    parts = [
-        f'"{column}" // {BUCKET}' if bucketed and column == group_columns[-1] else f'"{column}"'
-        for column in group_columns
-    ]
-    group_sql = f"CAST(json_array({', '.join(parts)}) AS VARCHAR)"
-    listed = ", ".join(f'"{column.name}"' for column in columns)
-    backwards = ", ".join(f'"{column.name}"' for column in reversed(columns))
     shape = xxhash.xxh3_64_hexdigest(repr((described, indexes, BUCKET)).encode())
-    now: dict[str, tuple[str, int]] = {}
-    cursor = warehouse.execute(
-        f"SELECT {group_sql}, count(*), hex(sum(hash({listed})::HUGEINT)), hex(sum(hash({backwards}, 1)::HUGEINT))"
-        f' FROM "{schema}"."{name}" GROUP BY 1'
-    )
-    rows = 0
-    while batch := cursor.fetchmany(FETCH_ROWS):
-        for key, count, one, two in batch:
-            now[key] = (f"{shape}{one}{two}", count)
-            rows += count
-    before = reports.digests(tx, company, name)
+    source = f'"{schema}"."{name}"'
+
+    suspects = None
+    standing = reports.published_build(tx, company, name)
+    if meta.rebuilt and standing is not None and standing.shape == shape and standing.build in builds:
+        suspects = suspects_since(warehouse, groups, meta.rebuilt, standing.build)
+    limit = ""
+    if suspects is not None:
+        groups.pick(warehouse, suspects.source, "suspects")
+        limit = groups.only("suspects", nulls=False)
+    now = _digests(warehouse, f"{source} AS t{limit}", columns, groups, shape)
+    before = reports.digests(tx, company, name, suspects.names if suspects is not None else None)
+    counted = warehouse.execute(f"SELECT count(*) FROM {source}").fetchone()
     return _Plan(
         table=table,
         duckdb_types=tuple(kind for _, kind in described),
-        group_columns=group_columns,
-        group_sql=group_sql,
-        bucketed=bucketed,
-        rows=rows,
+        groups_of=groups,
+        suspects=suspects,
+        shape=shape,
+        rows=int(counted[0]) if counted else 0,
         groups=len(now),
         changed={key: value for key, value in now.items() if before.get(key) != value[0]},
         removed=[key for key in before if key not in now],
-        is_first=not before,
+        is_first=suspects is None and not before,
     )
+
+
+def _digests(
+    warehouse: duckdb.DuckDBPyConnection, source: str, columns: Sequence[ReportColumn], groups: Groups, shape: str
+) -> dict[str, tuple[str, int]]:
+    """Group → digest and number of rows."""
+    listed = ", ".join(f't."{column.name}"' for column in columns)
+    backwards = ", ".join(f't."{column.name}"' for column in reversed(columns))
+    parts = groups.parts("t")
+    named = ", ".join(f"{part} AS part_{place}" for place, part in enumerate(parts))
+    cursor = warehouse.execute(
+        f"SELECT {groups.name_of([f'part_{place}' for place in range(len(parts))])}, n, hex(one), hex(two) FROM ("
+        f"SELECT {named}, count(*) AS n, sum(hash({listed})::HUGEINT) AS one, sum(hash({backwards}, 1)::HUGEINT) AS two"
+        f" FROM {source} GROUP BY {', '.join(parts)})"
+    )
+    return {key: (f"{shape}{one}{two}", count) for key, count, one, two in _stream(cursor)}
 
 
 def _write(
@@ -236,23 +263,22 @@ def _write(
     is_new = reports.ensure(tx, table)
     if not is_new:
         reports.ensure_indexes(tx, table)
-    whole = plan.is_first or len(plan.changed) == plan.groups
+    whole = plan.is_first or (plan.suspects is None and len(plan.changed) == plan.groups)
     if whole and not is_new:
         reports.delete_company(tx, table.name, company)
         reports.drop_digests(tx, company, table.name)
     elif not whole:
-        gone = [_condition(plan, key) for key in (*plan.changed, *plan.removed)]
+        gone = [plan.groups_of.condition(key) for key in (*plan.changed, *plan.removed)]
         reports.delete_groups(tx, table.name, company, gone)
         reports.drop_digests(tx, company, table.name, plan.removed)
     written = 0
     if plan.changed:
-        select = _select(plan, schema, company, postgres=tx.is_postgres)
+        source = f'"{schema}"."{table.name}"'
+        select = _select(plan, f"{source} AS t", company, postgres=tx.is_postgres)
         if not whole:
-            warehouse.execute("CREATE OR REPLACE TEMP TABLE changed_groups (group_key VARCHAR)")
-            warehouse.execute(
-                "INSERT INTO changed_groups SELECT unnest(from_json(?, '[\"VARCHAR\"]'))", [json.dumps([*plan.changed])]
-            )
-            select += f" WHERE {plan.group_sql} IN (SELECT group_key FROM changed_groups)"
+            among = plan.suspects.source if plan.suspects is not None else source
+            plan.groups_of.pick(warehouse, among, "changed_groups", [*plan.changed])
+            select += plan.groups_of.only("changed_groups", nulls=plan.suspects is None)
         cursor = warehouse.execute(select)
         if tx.is_postgres:
             written = reports.copy_lines(tx, table, (row[0] for row in _stream(cursor)))
@@ -269,25 +295,8 @@ def _write(
     return TableResult(table.name, plan.rows, plan.groups, len(plan.changed), len(plan.removed), written)
 
 
-def _grouping(key: Sequence[str], types: Mapping[str, str]) -> tuple[tuple[str, ...], bool]:
-    """The columns by which rows are compared and replaced, and whether the last of them is taken in buckets of ids."""
-    if "role" in key and "party_id" in key:
-        return ("role", "party_id"), False
-    for place, column in enumerate(key[:3]):
-        if types[column] in _INTEGERS:
-            return tuple(key[: place + 1]), True
-    return tuple(key[:1]), False
-
-
-def _condition(plan: _Plan, group_key: str) -> GroupCondition:
-    values: list[Any] = json.loads(group_key)
-    if plan.bucketed and values[-1] is not None:
-        values[-1] = (values[-1] * BUCKET, (values[-1] + 1) * BUCKET)
-    return GroupCondition(plan.group_columns, tuple(values))
-
-
 def _column(table: str, name: str, kind: str) -> ReportColumn:
-    if kind in _INTEGERS:
+    if kind in INTEGERS:
         return ReportColumn(name, "integer")
     if match := _DECIMAL.fullmatch(kind):
         return ReportColumn(name, "decimal", int(match[1]), int(match[2]))
@@ -302,9 +311,8 @@ def _column(table: str, name: str, kind: str) -> ReportColumn:
     return ReportColumn(name, "moment" if kind in _MOMENTS else "text")
 
 
-def _select(plan: _Plan, schema: str, company: str, *, postgres: bool) -> str:
+def _select(plan: _Plan, source: str, company: str, *, postgres: bool) -> str:
     texts = [_as_text(column, kind) for column, kind in zip(plan.table.columns, plan.duckdb_types, strict=True)]
-    source = f'"{schema}"."{plan.table.name}"'
     if postgres:
         fields = ", ".join(
             f"coalesce({_escaped(expression) if column.kind == 'text' else expression}, '\\N')"

@@ -51,11 +51,14 @@ def make(path: Path, size: Size) -> None:
 
 
 def pay(path: Path, parties: int, minute: int) -> None:
-    """A new invoice, and mostly its payment, for each of so many customers, fetched so many minutes later."""
+    """A new invoice, and mostly its payment, for each of so many customers, fetched so many minutes later.
+
+    The customers lie evenly over the register, so that they have their part of the trade and no more.
+    """
     with duckdb.connect(str(path)) as connection:
         row = connection.execute('select max("ID") from raw.customer_invoice').fetchone()
         first = int(row[0]) + 1 if row else 1
-        customer = "1 + i * 7 % (select count(*) from raw.customer)"
+        customer = f"1 + i * ((select count(*) from raw.customer) // {parties})"
         trade = f"(select {first} + i as i, {customer} as c from range({parties}) as t(i))"
         for rows in _trade(trade):
             _insert(connection, rows, f"{FETCHED} + interval {minute} minute")

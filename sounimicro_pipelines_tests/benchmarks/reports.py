@@ -1,16 +1,23 @@
-"""The figures: a full build against its SQL run by hand, 500 changed parties against a full build, and memory."""
+"""The figures: a full build against its SQL run by hand, changed parties against a full build, memory, and readers."""
 
 from __future__ import annotations
 
+import json
+import multiprocessing
 import shutil
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
 import xxhash
 
+from sounimicro_pipelines.store import Store, open_store
+from sounimicro_pipelines.store import reports as published
+from sounimicro_pipelines.warehouse.publish import PublishResult, TieOut, meta_from_manifest, publish
 from sounimicro_pipelines.warehouse.reports import build_reports, prepare_manifest
 from sounimicro_pipelines.warehouse.reports.compiled import compile_project, compile_steps
 from sounimicro_pipelines_tests.benchmarks import ledger
@@ -27,6 +34,10 @@ from sounimicro_pipelines_tests.benchmarks.harness import (
 AS_OF = date(2026, 3, 30)
 PARTIES = {10_000: 50, 50_000: 500}
 """How many of so many customers have something new."""
+READERS = 50
+PAUSE = 0.2
+"""Seconds between two pages of one reader: people look at what they asked for."""
+QUIET = 15.0
 
 
 @bench("reports")
@@ -37,7 +48,9 @@ def reports(scale: Scale) -> Sequence[Comparison]:
         ledger.make(base, ledger.SIZES[scale])
         build_reports(base, company="bench", as_of=AS_OF, target=folder / "dbt")
         compile_steps(prepare_manifest(folder / "dbt"), base, folder)
+        _publish(base, folder)
         small = scale == "small"
+        changed = _side("touched", folder)
         return [
             compare(
                 "reports: full build by dbt / the same SQL by hand",
@@ -49,11 +62,20 @@ def reports(scale: Scale) -> Sequence[Comparison]:
                 note="at this scale dbt's own start is most of it" if small else "",
             ),
             compare(
-                "reports: a full build / one of the changed parties (50 of 10,000, or 500 of 50,000)",
-                ours=_side("touched", folder),
+                "reports: a full build / the changed parties built and published (50 of 10,000, or 500 of 50,000)",
+                ours=changed,
                 theirs=_side("by_dbt", folder),
                 floor=2.0 if small else 50.0,
                 aim=100.0,
+                same_result=False,
+            ),
+            compare(
+                "reports: the changed parties built and published, against a second",
+                ours=changed,
+                theirs=lambda: Figures(1.0, 1.0, 0, 1, ""),
+                floor=1.0,
+                aim=0.5,
+                is_limit=True,
                 same_result=False,
             ),
             compare(
@@ -63,6 +85,16 @@ def reports(scale: Scale) -> Sequence[Comparison]:
                 measure="peak_mb",
                 floor=1.0,
                 aim=0.8,
+                is_limit=True,
+                rounds=1,
+                same_result=False,
+            ),
+            compare(
+                f"reports: {READERS} readers while figures are published, the slowest one's page / its usual p99",
+                ours=_side("readers_disturbed", folder),
+                theirs=_side("readers_alone", folder),
+                floor=1.0,
+                aim=0.5,
                 is_limit=True,
                 rounds=1,
                 same_result=False,
@@ -99,19 +131,91 @@ def by_hand(folder: str) -> Figures:
 
 
 def touched(folder: str) -> Figures:
-    """What changed for some hundred parties, built in a warm process and without dbt's start."""
+    """What changed for some hundred parties, built and published in a warm process and without dbt's start."""
     path, target = _copy(folder), Path(folder) / "dbt"
     warm_up = build_reports(path, company="bench", as_of=AS_OF, target=target)
     parties = PARTIES[sum(model.rows or 0 for model in warm_up.models if model.name == "party")]
+    _publish(path, Path(folder))
     ledger.pay(path, parties, 1)
 
     def work() -> tuple[int, str]:
         run = build_reports(path, company="bench", as_of=AS_OF, target=target)
         assert run.way == "compiled"
         assert run.touched["party"] == parties
+        assert _publish(path, Path(folder)).written_rows
         return 1, ""
 
     return measured(work)
+
+
+def readers_alone(folder: str) -> Figures:
+    """Readers that open one party after the other; `seconds` is the worst of their usual p99."""
+    store = _store(_copy(folder))
+    pages = _read_pages(store, time.monotonic() + QUIET)
+    store.close()
+    return Figures(max(_p99(mine) for mine in pages), 0, 0, 1, "")
+
+
+def readers_disturbed(folder: str) -> Figures:
+    """The same readers while a whole new version is published; `seconds` is the slowest one's median page."""
+    path = _copy(folder)
+    store = _store(path)
+    with duckdb.connect(str(path)) as connection:  # every party has another name, so that every party is written
+        connection.execute("update reports.party set name = name || ' AS'")
+        connection.execute("update reports.invoice set our_reference = 'Ny'")
+        connection.execute("update reports_state.build set build = build + 1")
+    publisher = multiprocessing.get_context("spawn").Process(target=_publish, args=(path, Path(folder)))
+    publisher.start()
+    pages = _read_pages(store, time.monotonic() + QUIET, publisher.is_alive)
+    publisher.join()
+    store.close()
+    assert publisher.exitcode == 0
+    return Figures(max(sorted(mine)[len(mine) // 2] for mine in pages), 0, 0, 1, "")
+
+
+def _read_pages(store: Store, until: float, going_on: Callable[[], bool] = lambda: False) -> list[list[float]]:
+    """Seconds of each page of each reader: a party with its open items and invoices."""
+    pages: list[list[float]] = [[] for _ in range(READERS)]
+
+    def read(reader: int) -> None:
+        party = reader
+        while time.monotonic() < until or going_on():
+            party = party * 7 % 9973 + 1
+            whose = {"company": "bench", "role": "customer", "party_id": party}
+            started = time.perf_counter()
+            with store.read() as tx:
+                assert published.published(tx, "bench")
+                for table in ("party", "open_item", "invoice"):
+                    published.read_rows(tx, table, whose)
+            pages[reader].append(time.perf_counter() - started)
+            time.sleep(PAUSE)
+
+    threads = [threading.Thread(target=read, args=(reader,)) for reader in range(READERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return pages
+
+
+def _p99(values: list[float]) -> float:
+    return sorted(values)[max(0, -(-len(values) * 99 // 100) - 1)]
+
+
+def _store(path: Path) -> Store:
+    return open_store(f"sqlite:///{path.parent / 'state' / 'store.db'}")
+
+
+def _publish(path: Path, folder: Path) -> PublishResult:
+    metas = meta_from_manifest(json.loads((folder / "dbt" / "manifest.json").read_text()))
+    store = _store(path)
+    try:
+        return publish(
+            path, store, company="bench", as_of=AS_OF, fetched_at=datetime(2026, 1, 2, tzinfo=UTC), run_id="bench",
+            tie_out=TieOut(True), publish_meta=metas,
+        )  # fmt: skip
+    finally:
+        store.close()
 
 
 def _side(name: str, folder: Path) -> Callable[[], Figures]:
@@ -119,9 +223,12 @@ def _side(name: str, folder: Path) -> Callable[[], Figures]:
 
 
 def _copy(folder: str) -> Path:
+    """The company's file and store as the first publish left them, for one side to change."""
     path = Path(folder) / "work" / "bench.duckdb"
-    path.parent.mkdir(exist_ok=True)
+    shutil.rmtree(path.parent, ignore_errors=True)
+    path.parent.mkdir()
     shutil.copy(Path(folder) / "bench.duckdb", path)
+    shutil.copytree(Path(folder) / "state", path.parent / "state")
     return path
 
 

@@ -37,8 +37,19 @@ def etl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.Definitions]:
 
 def test_every_job_of_the_etl_location_can_be_started(etl: dg.Definitions) -> None:
     dg.Definitions.validate_loadable(etl)
-    for name in ("figures", "reports_only", "crm_registers", "erp_registers"):
+    for name in ("figures", "reports_only", "crm_registers", "erp_registers", "compare_reports"):
         assert etl.resolve_job_def(name).description
+
+
+def test_the_comparison_with_a_full_refresh_runs_each_night_and_in_no_other_job(etl: dg.Definitions) -> None:
+    checking = {
+        job
+        for job in ("figures", "reports_only", "compare_reports")
+        for key in etl.resolve_job_def(job).asset_layer.asset_graph.asset_check_keys
+        if key.name == "incremental_equals_full_refresh"
+    }
+    assert checking == {"compare_reports"}
+    assert next(one.cron_schedule for one in SCHEDULES if one.job_name == "compare_reports") == "30 3 * * *"
 
 
 def test_a_mart_is_shown_with_the_registers_that_it_is_made_from(etl: dg.Definitions) -> None:

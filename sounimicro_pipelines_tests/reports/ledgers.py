@@ -400,7 +400,7 @@ class Party:
                 "CustomerInvoice",
                 **head,
                 CustomerID=self.id,
-                **random.choice([{"StatusCode": 42001}, {"StatusCode": 42002, "Deleted": True}]),
+                **random.choice([{"StatusCode": 42001}, {"StatusCode": 90001}, {"StatusCode": 42002, "Deleted": True}]),
             )
             company.add("CustomerInvoice", **head, CustomerID=random.choice([None, 0]), StatusCode=42002)
         else:

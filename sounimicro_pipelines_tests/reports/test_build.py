@@ -9,7 +9,9 @@ from typing import Any
 
 import duckdb
 
-from sounimicro_pipelines.warehouse.reports import build_reports
+from sounimicro_pipelines.warehouse.reports import build_reports, prepare_manifest
+from sounimicro_pipelines.warehouse.reports.compared import compare_with_full_refresh, demand_full_refresh
+from sounimicro_pipelines.warehouse.reports.finished import last_build
 from sounimicro_pipelines_tests.reports.conftest import NewCompany
 from sounimicro_pipelines_tests.reports.raw_tables import write_raw
 
@@ -97,3 +99,27 @@ def test_a_new_currency_code_reaches_the_orders_of_a_customer_who_is_deleted(
     with duckdb.connect(str(path)) as connection:
         codes = connection.execute("select currency from reports.sales_document").fetchall()
     assert codes == [("EUR",)]
+
+
+def test_what_was_built_by_parts_is_compared_with_a_full_refresh_and_a_difference_is_named(
+    new_company: NewCompany, dbt_target: Path
+) -> None:
+    path = new_company("compared")
+    write_raw(path, VENDOR_SAMPLE)
+    build_reports(path, company="alpha", as_of=AS_OF, target=dbt_target)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            "update reports.open_item set remaining_amount = 3999.99 where journal_entry_line_id = 77120"
+        )
+    compared = compare_with_full_refresh(path, company="alpha", as_of=AS_OF, target=dbt_target)
+    assert compared.rows > compared.tables > 20
+    assert [(one.table, one.only_by_parts, one.only_anew) for one in compared.differences] == [("open_item", 1, 1)]
+    assert compared.differences[0].keys == ("role=customer party_id=79 journal_entry_line_id=77120",)
+    assert "open_item" in compared.finding
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+    demand_full_refresh(path)
+    with duckdb.connect(str(path)) as connection:
+        last = last_build(connection)
+    assert last is not None
+    assert not last.is_of(prepare_manifest(dbt_target).digest, "alpha")

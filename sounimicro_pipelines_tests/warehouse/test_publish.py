@@ -153,6 +153,67 @@ def store_copy(marts: Path, store: Store) -> dict[str, list[str]]:
     return {name: sorted(str(("demo", *row[1:])) for row in rows(store, name, company="fresh")) for name in META}
 
 
+def _begin_counting(marts: Path) -> None:
+    change(
+        marts,
+        "CREATE SCHEMA reports_state",
+        "CREATE TABLE reports_state.build AS SELECT 1::BIGINT AS build",
+        "CREATE TABLE reports_state.rebuilt_party (build BIGINT, role VARCHAR, party_id BIGINT)",
+        "CREATE TABLE reports_state.rebuilt_voucher (build BIGINT, voucher_id BIGINT)",
+    )
+
+
+COUNTED: dict[str, PublishMeta | tuple[Any, Any]] = {
+    "party": PublishMeta(("role", "party_id"), rebuilt="rebuilt_party"),
+    "open_item": PublishMeta(("role", "party_id", "journal_entry_line_id"), rebuilt="rebuilt_party"),
+    "voucher_line": PublishMeta(("voucher_id", "journal_entry_line_id"), rebuilt="rebuilt_voucher"),
+}
+
+
+def test_after_a_build_by_parts_only_what_it_made_anew_is_looked_at(marts: Path, store: Store) -> None:
+    _begin_counting(marts)
+    run(marts, store, publish_meta=COUNTED)
+    change(
+        marts,
+        "INSERT INTO reports_state.build VALUES (2)",
+        "INSERT INTO reports_state.rebuilt_party VALUES (2, 'customer', 3), (2, 'customer', 4), (2, 'customer', 6)",
+        "INSERT INTO reports_state.rebuilt_voucher VALUES (2, 999)",
+        "UPDATE reports.open_item SET remaining_amount = 1 WHERE journal_entry_line_id IN (3005, 5005)",
+        "DELETE FROM reports.open_item WHERE party_id = 4",
+        "UPDATE reports.voucher_line SET amount = 11 WHERE voucher_id IN (1, 999)",
+    )
+    result = run(marts, store, "r2", publish_meta=COUNTED)
+    tables = {table.table: table for table in result.tables}
+    assert (tables["open_item"].groups, tables["open_item"].changed_groups) == (2, 1)
+    assert (tables["open_item"].removed_groups, tables["open_item"].written_rows) == (1, 10)
+    assert tables["open_item"].rows == PARTIES * 10 - 10
+    assert tables["voucher_line"].changed_groups == 1
+    assert run(marts, store, "r3", publish_meta=COUNTED).written_rows == 0
+
+    # What no build spoke of is found when everything is looked at: after a full refresh, or when the table changes.
+    change(marts, "DELETE FROM reports_state.build", "INSERT INTO reports_state.build VALUES (3)")
+    late = {table.table: table for table in run(marts, store, "r4", publish_meta=COUNTED).tables}
+    assert (late["open_item"].groups, late["open_item"].changed_groups) == (PARTIES - 1, 1)
+    assert late["voucher_line"].changed_groups == 1
+    change(marts, "ALTER TABLE reports.party ADD COLUMN city VARCHAR", "UPDATE reports.party SET city = 'Moss'")
+    run(marts, store, "r5", publish_meta=COUNTED)
+    assert {row[-1] for row in rows(store, "party")} == {"Moss"}
+
+
+def test_a_table_that_one_publish_left_out_is_looked_at_as_a_whole_by_the_next(marts: Path, store: Store) -> None:
+    _begin_counting(marts)
+    run(marts, store, publish_meta=COUNTED)
+    change(
+        marts,
+        "INSERT INTO reports_state.build VALUES (2)",
+        "INSERT INTO reports_state.rebuilt_party VALUES (2, 'customer', 3)",
+        "UPDATE reports.open_item SET remaining_amount = 1 WHERE journal_entry_line_id = 3005",
+    )
+    run(marts, store, "r2", publish_meta={"party": COUNTED["party"]})
+    result = {table.table: table for table in run(marts, store, "r3", publish_meta=COUNTED).tables}
+    assert (result["open_item"].groups, result["open_item"].changed_groups) == (PARTIES, 1)
+
+
 def test_rows_without_a_party_are_a_group_of_their_own(marts: Path, store: Store) -> None:
     change(marts, "INSERT INTO reports.party VALUES ('customer', NULL, 'Unknown', 5.00)")
     run(marts, store)

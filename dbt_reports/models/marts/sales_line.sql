@@ -14,6 +14,7 @@ with order_line as (
         document.number as document_number,
         document.order_date,
         document.status as document_status,
+        document.currency_id,
         document.dimensions_id as document_dimensions_id,
         line.*
     from {{ ref('stg_order_line') }} as line
@@ -92,6 +93,7 @@ line as (
         gross_amount,
         coalesce({{ exact_part('exact_net_amount', 'cast(remaining_quantity as decimal(19, 6))', 'quantity') }}, 0)
             as remaining_net_amount,
+        currency_id,
         net_amount_currency,
         coalesce(dimensions_id, document_dimensions_id) as dimensions_id,
         document_dimensions_id
@@ -121,6 +123,7 @@ line as (
         line.net_amount,
         line.gross_amount,
         null as remaining_net_amount,
+        document.currency_id,
         line.net_amount_currency,
         coalesce(line.dimensions_id, document.dimensions_id) as dimensions_id,
         document.dimensions_id as document_dimensions_id
@@ -155,6 +158,7 @@ select
     line.net_amount,
     line.gross_amount,
     line.remaining_net_amount,
+    coalesce(currency.code, own_currency.code) as currency,
     line.net_amount_currency,
     coalesce(line_dimension.project_id, document_dimension.project_id) as project_id
 from line
@@ -162,4 +166,6 @@ left join {{ ref('stg_product') }} as product on product.product_id = line.produ
 left join {{ ref('stg_dimension') }} as line_dimension on line_dimension.dimensions_id = line.dimensions_id
 left join {{ ref('stg_dimension') }} as document_dimension
     on document_dimension.dimensions_id = line.document_dimensions_id
+left join {{ ref('int_currency') }} as currency on currency.currency_id = line.currency_id
+left join {{ ref('int_currency') }} as own_currency on own_currency.currency_id = 0
 -- depends_on: {{ ref('held_project') }}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,11 @@ def build_by_dbt(
     log: Path,
     memory_limit: str,
     data_tests: bool,
+    lake: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, float], tuple[CheckResult, ...]]:
     """Runs every model, and the data tests if wanted; unit tests belong to the test suite. Seconds per model, results.
 
+    `lake` is what the profile's target `lake` reads from the environment; without it the target is the file.
     Raises ReportBuildFailed when a model, or dbt itself, fails.
     """
     from dbt.cli.main import dbtRunner
@@ -35,8 +38,10 @@ def build_by_dbt(
     arguments += ["--exclude-resource-type", "unit_test"] if data_tests else ["--resource-type", "model"]
     if is_full:
         arguments.append("--full-refresh")
-    bind(prepared.manifest, db_path.stem)
-    with dbt_on(db_path, SOUNIMICRO_DBT_MEMORY=memory_limit):
+    if lake is not None:
+        arguments += ["--target", "lake"]
+    bind(prepared.manifest, db_path.stem if lake is None else "lake")
+    with dbt_on(db_path, SOUNIMICRO_DBT_MEMORY=memory_limit, **(lake or {})):
         outcome = dbtRunner(manifest=prepared.manifest).invoke(arguments)
     results = list(getattr(outcome.result, "results", None) or [])
     broken = [

@@ -37,6 +37,33 @@ class FinishedBuild:
         return "; ".join(check.finding or check.name for check in self.checks if not check.ok)
 
 
+@dataclass(frozen=True, slots=True)
+class LastBuild:
+    """The number of a finished build, and the version of the project and the company that it was made for."""
+
+    build: int
+    project: str
+    company: str
+
+    def is_of(self, project: str, company: str) -> bool:
+        return (self.project, self.company) == (project, company)
+
+
+def last_build(connection: duckdb.DuckDBPyConnection) -> LastBuild | None:
+    """The last build that was begun, when it was also finished; else None."""
+    tables = connection.execute(
+        "select table_name from duckdb_tables()"
+        " where schema_name = 'reports_state' and database_name = current_database()"
+    ).fetchall()
+    if not {("this_build",), ("build",), ("seen",)} <= set(tables):
+        return None
+    row = connection.execute(
+        "select build, project, company from reports_state.build"
+        " where build = (select build from reports_state.this_build) order by build desc limit 1"
+    ).fetchone()
+    return None if row is None else LastBuild(int(row[0]), str(row[1]), str(row[2]))
+
+
 def finished_build(path: Path, *, clock: Clock | None = None) -> FinishedBuild:
     """Reads the state of a company's file. Raises ReportsMissing when nothing was built yet, and WarehouseError."""
     with Warehouse(path, clock=clock) as connection:

@@ -14,7 +14,7 @@ from sounimicro_pipelines.warehouse.budget import fill_register, read_register
 from sounimicro_pipelines.warehouse.connection import Warehouse
 from sounimicro_pipelines.warehouse.reports.by_dbt import build_by_dbt
 from sounimicro_pipelines.warehouse.reports.compiled import build_compiled, compile_steps, kept_steps
-from sounimicro_pipelines.warehouse.reports.finished import identities
+from sounimicro_pipelines.warehouse.reports.finished import identities, last_build
 from sounimicro_pipelines.warehouse.reports.project import LOCK, PreparedProject, prepare_manifest
 from sounimicro_pipelines.warehouse.reports.result import CheckResult, ModelResult, ReportRun
 
@@ -60,9 +60,9 @@ def build_reports(
         with warehouse as connection:
             if budget_register is not None:
                 fill_register(connection, read_register(budget_register))
-            last = _last_build(connection)
+            last = last_build(connection)
             build = max(int(clock.now().timestamp() * 1_000_000), (last.build if last else 0) + 1)
-            is_full = full_refresh or last is None or last.project != prepared.digest or last.company != company
+            is_full = full_refresh or last is None or not last.is_of(prepared.digest, company)
             steps = None if is_full or by_dbt else kept_steps(prepared)
             if steps is not None:
                 seconds = build_compiled(connection, steps, company, as_of, build, prepared.digest, log / "dbt.log")
@@ -101,13 +101,6 @@ def build_reports(
 
 
 @dataclass(frozen=True, slots=True)
-class _LastBuild:
-    build: int
-    project: str
-    company: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Outcome:
     models: tuple[ModelResult, ...]
     checks: tuple[CheckResult, ...]
@@ -119,20 +112,6 @@ def _outcome(
 ) -> _Outcome:
     models = _models(connection, prepared, seconds)
     return _Outcome(models, identities(connection), {} if is_full else _touched(connection))
-
-
-def _last_build(connection: duckdb.DuckDBPyConnection) -> _LastBuild | None:
-    """The last build when it was finished, else None."""
-    tables = connection.execute(
-        "select table_name from information_schema.tables where table_schema = 'reports_state'"
-    ).fetchall()
-    if not {("this_build",), ("build",), ("seen",)} <= set(tables):
-        return None
-    row = connection.execute(
-        "select build, project, company from reports_state.build"
-        " where build = (select build from reports_state.this_build) order by build desc limit 1"
-    ).fetchone()
-    return None if row is None else _LastBuild(int(row[0]), str(row[1]), str(row[2]))
 
 
 def _models(

@@ -11,7 +11,10 @@ from sounimicro_pipelines_tests.reports.oracle.basics import CENT, World, day, i
 from sounimicro_pipelines_tests.reports.oracle.invoices import GRAVITY
 
 PAYMENT, CREDIT_NOTE, INVOICE, REMINDER = {1, 2, 7, 9, 12}, {4, 11, 14}, {3, 6, 8, 13, 15}, {5, 10}
-PARTY_STATUS = {20001: "pending", 30001: "active", 50001: "inactive", 90001: "deleted"}
+PARTY_STATUS = {
+    10001: "draft", 20001: "pending", 30001: "active", 40001: "completed", 50001: "inactive", 60001: "deviation",
+    70001: "error", 90001: "deleted",
+}  # fmt: skip
 BUCKETS = ((90, "over_90"), (60, "61_90"), (30, "31_60"), (0, "1_30"))
 
 

@@ -137,6 +137,7 @@ def _line(world: World, kind: str, raw: Record, item: Record, delivered: dict[in
         "discount_percent": micro(item.get("DiscountPercent")),
         "net_amount": ore(item.get("SumTotalExVat")),
         "gross_amount": ore(item.get("SumTotalIncVat")),
+        "currency": world.currency(raw.get("CurrencyCodeID")),
         "net_amount_currency": ore(item.get("SumTotalExVatCurrency")),
         "project_id": world.dimension(item.get("DimensionsID"), "ProjectID")
         or world.dimension(raw.get("DefaultDimensionsID"), "ProjectID"),

@@ -1,0 +1,108 @@
+"""Groups of a mart's rows, by which it is compared with what is published and replaced there.
+
+A group is one party's rows, or, where rows do not belong to a party, those of some neighbouring ids. After a build by
+parts only the groups of what was made anew can differ from what the last publish left: these are the suspects.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from sounimicro_pipelines.store.reports import GroupCondition
+
+BUCKET = 256
+"""How many neighbouring ids make a group where rows do not belong to a party."""
+INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """The columns that name a group; the last of them is taken in buckets of ids if `bucketed`."""
+
+    columns: tuple[str, ...]
+    bucketed: bool
+
+    @classmethod
+    def of(cls, key: Sequence[str], types: Mapping[str, str]) -> Groups:
+        """By a mart's key and the DuckDB types of its columns."""
+        if "role" in key and "party_id" in key:
+            return cls(("role", "party_id"), False)
+        for place, column in enumerate(key[:3]):
+            if types[column] in INTEGERS:
+                return cls(tuple(key[: place + 1]), True)
+        return cls(tuple(key[:1]), False)
+
+    def parts(self, alias: str) -> list[str]:
+        """The SQL of what names a row's group, column by column."""
+        found = [f'{alias}."{column}"' for column in self.columns]
+        return [*found[:-1], f"{found[-1]} // {BUCKET}"] if self.bucketed else found
+
+    def name(self, alias: str) -> str:
+        """The SQL of a row's group as text."""
+        return self.name_of(self.parts(alias))
+
+    @staticmethod
+    def name_of(parts: Sequence[str]) -> str:
+        """The SQL of the name of a group with these parts."""
+        return f"CAST(json_array({', '.join(parts)}) AS VARCHAR)"
+
+    def condition(self, name: str) -> GroupCondition:
+        """Which published rows belong to a group."""
+        values: list[Any] = json.loads(name)
+        if self.bucketed and values[-1] is not None:
+            values[-1] = (values[-1] * BUCKET, (values[-1] + 1) * BUCKET)
+        return GroupCondition(self.columns, tuple(values))
+
+    def pick(
+        self, warehouse: duckdb.DuckDBPyConnection, source: str, table: str, names: Sequence[str] | None = None
+    ) -> None:
+        """Makes a temporary table of the groups that the rows `t` of `source` are in; of those named only, if any."""
+        listed = ", ".join(f"{part} AS part_{place}" for place, part in enumerate(self.parts("t")))
+        statement = f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT DISTINCT {listed} FROM {source} AS t"
+        if names is None:
+            warehouse.execute(statement)
+            return
+        named = f"{self.name('t')} IN (SELECT unnest(from_json(?, '[\"VARCHAR\"]')))"
+        warehouse.execute(f"{statement} WHERE {named}", [json.dumps([*names])])
+
+    def only(self, table: str, *, nulls: bool) -> str:
+        """The SQL that limits the mart `t` to the groups in a temporary table; `nulls`: whether a part may be null."""
+        same = "IS NOT DISTINCT FROM" if nulls else "="
+        parts = [f"picked.part_{place} {same} {part}" for place, part in enumerate(self.parts("t"))]
+        return f" SEMI JOIN {table} AS picked ON {' AND '.join(parts)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Suspects:
+    """What was made anew since a build: the SQL of its rows, and the groups that they are in."""
+
+    source: str
+    names: tuple[str, ...]
+
+
+def finished_builds(warehouse: duckdb.DuckDBPyConnection) -> list[int]:
+    """The finished builds since the last full refresh, which is the first of them; none where nobody counts builds."""
+    try:
+        found = warehouse.execute("SELECT build FROM reports_state.build ORDER BY build").fetchall()
+    except duckdb.CatalogException:
+        return []
+    return [build for (build,) in found]
+
+
+def suspects_since(warehouse: duckdb.DuckDBPyConnection, groups: Groups, rebuilt: str, build: int) -> Suspects | None:
+    """What may differ from what was published of a build; None when that cannot be told."""
+    columns = warehouse.execute(
+        "SELECT column_name FROM duckdb_columns() WHERE schema_name = 'reports_state' AND table_name = ?"
+        " AND database_name = current_database()",
+        [rebuilt],
+    ).fetchall()
+    if not {(column,) for column in (*groups.columns, "build")} <= set(columns):
+        return None
+    source = f'(SELECT * FROM reports_state."{rebuilt}" WHERE build > {int(build)})'
+    names = warehouse.execute(f"SELECT DISTINCT {groups.name('t')} FROM {source} AS t ORDER BY 1").fetchall()
+    return Suspects(source, tuple(name for (name,) in names))
