@@ -284,3 +284,23 @@ def test_where_a_proxy_is_set_other_hosts_are_reached_through_it(monkeypatch: py
             return (await proxied.get("http://erp.example/a")).content, (await proxied.get(url + "b")).content
 
     assert exchange(talk, use)[0] == (b"http://erp.example/a", b"/b")
+
+
+def test_a_loop_that_does_not_race_addresses_connects_all_the_same() -> None:
+    """The panels' server brings a loop of its own, which knows fewer options of a connection than asyncio's."""
+    uvloop = pytest.importorskip("uvloop")
+
+    async def work() -> bytes:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await answering(OK, stay=False)(reader, writer)
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        try:
+            async with make_http(4) as http:
+                return (await http.get(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")).content
+        finally:
+            server.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(work()) == b"{}"

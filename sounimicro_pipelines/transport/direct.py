@@ -10,7 +10,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import AsyncIterator
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import httpx
 
@@ -107,15 +107,18 @@ class DirectTransport(httpx.AsyncBaseTransport):
     async def _connect(self, origin: Origin, patience: float | None) -> Connection:
         scheme, host, port = origin
         is_secure = scheme == "https"
+        loop = asyncio.get_running_loop()
+        # Only asyncio's own loops race the addresses of a host; others, such as uvicorn's, try them in order.
+        racing: dict[str, Any] = {"happy_eyeballs_delay": 0.25} if isinstance(loop, asyncio.BaseEventLoop) else {}
         try:
             async with asyncio.timeout(patience):
-                _, connection = await asyncio.get_running_loop().create_connection(
+                _, connection = await loop.create_connection(
                     Connection,
                     host,
                     port,
                     ssl=self._tls if is_secure else None,
                     server_hostname=host if is_secure else None,
-                    happy_eyeballs_delay=0.25,
+                    **racing,
                 )
         except TimeoutError:
             raise httpx.ConnectTimeout("no connection in time") from None

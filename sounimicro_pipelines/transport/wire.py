@@ -11,6 +11,7 @@ import select
 from collections import deque
 from collections.abc import AsyncIterable
 from dataclasses import dataclass, field
+from typing import cast
 
 import httptools
 import httpx
@@ -134,8 +135,8 @@ class Connection(asyncio.BufferedProtocol):
     # What asyncio tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # Loops other than asyncio's have transports that are only like its own.
+        self._transport = cast(asyncio.Transport, transport)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._scratch if self._block is None else self._block[self._filled :]
