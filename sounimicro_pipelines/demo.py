@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 from sounimicro_pipelines.installation import Installation
 from sounimicro_pipelines.sandbox import Sandbox
+from sounimicro_pipelines.sandbox.budgets import write_budget
 from sounimicro_pipelines.settings import load_settings
 from sounimicro_pipelines.store import reports
+from sounimicro_pipelines.warehouse.budget import import_budget, register_path
 
 if TYPE_CHECKING:
     from sounimicro_pipelines.orchestration.main_job import MainJobResult
@@ -37,12 +39,14 @@ def run_demo(
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     with Sandbox(seed=seed, parties=parties) as sandbox:
-        _live_alone(sandbox.environment | {"SOUNIMICRO_COMPANIES": _aliases(sandbox)}, home)
+        named = ",".join(f"{alias}={key}" for alias, key in _aliases(sandbox).items())
+        _live_alone(sandbox.environment | {"SOUNIMICRO_COMPANIES": named}, home)
         from sounimicro_pipelines.definitions import defs
         from sounimicro_pipelines.orchestration.main_job import run_main_job
         from sounimicro_pipelines.sync_definitions import defs as sync
 
         installation = Installation(load_settings(env_file=None), sandbox.clock)
+        _take_in_budgets(sandbox, installation)
         with phase() as tell:
             tell("Starting")
             result = run_main_job(installation, defs(), sync=sync, on_phase=tell)
@@ -54,10 +58,18 @@ def run_demo(
     return 0 if result.consistent else 1
 
 
-def _aliases(sandbox: Sandbox) -> str:
-    """The first word of each company's name, so that addresses can be read."""
-    companies = [company for company in sandbox.register.companies if not company.is_test]
-    return ",".join(f"{company.name.split()[0].lower()}={company.key}" for company in companies)
+def _aliases(sandbox: Sandbox) -> dict[str, str]:
+    """CompanyKey by alias: the first word of each company's name, so that addresses can be read."""
+    return {one.name.split()[0].lower(): one.key for one in sandbox.register.companies if not one.is_test}
+
+
+def _take_in_budgets(sandbox: Sandbox, installation: Installation) -> None:
+    """What an administrator would import once a year."""
+    home = installation.settings.home
+    for alias, key in _aliases(sandbox).items():
+        file = home / f"budget-{alias}.csv"
+        write_budget(sandbox.erp.store(key), file, sandbox.clock.today())
+        import_budget(file, register_path(home, alias))
 
 
 def _live_alone(environment: Mapping[str, str], home: Path) -> None:
