@@ -7,6 +7,7 @@ settings or the call need a change.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +52,7 @@ def main() -> None:
 
     Settings come from the environment and from .env in the working directory; README lists them.
     """
+    warnings.filterwarnings("ignore", module=r"dagster\b")  # its notes on its own betas are for us, not for users
 
 
 @main.command()
