@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
+import pytest
+import uvicorn
 
 from sounimicro_pipelines.orchestration.instance import open_instance
 from sounimicro_pipelines.orchestration.runless import RunlessEvents
@@ -40,6 +43,21 @@ def test_a_request_becomes_an_event_of_its_rules_asset(tmp_path: Path) -> None:
     assert values["erp"] == "Customer:79"
     assert values["fields"] == ["crm Number2"]
     assert values["count_applied"] == 1
+
+
+def test_what_is_done_in_the_panels_is_told_by_their_door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sounimicro_pipelines.panels import __main__ as door
+
+    def press_erp(app: Any, **_: Any) -> None:
+        app.state.panels.engine.tell(OUTCOME)
+
+    monkeypatch.setattr(uvicorn, "run", press_erp)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SOUNIMICRO_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("SOUNIMICRO_DATABASE_URL", raising=False)
+    assert door.main() == 0
+    with open_instance(tmp_path / "home" / "dagster") as instance:
+        assert instance.get_latest_materialization_event(rule_key("customer")) is not None
 
 
 def test_a_dagster_that_cannot_be_opened_stops_nobody(tmp_path: Path) -> None:

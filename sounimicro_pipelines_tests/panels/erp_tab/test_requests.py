@@ -243,6 +243,31 @@ def self_name(here: Desk, associate: int) -> str:
     return f"{person['firstname']} {person['lastname']}"
 
 
+def test_persons_and_projects_are_created_from_their_own_panels(here: Desk, seller: Browser) -> None:
+    contact = here.contact("Arbeidsgiver AS", OrgNr=here.org_number())
+    person = int(here.crm.create("person", {"Firstname": "Ane", "Lastname": "Li", "Contact": {"ContactId": contact}}))
+    assert "Koble firmaet først" in text_of(seller.get(here.path("person", person)))
+    refused = send(seller, here.path("person", person, view="create", company="demo"), "create")
+    assert refused.status_code == 409
+    assert "Firmaet må kobles først" in refused.text
+    assert send(seller, here.path("company", contact, view="create", **CUSTOMER), "create").status_code == 303
+    assert "Finnes kontaktpersonen fra før?" in text_of(seller.get(here.path("person", person)))
+    answer = send(seller, here.path("person", person, view="create", **CUSTOMER), "create")
+    assert answer.status_code == 303
+    assert "Opprettet i" in text_of(seller.get(answer.headers["location"]))
+    (link,) = here.links("person", person)
+    assert here.erp.read(1, "Contact", link.erp_id, expand="Info")["Info"]["Name"] == "Ane Li"
+    end = text_of(seller.get(here.path("company", contact, view="unlink", **CUSTOMER)))
+    assert "1 kontaktperson som er koblet gjennom firmaet" in end
+    project = int(here.crm.create("project", {"Name": "Uten Kunde"}))
+    path = here.path("project", project, view="create", company="demo")
+    unknown = send(seller, path, "create", customer="99999999")
+    assert unknown.status_code == 403, "a customer that one may not read is nobody's to choose"
+    assert send(seller, path, "create", customer="").status_code == 303
+    (link,) = here.links("project", project)
+    assert not here.erp.read(1, "Project", link.erp_id)["ProjectCustomerID"]
+
+
 # -- walls -------------------------------------------------------------------------------------------------------------
 
 
