@@ -29,7 +29,8 @@ _LINKED_BY: dict[str, tuple[str, ...]] = {"partner": ("customer", "supplier", "p
 class Preview:
     """`new` would happen because of the edit, `gone` would happen without it alone, `anyway` with and without it.
 
-    `linked` links are under the rule, `tried` records were looked at; `waiting` are companies that have not gone live.
+    `linked` links are under the rule, `tried` records were looked at; of these, `left` times something could not be
+    told, because a system did not answer or the record is busy. `waiting` are companies that have not gone live.
     """
 
     tried: int
@@ -37,6 +38,7 @@ class Preview:
     new: list[PlannedChange] = field(default_factory=list)
     gone: list[PlannedChange] = field(default_factory=list)
     anyway: int = 0
+    left: int = 0
     findings: list[Finding] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
     companies: dict[str, str] = field(default_factory=dict)
@@ -44,7 +46,7 @@ class Preview:
 
     @property
     def nothing(self) -> bool:
-        return not (self.new or self.gone or self.findings)
+        return not (self.new or self.gone or self.findings or self.left)
 
     @property
     def more(self) -> int:
@@ -96,5 +98,6 @@ def _difference(told: Preview, before: Plan, after: Plan) -> Preview:
         new=[one for one in after.changes if one not in old],
         gone=[one for one in before.changes if one not in new],
         anyway=len(old & new),
+        left=max(one.counts["failed"] + one.counts["held"] for one in (before, after)),
         findings=[one for one in after.findings if one.fingerprint not in known],
     )

@@ -101,7 +101,7 @@ def planned_views(words: Words, changes: Sequence[PlannedChange], companies: Map
             paths = one.field.split("+")
             name = field_name(words, paths if one.side == "crm" else (), paths if one.side == "erp" else ())
             what = words("rules.preview.written", field=name, system=words(f"rules.systems.{one.side}"))
-        found.append(PlannedView(place, what, one.old, one.new))
+        found.append(PlannedView(place[:1].upper() + place[1:], what, one.old, one.new))
     return found
 
 

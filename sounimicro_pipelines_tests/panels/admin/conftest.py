@@ -13,7 +13,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from sounimicro_pipelines.panels import create_app
-from sounimicro_pipelines.rules import Rule, load_rules
+from sounimicro_pipelines.rules import Rule, load_rules, save_rule
+from sounimicro_pipelines.rules.versions import default_document
 from sounimicro_pipelines.sync.addresses import CrmAddress
 from sounimicro_pipelines.sync.opening import Connection, plain_registries
 from sounimicro_pipelines.sync.requests import ErpButton, Outcome
@@ -76,6 +77,15 @@ class Office:
         """The rule about customers that is in force."""
         with self.bench.store.read() as tx:
             return load_rules(tx, plain_registries()).get("customer")
+
+    def map_a_list(self) -> None:
+        """Let the payment terms of customers travel, as the CRM's business."""
+        row = "erp: PaymentTermsID, crm: {}, direction: {}"
+        document = default_document("customer").replace(
+            row.format("null", "none"), row.format("Business.Id", "both, conflict: crm")
+        )
+        now = self.bench.systems.clock.now()
+        save_rule(self.bench.store, "customer", document, plain_registries(), by="crm:7", now=now)
 
     def write_in_erp(self, text: str) -> None:
         """A person changes the customer's postal address in the ERP."""

@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 
 from sounimicro_pipelines.rules.values import ItemMap
 from sounimicro_pipelines.rules.versions import list_items
+from sounimicro_pipelines.sandbox import Fault
 from sounimicro_pipelines.store import history, rule_versions, web
 from sounimicro_pipelines_tests.panels.admin.conftest import Office
 from sounimicro_pipelines_tests.panels.admin.forms import Form
@@ -29,14 +30,6 @@ def _as_shipped(office: Office) -> Iterator[None]:
 
 def opened(client: TestClient, path: str = CUSTOMER) -> Form:
     return Form(client.get(path).text)
-
-
-def mapped(client: TestClient) -> None:
-    """Let the payment terms of customers travel, as the CRM's business."""
-    form = opened(client)
-    row = form.row("PaymentTermsID")
-    form.set(f"{row}.crm", "Business.Id").set(f"{row}.direction", "both").set(f"{row}.conflict", "crm")
-    assert client.post(CUSTOMER, data=form.data("save")).status_code == 200
 
 
 def stored(office: Office) -> ItemMap:
@@ -81,6 +74,19 @@ def test_a_preview_says_what_would_happen_and_what_would_not_and_writes_nothing(
     office.sync()
 
 
+def test_a_preview_during_which_a_system_goes_down_says_that_it_is_not_the_whole_answer(
+    office: Office, client: TestClient
+) -> None:
+    form = opened(client)
+    form.set(f"{form.row(ADDRESS)}.direction", "none")
+    office.bench.systems.faults.script(Fault("server_error", system="erp", match="GET /api/biz/customers", times=50))
+    page = client.post(CUSTOMER, data=form.data("preview"))
+    assert page.status_code == 200
+    assert "Svaret her er ikke hele svaret" in page.text
+    assert "Ingenting endres" not in page.text
+    assert Form(page.text).pairs == form.pairs
+
+
 def test_the_tenants_own_lists_and_fields_can_be_chosen(client: TestClient) -> None:
     page = client.get("/admin/rules/customer").text
     assert "Systemene svarer ikke nå" not in page
@@ -90,7 +96,7 @@ def test_the_tenants_own_lists_and_fields_can_be_chosen(client: TestClient) -> N
 
 def test_a_list_is_mapped_item_by_item_with_the_way_back(office: Office, client: TestClient) -> None:
     assert "Ingen regel oversetter en liste" in client.get("/admin/lists").text
-    mapped(client)
+    office.map_a_list()
     page = client.get("/admin/lists").text
     assert "Kunde: Bransje ↔ Betalingsbetingelser" in page
     form = Form(page)
@@ -130,7 +136,7 @@ def test_a_list_is_mapped_item_by_item_with_the_way_back(office: Office, client:
 def test_a_mapping_that_somebody_else_has_changed_is_told_and_not_overwritten(
     office: Office, client: TestClient
 ) -> None:
-    mapped(client)
+    office.map_a_list()
     mine, theirs = opened(client, "/admin/lists"), opened(client, "/admin/lists")
     crm = [value for name, value in mine.pairs if name.startswith("crm.")]
     erp = [value for name, value in mine.pairs if name.startswith("erp.")]
@@ -148,8 +154,8 @@ def test_a_mapping_that_somebody_else_has_changed_is_told_and_not_overwritten(
     assert stored(office).pairs == {(crm[0], erp[1])}
 
 
-def test_addresses_of_companies_and_lists_that_are_none_are_not_found(client: TestClient) -> None:
-    mapped(client)
+def test_addresses_of_companies_and_lists_that_are_none_are_not_found(office: Office, client: TestClient) -> None:
+    office.map_a_list()
     for query in ("company=nobody", "list=nothing", "company=../x"):
         assert client.get(f"/admin/lists?{query}").status_code == 404
         assert client.post(f"/admin/lists?{query}", data={"base": ""}).status_code == 404
