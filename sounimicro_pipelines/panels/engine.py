@@ -36,6 +36,11 @@ class Engine:
         self.lookups = Lookups(clock)
         self.tell = tell
 
+    @property
+    def installation(self) -> Installation:
+        """The installation that the panels are a door of, with their own store."""
+        return self._installation
+
     async def ask(self, work: Callable[[Connection], Awaitable[T]], *, seconds: float = READING) -> T:
         """Do work that only reads.
 

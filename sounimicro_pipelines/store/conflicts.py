@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -115,16 +116,19 @@ def listing(
     company_key: str | None = None,
     rule: str | None = None,
     has_loser: bool = False,
+    without: Collection[str] = (),
     limit: int = 200,
     offset: int = 0,
 ) -> list[Conflict]:
-    """Newest first. `has_loser` leaves out those of which no value gave way."""
+    """Newest first. `has_loser` leaves out those of which no value gave way, `without` companies."""
     table = tx.tables.conflicts
     statement = select(table).order_by(table.c.id.desc()).limit(limit).offset(offset)
     if state is not None:
         statement = statement.where(table.c.state == state)
     if rule is not None:
         statement = statement.where(table.c.rule == rule)
+    if without:
+        statement = statement.where(table.c.company_key.not_in(without))
     if has_loser:
         statement = statement.where(table.c.state != "open", table.c.winner.is_not(None))
     if link_id is not None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import ColumnElement, Table, func, or_, select, text, update
 
 from sounimicro_pipelines.store.database import Transaction
 from sounimicro_pipelines.store.errors import Outdated
@@ -149,6 +150,10 @@ def told_apart(tx: Transaction, fingerprint: str, **about: Any) -> set[int]:
     return {int(one) for row in rows for one in (row.details or {}).get("apart", ())}
 
 
+CLOSED = "closed"
+"""As a `state` to list by: solved or dismissed."""
+
+
 def listing(
     tx: Transaction,
     *,
@@ -156,27 +161,44 @@ def listing(
     rule: str | None = None,
     company_key: str | None = None,
     kind: str | None = None,
-    severity: str | None = None,
     run_id: str | None = None,
+    without: Collection[str] = (),
     limit: int = 200,
     offset: int = 0,
 ) -> list[Issue]:
-    """Newest trouble first. `run_id` is the run that met it last."""
+    """Newest trouble first. `run_id` is the run that met it last; `without` are companies that are left out."""
     table = tx.tables.issues
-    statement = select(table).order_by(table.c.last_at.desc(), table.c.id.desc()).limit(limit).offset(offset)
-    if severity is not None:
-        statement = statement.where(table.c.severity == severity)
-    if state is not None:
-        statement = statement.where(table.c.state == state)
-    if rule is not None:
-        statement = statement.where(table.c.rule == rule)
-    if company_key is not None:
-        statement = statement.where(table.c.company_key == company_key)
-    if kind is not None:
-        statement = statement.where(table.c.kind == kind)
-    if run_id is not None:
-        statement = statement.where(table.c.run_id == run_id)
+    where = _where(table, {"state": state, "rule": rule, "company_key": company_key, "kind": kind, "run_id": run_id})
+    statement = select(table).where(*where, *_beyond(table, without))
+    statement = statement.order_by(table.c.last_at.desc(), table.c.id.desc()).limit(limit).offset(offset)
     return [build(Issue, row) for row in tx.rows(statement)]
+
+
+def count(
+    tx: Transaction,
+    *,
+    state: str | None = "open",
+    rule: str | None = None,
+    company_key: str | None = None,
+    kind: str | None = None,
+    without: Collection[str] = (),
+) -> int:
+    """How many `listing` would tell of."""
+    table = tx.tables.issues
+    where = _where(table, {"state": state, "rule": rule, "company_key": company_key, "kind": kind})
+    return int(tx.scalar(select(func.count()).select_from(table).where(*where, *_beyond(table, without))))
+
+
+def _where(table: Table, equal: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+    conditions = {name: value for name, value in equal.items() if value is not None}
+    if conditions.get("state") == CLOSED:
+        del conditions["state"]
+        return [table.c.state != "open", *_where(table, conditions)]
+    return [table.c[name] == value for name, value in conditions.items()]
+
+
+def _beyond(table: Table, without: Collection[str]) -> list[ColumnElement[bool]]:
+    return [or_(table.c.company_key.is_(None), table.c.company_key.not_in(without))] if without else []
 
 
 def of_record(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from sounimicro_pipelines.store.database import Transaction
 from sounimicro_pipelines.store.rows import build, insert_id, maybe, upsert
@@ -108,12 +108,16 @@ def starting_with(tx: Transaction, prefix: str) -> list[Run]:
     return [build(Run, row) for row in tx.rows(statement.order_by(table.c.started_at.desc(), table.c.run_id.desc()))]
 
 
-def listing(tx: Transaction, *, rule: str | None = None, limit: int = 100) -> list[Run]:
-    """Newest first."""
-    table = tx.tables.runs
-    statement = select(table).order_by(table.c.started_at.desc()).limit(limit)
+def listing(
+    tx: Transaction, *, rule: str | None = None, changed_only: bool = False, limit: int = 100, offset: int = 0
+) -> list[Run]:
+    """Newest first. `changed_only` leaves out runs that wrote nothing, linked nothing and created nothing."""
+    table, lines = tx.tables.runs, tx.tables.history
+    statement = select(table).order_by(table.c.started_at.desc(), table.c.run_id.desc()).limit(limit).offset(offset)
     if rule is not None:
         statement = statement.where(table.c.rule == rule)
+    if changed_only:
+        statement = statement.where(exists().where(lines.c.run_id == table.c.run_id))
     return [build(Run, row) for row in tx.rows(statement)]
 
 
@@ -172,6 +176,24 @@ def accept_go_live(
         },
         keys=["tenant", "company_key"],
         update={},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSince:
+    """When a company went live, and who accepted which report; None for one that was accepted without."""
+
+    accepted_at: datetime
+    accepted_by: str
+    report_id: int | None
+
+
+def live_since(tx: Transaction, tenant: str, company_key: str) -> LiveSince | None:
+    """The acceptance of a company's go-live report, None while there is none."""
+    table = tx.tables.go_live
+    columns = (table.c.accepted_at, table.c.accepted_by, table.c.report_id)
+    return maybe(
+        LiveSince, tx.row(select(*columns).where(table.c.tenant == tenant, table.c.company_key == company_key))
     )
 
 

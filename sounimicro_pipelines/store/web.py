@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sounimicro_pipelines.store.database import Transaction
@@ -246,10 +247,25 @@ def audit(
     )
 
 
-def audit_log(tx: Transaction, *, subject: str | None = None, limit: int = 200) -> list[dict[str, Any]]:
-    """Newest first."""
+def audit_log(
+    tx: Transaction,
+    *,
+    subject: str | None = None,
+    actions: Collection[str] | None = None,
+    actor: str | None = None,
+    without: Collection[str] = (),
+    limit: int = 200,
+    offset: int = 0,
+) -> list[dict[str, Any]]:
+    """Newest first. `actions` are those that are wanted, `without` companies that are left out."""
     table = tx.tables.audit
-    statement = select(table).order_by(table.c.id.desc()).limit(limit)
+    statement = select(table).order_by(table.c.id.desc()).limit(limit).offset(offset)
     if subject is not None:
         statement = statement.where(table.c.subject == subject)
+    if actions is not None:
+        statement = statement.where(table.c.action.in_(actions))
+    if actor is not None:
+        statement = statement.where(table.c.actor == actor)
+    if without:
+        statement = statement.where(or_(table.c.company_key.is_(None), table.c.company_key.not_in(without)))
     return [dict(row._mapping) for row in tx.rows(statement)]

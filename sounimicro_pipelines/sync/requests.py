@@ -35,7 +35,7 @@ from sounimicro_pipelines.transport import VendorError
 
 __all__ = ["Candidate", "CompanyChoice", "ErpButton", "Outcome", "Place", "RequestRefused"]
 
-Action = Literal["link", "create", "unlink", "sync", "decide", "restore"]
+Action = Literal["link", "create", "unlink", "sync", "decide", "restore", "undo"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,11 +35,16 @@ _ALIAS = re.compile(r"[a-z0-9_-]{1,40}")
 
 @dataclass(frozen=True, slots=True)
 class BudgetProblem:
-    """Where in the file and what; rows are counted as a spreadsheet does, the heading being row 1."""
+    """Where in the file and what; rows are counted as a spreadsheet does, the heading being row 1.
+
+    `kind` says the same as `message` in a word for programs, with `value` as what it is about.
+    """
 
     row: int
     column: str
     message: str
+    kind: str = ""
+    value: str = ""
 
     def __str__(self) -> str:
         return f"row {self.row}, {self.column}: {self.message}"
@@ -103,11 +108,13 @@ def read_budget(file: Path, *, customers: Collection[str] | None = None) -> list
     """The rows of a CSV or Excel file. Raises BudgetFileError."""
     cells = _cells(file)
     if not cells:
-        raise BudgetFileError(file, [BudgetProblem(1, "heading", "the file is empty")])
+        raise BudgetFileError(file, [BudgetProblem(1, "heading", "the file is empty", "empty")])
     heading = [str(name or "").strip().lower() for name in cells[0]]
-    problems = [BudgetProblem(1, name, "the column is missing") for name in COLUMNS if name not in heading]
+    problems = [
+        BudgetProblem(1, name, "the column is missing", "missing_column") for name in COLUMNS if name not in heading
+    ]
     problems += [
-        BudgetProblem(1, name or "heading", "the column is not known, or stands twice")
+        BudgetProblem(1, name or "heading", "the column is not known, or stands twice", "unknown_column")
         for place, name in enumerate(heading)
         if name not in COLUMNS or name in heading[:place]
     ]
@@ -125,12 +132,18 @@ def read_budget(file: Path, *, customers: Collection[str] | None = None) -> list
         key = (row.customer_number, row.year, row.period)
         if key in seen:
             problems.append(
-                BudgetProblem(number, "customer_number", f"the same customer and period as in row {seen[key]}")
+                BudgetProblem(
+                    number,
+                    "customer_number",
+                    f"the same customer and period as in row {seen[key]}",
+                    "twice",
+                    str(seen[key]),
+                )
             )
         seen[key] = number
         rows.append(row)
     if not rows and not problems:
-        problems.append(BudgetProblem(2, "customer_number", "there are no rows"))
+        problems.append(BudgetProblem(2, "customer_number", "there are no rows", "no_rows"))
     if problems:
         raise BudgetFileError(file, problems)
     return rows
@@ -191,7 +204,7 @@ def _cells(file: Path) -> list[list[Any]]:
         raise SounimicroError(f"There is no file {file}.", remedy="Check the path.") from None
     except (OSError, ValueError, KeyError, csv.Error, BadZipFile) as error:
         raise BudgetFileError(
-            file, [BudgetProblem(1, "file", f"it cannot be read as CSV or Excel ({error})")]
+            file, [BudgetProblem(1, "file", f"it cannot be read as CSV or Excel ({error})", "unreadable")]
         ) from None
 
 
@@ -212,22 +225,32 @@ def _row(
 ) -> tuple[BudgetRow | None, list[BudgetProblem]]:
     problems = []
 
-    def wrong(column: str, message: str) -> None:
-        problems.append(BudgetProblem(number, column, message))
+    def wrong(column: str, message: str, kind: str, value: str = "") -> None:
+        problems.append(BudgetProblem(number, column, message, kind, value))
 
     customer = _plain(values.get("customer_number"))
     if not customer:
-        wrong("customer_number", "is missing")
+        wrong("customer_number", "is missing", "missing")
     elif customers is not None and customer not in customers:
-        wrong("customer_number", f"there is no customer {customer}")
+        wrong("customer_number", f"there is no customer {customer}", "no_customer", customer)
     year, period = _whole(values.get("year")), _whole(values.get("period"))
     if year is None or year not in YEARS:
-        wrong("year", f"«{_shown(values.get('year'))}» is no year")
+        wrong("year", f"«{_shown(values.get('year'))}» is no year", "no_year", _shown(values.get("year")))
     if period is None or period not in PERIODS:
-        wrong("period", f"«{_shown(values.get('period'))}» is no period from 1 to 12")
+        wrong(
+            "period",
+            f"«{_shown(values.get('period'))}» is no period from 1 to 12",
+            "no_period",
+            _shown(values.get("period")),
+        )
     amount = _amount(values.get("amount"))
     if amount is None:
-        wrong("amount", f"«{_shown(values.get('amount'))}» is no amount with two decimals at most")
+        wrong(
+            "amount",
+            f"«{_shown(values.get('amount'))}» is no amount with two decimals at most",
+            "no_amount",
+            _shown(values.get("amount")),
+        )
     if problems or year is None or period is None or amount is None:
         return None, problems
     return BudgetRow(customer, year, period, amount), problems

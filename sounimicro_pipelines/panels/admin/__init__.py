@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sounimicro_pipelines.panels.admin import lists, rules
+from sounimicro_pipelines.panels.admin import audit, budget, golive, health, issues, lists, rules, runs
 from sounimicro_pipelines.panels.admin.frame import administration
 
-PAGES = (rules.PAGE, lists.PAGE)
+PAGES = (issues.PAGE, rules.PAGE, lists.PAGE, golive.PAGE, runs.PAGE, budget.PAGE, health.PAGE, audit.PAGE)
 
 router = administration(PAGES)
