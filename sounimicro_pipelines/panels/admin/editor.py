@@ -52,8 +52,11 @@ class Shown:
 
 @router.get("/admin/rules/{name}")
 async def edit(desk: AtDesk, name: str) -> Response:
-    """A rule, ready to be changed."""
-    rule, stored = await _in_force(desk, rule_named(name))
+    """A rule, ready to be changed; as text where this version of the product cannot read it any more."""
+    try:
+        rule, stored = await _in_force(desk, rule_named(name))
+    except RuleError:
+        return desk.redirect(f"/admin/rules/{name}/yaml")
     comment = leading_comment(stored.document if stored else default_document(name))
     form = form_of(rule, stored.version if stored else DEFAULT_VERSION, comment)
     return await _show(desk, form, Shown())
@@ -217,8 +220,8 @@ async def _preview(desk: Desk, form: RuleForm, known: Fields) -> Response:
 
 
 async def people(desk: Desk) -> Mapping[str, str] | None:
-    """CRM users by id, where the CRM tells them."""
-    return await desk.panels.tenant.crm_items("associate")
+    """CRM users by id, where the CRM tells them; also those who have left."""
+    return await desk.panels.tenant.crm_items("associate", also_deleted=True)
 
 
 async def _in_force(desk: Desk, name: RuleName) -> tuple[Rule, RuleVersion | None]:
@@ -240,10 +243,10 @@ async def _show(desk: Desk, form: RuleForm, shown: Shown) -> Response:
     words = desk.words
     known = await desk.panels.tenant.fields()
     stored = await desk.panels.read(lambda tx: rule_versions.current(tx, form.name))
-    before = read_rule(stored.document if stored else default_document(form.name), f"{form.name}.yaml")
     pending: list[str] = []
     tried = shown.preview
     if tried is not None:
+        before, _ = await _in_force(desk, form.name)
         pending = [change_text(words, one) for one in changes(before, read_rule(form.document(), "rule.yaml"))]
     found = refusals(desk, form, shown.mistakes, known)
     return desk.show(

@@ -50,13 +50,14 @@ class Tenant:
         found = await self._ask(("fields",), load)
         return Fields(plain_registries(), False) if found is None else Fields(found, True)
 
-    async def crm_items(self, name: str) -> Mapping[str, str] | None:
-        """Id → name of the living items of one of the CRM's lists."""
+    async def crm_items(self, name: str, *, also_deleted: bool = False) -> Mapping[str, str] | None:
+        """Id → name of the items of one of the CRM's lists, those that are in use."""
 
         async def load(connection: Connection) -> dict[str, str]:
-            return {str(one.id): one.full_name or one.name for one in await connection.crm.lists.items(name)}
+            items = await connection.crm.lists.items(name)
+            return {str(one.id): one.full_name or one.name for one in items if also_deleted or not one.deleted}
 
-        found: Mapping[str, str] | None = await self._ask(("crm", name), load)
+        found: Mapping[str, str] | None = await self._ask(("crm", name, str(also_deleted)), load)
         return found
 
     async def erp_items(self, company_key: str, name: str) -> Mapping[str, str] | None:

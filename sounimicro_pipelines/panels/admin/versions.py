@@ -97,11 +97,17 @@ async def revert(desk: AtDesk, name: str) -> Response:
 
 @router.get("/admin/rules/{name}/yaml")
 async def as_text(desk: AtDesk, name: str) -> Response:
-    """The document in force, to be read or changed."""
+    """The document in force, to be read or changed, with what is wrong with it now if anything is."""
     rule = rule_named(name)
     stored = await desk.panels.read(lambda tx: rule_versions.current(tx, rule))
     text = stored.document if stored else default_document(rule)
-    return await _text(desk, rule, Draft(text, stored.version if stored else DEFAULT_VERSION))
+    draft = Draft(text, stored.version if stored else DEFAULT_VERSION)
+    known = await desk.panels.tenant.fields()
+    try:
+        read_rule(text, f"{rule}.yaml", known.registries)
+    except RuleError as error:
+        draft = replace(draft, mistakes=error.mistakes)
+    return await _text(desk, rule, draft)
 
 
 @router.get("/admin/rules/{name}/file")

@@ -320,3 +320,19 @@ def test_yaml_that_was_made_from_an_older_version_overwrites_nothing(client: Tes
     assert rule(store).quiet_period == 0
     assert client.post(f"{CUSTOMER}/yaml", data=Form(page.text).data("save")).status_code == 200
     assert rule(store).quiet_period == 9
+
+
+def test_a_stored_rule_that_cannot_be_read_any_more_is_shown_as_text_with_what_is_wrong(
+    client: TestClient, store: Store
+) -> None:
+    document = default_document("project").replace("quiet_period: 0s", "patience: 0s")
+    with store.transaction() as tx:
+        rule_versions.save(tx, "project", document, by="terminal", now=world.NOW, expected=0)
+    page = client.get("/admin/rules/project")
+    assert page.url.path == "/admin/rules/project/yaml"
+    assert "«patience» er ikke kjent her" in page.text
+    assert client.get("/admin/rules").status_code == 200
+    assert client.get("/admin/rules/project/versions").status_code == 200
+    assert client.get("/admin/lists").status_code == 200
+    mended = Form(page.text).set("document", default_document("project").replace("0s", "3s"))
+    assert "Regelen er lagret" in client.post("/admin/rules/project/yaml", data=mended.data("save")).text
