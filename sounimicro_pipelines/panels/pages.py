@@ -71,8 +71,17 @@ def error_page(request: Request, status: int, key: str, parameters: dict[str, An
         language,
         title=language(f"errors.{key}.title", **parameters),
         advice=language(f"errors.{key}.advice", **parameters),
+        links=_ways_on(request, key, language),
     )
     return HTMLResponse(page, status)
+
+
+def _ways_on(request: Request, key: str, language: Words) -> list[tuple[str, str]]:
+    """Where an error page leads: a company that is linked with nothing has its ERP tab."""
+    if key != "not_linked" or request.url.path != "/panel/company":
+        return []
+    address = Address(request.url.path, dict(request.query_params))
+    return [(language("erp.overview.place"), address.to(tab=ERP, company=None, role=None, party=None))]
 
 
 def _company(panels: Panels, tx: Transaction, address: Address, language: Words, viewer: Viewer) -> Response:
@@ -151,7 +160,9 @@ def _chooser(tx: Transaction, address: Address, language: Words, subjects: list[
         }
         for subject in subjects
     ]
-    return render("chooser.html", language, title=language("chooser.title"), choices=choices)
+    return render(
+        "chooser.html", language, title=language("chooser.title"), choices=choices, erp_href=address.to(tab=ERP)
+    )
 
 
 def _page(visit: Visit, screen: Screen, tab: str) -> str:

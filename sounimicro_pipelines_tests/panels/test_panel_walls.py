@@ -166,6 +166,7 @@ def test_a_record_that_is_linked_with_nothing_says_what_to_do(signed: SignedWorl
     figures = browser.get(signed.panel(UNLINKED, tab="open-items"))
     assert figures.status_code == 404
     assert "Trykk ERP" in figures.text
+    assert "tab=erp" in figures.text
 
 
 def test_a_record_opens_no_party_but_its_own(signed: SignedWorld) -> None:

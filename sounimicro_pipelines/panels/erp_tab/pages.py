@@ -12,7 +12,7 @@ from sounimicro_pipelines.panels.address import Address, Subject
 from sounimicro_pipelines.panels.erp_tab import forms, requests, screens
 from sounimicro_pipelines.panels.erp_tab.record import Case, case_of
 from sounimicro_pipelines.panels.erp_tab.refusals import Refused
-from sounimicro_pipelines.panels.errors import BadRequest, NotFound
+from sounimicro_pipelines.panels.errors import BadRequest, NotFound, SystemDown
 from sounimicro_pipelines.panels.tab_bar import erp_link
 from sounimicro_pipelines.panels.words import Words, choose_language, words
 from sounimicro_pipelines.rules import Side
@@ -43,11 +43,15 @@ async def project_panel(request: Request) -> Response:
 async def submit(request: Request) -> Response:
     """Carry out what a form asks for (`action`) and lead to the overview, or show the form again with what is wrong."""
     address, language = _address(request)
-    case = await case_of(request, address, language, change=True)
     form = await _form(request)
     action = form.get("action", "")
     if action not in ACTIONS:
         raise BadRequest("not_a_choice", name="action")
+    try:
+        case = await case_of(request, address, language, change=True)
+    except SystemDown:
+        case = await case_of(request, address, language)
+        return await _again(request, case, action, form, Refused("crm_silent", 503))
     try:
         outcome, company = await ACTIONS[action](request, case, form)
     except Refused as refused:

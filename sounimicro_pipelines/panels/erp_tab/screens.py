@@ -189,9 +189,13 @@ async def create_screen(
         company=company,
         role=_role_of(case, role),
         fields=fields,
-        kept=[(forms.ANSWER + key, text) for key, text in (given or {}).items() if key not in told],
+        kept=[
+            (forms.ANSWER + key, field_name(case.words, _paths(key), ()), text)
+            for key, text in (given or {}).items()
+            if key not in told
+        ],
         others=[
-            (field_name(case.words, (key,), ()), problem)
+            (field_name(case.words, _paths(key), ()), problem)
             for key, problem in (first.fields if first is not None else {}).items()
             if key not in told
         ],

@@ -398,6 +398,17 @@ def test_while_the_crm_is_down_the_tab_says_so(here: Desk, seller: Browser) -> N
     here.later(40)
     assert "CRM svarer ikke" in seller.get(here.path("company", contact)).text
     assert send(seller, here.path("company", contact), "sync").status_code == 503
+    path = here.path("company", contact, view="create", **SUPPLIER)
+    answer = send(seller, path, "create", answer__Name="Skrevet Inn AS", answer__OrgNr="974760673")
+    assert answer.status_code == 503
+    assert "CRM svarer ikke" in answer.text
+    assert 'value="Skrevet Inn AS"' in answer.text
+    assert "Organisasjonsnummer" in answer.text
+    assert 'id="create"' in answer.text, "and it can be tried again"
+    here.crm.set_tenant_state("Running")
+    assert (
+        send(seller, path, "create", answer__Name="Skrevet Inn AS", answer__OrgNr=here.org_number()).status_code == 303
+    )
 
 
 def test_a_record_that_another_run_holds_is_said_to_be_busy(here: Desk, seller: Browser) -> None:
