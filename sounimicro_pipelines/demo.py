@@ -42,7 +42,9 @@ def run_demo(
         named = ",".join(f"{alias}={key}" for alias, key in _aliases(sandbox).items())
         _live_alone(sandbox.environment | {"SOUNIMICRO_COMPANIES": named}, home)
         from sounimicro_pipelines.definitions import defs
+        from sounimicro_pipelines.demo_story import play
         from sounimicro_pipelines.orchestration.main_job import run_main_job
+        from sounimicro_pipelines.orchestration.sync_commands import run_rules
         from sounimicro_pipelines.sync_definitions import defs as sync
 
         installation = Installation(load_settings(env_file=None), sandbox.clock)
@@ -50,12 +52,19 @@ def run_demo(
         with phase() as tell:
             tell("Starting")
             result = run_main_job(installation, defs(), sync=sync, on_phase=tell)
+            story: list[str] = []
+            came_true = False
+            if result.success:
+                tell("The story, both ways")
+                story, came_true = play(sandbox, installation, lambda: run_rules(installation))
         tell_outcome(result)
+        for line in story:
+            say(line)
         for line in _addresses(installation):
             say(line)
         if not once and result.success:
             _serve(installation, home, say)
-    return 0 if result.consistent else 1
+    return 0 if result.consistent and came_true else 1
 
 
 def _aliases(sandbox: Sandbox) -> dict[str, str]:

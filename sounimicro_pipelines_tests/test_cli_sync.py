@@ -109,6 +109,16 @@ def test_a_plan_changes_nothing_and_says_what_a_sync_then_does(run: Run, sandbox
         assert runs.get(tx, last_run(done)) is not None
 
 
+def test_a_person_who_syncs_gets_what_changed_below_a_record_at_once(run: Run, sandbox: Sandbox, kept: Store) -> None:
+    """Phones and addresses are polled seldom; who asks for a sync does not wait for that."""
+    run("sync", "--rule", "customer")
+    link = first_customer(kept)
+    sandbox.erp.edit(1, "Customer", link.erp_id, {"Info.InvoiceAddress.AddressLine2": "Oppgang B"})
+    assert run("plan", "--rule", "customer").exit_code == 2
+    assert run("sync", "--rule", "customer").exit_code == 0
+    assert sandbox.crm.read("contact", link.crm_id)["Address"]["Postal"]["Address2"] == "Oppgang B"
+
+
 def test_a_change_is_synced_explained_and_undone(run: Run, sandbox: Sandbox, kept: Store) -> None:
     run("sync", "--rule", "customer")
     link = first_customer(kept)

@@ -196,7 +196,7 @@ def _sync(run: Callable[[str, str | None, Mapping[str, Any]], ExecuteInProcessRe
     counts = dict.fromkeys(("in", "applied", "unchanged", "held", "conflicts", "failed"), 0)
     reasons = []
     for rule in RULE_NAMES:
-        result = run(f"sync_{rule}", None, {})
+        result = run(f"sync_{rule}", None, {"ops": {f"sync__{rule}": {"config": {"every_feed": True}}}})
         if not result.success:
             reasons.append(f"{rule}: {_reason(result)}")
         for event in result.get_asset_materialization_events():

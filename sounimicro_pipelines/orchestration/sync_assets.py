@@ -42,9 +42,13 @@ _ABOUT: Mapping[RuleName, str] = {
 
 
 class SyncConfig(dg.Config):
-    """How one run of a rule goes about it. `company`: an alias; empty means every company that has gone live."""
+    """How one run of a rule goes about it. `company`: an alias; empty means every company that has gone live.
+
+    `every_feed`: read every feed, not only those that are due.
+    """
 
     read_feeds: bool = True
+    every_feed: bool = False
     at_once: int = AT_ONCE
     company: str = ""
 
@@ -109,7 +113,7 @@ def _asset(rule: RuleName) -> dg.AssetsDefinition:
                 return Outcome(Polled(), None)
             polled = Polled()
             if config.read_feeds:
-                polled = await poll(world, rule, pace_of(installation.settings))
+                polled = await poll(world, rule, pace_of(installation.settings), now_due=config.every_feed)
             return Outcome(polled, await drain(world, rule, at_once=config.at_once))
 
         with plainly():

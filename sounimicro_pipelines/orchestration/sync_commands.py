@@ -35,9 +35,9 @@ class Told:
 
 
 def run_rules(installation: Installation, *, rule: str | None = None, company: str | None = None) -> Told:
-    """Run one rule, or all of them with parents before children. Raises RunFailed."""
+    """Run one rule, or all of them with parents before children, over every feed. Raises RunFailed."""
     rules = [rule] if rule else list(RULE_NAMES)
-    config = {"ops": {f"sync__{name}": {"config": {"company": company or ""}} for name in rules}}
+    config = {"ops": {f"sync__{name}": {"config": {"company": company or "", "every_feed": True}} for name in rules}}
     return _run(installation, job_name(rule) if rule else "sync_all", config)
 
 

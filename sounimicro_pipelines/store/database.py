@@ -66,6 +66,10 @@ class Transaction:
     def rows(self, statement: Executable, parameters: Any = None) -> list[Row[Any]]:
         return list(self.connection.execute(statement, parameters).all())
 
+    def column(self, statement: Executable) -> list[Any]:
+        """The first column of every row; for whole registers, where rows of their own would cost too much."""
+        return list(self.connection.execute(statement).scalars())
+
     def scalar(self, statement: Executable, parameters: Any = None) -> Any:
         """The first column of the first row, or None."""
         return self.connection.execute(statement, parameters).scalar()

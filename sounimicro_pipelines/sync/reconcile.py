@@ -131,7 +131,7 @@ def _linked_ids(tx: Transaction, world: World, register: Register, entity: str) 
         query = select(table.c.crm_id).where(table.c.tenant == world.tenant, table.c.crm_entity == entity)
     else:
         query = select(table.c.erp_id).where(table.c.company_key == register.company_key, table.c.erp_entity == entity)
-    return {int(row[0]) for row in tx.rows(query)}
+    return set(tx.column(query))
 
 
 def _watch(
