@@ -75,6 +75,19 @@ class Desk:
         with self.world.store.read() as tx:
             return links.for_crm(tx, self.world.tenant, entity, record)
 
+    def link(self, contact: int, role: str, erp_id: int) -> links.Link:
+        """A link that stands in the store, whatever the ERP holds."""
+        now, tenant, entity = self.world.clock.now(), self.world.tenant, role.title()
+        made = links.Link(
+            role, tenant, "contact", contact, self.erp.key(1), role, entity, erp_id, 1, "matched", now, "sync"
+        )
+        with self.world.store.transaction() as tx:
+            return links.add(tx, made)
+
+    def end(self, link: links.Link) -> None:
+        with self.world.store.transaction() as tx:
+            links.end(tx, link, reason="test", side=None, at=self.world.clock.now(), by="test", run_id=None)
+
     def named(self, name: str) -> list[dict[str, Any]]:
         """The ERP's business relations of that name."""
         return [row for row in self.erp.rows(1, "BusinessRelation") if row["Name"] == name]

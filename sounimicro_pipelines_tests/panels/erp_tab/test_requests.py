@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -97,6 +98,38 @@ def test_a_name_that_is_markup_is_shown_as_it_is_written(here: Desk, seller: Bro
         page = seller.get(here.path("company", contact, **view))
         assert "<script>alert" not in page.text
         assert "&lt;script&gt;alert(1)" in page.text
+
+
+def test_the_figures_stand_beside_the_erp_tab(here: Desk, seller: Browser) -> None:
+    """Customer 79 and supplier 12 have published figures; the ERP itself does not know customer 79 any more."""
+    contact = here.contact("Med Tall AS")
+    made = here.link(contact, "customer", 79)
+    figures = seller.get(here.world.panel(contact))
+    assert tabs_of(figures)[:2] == ["ERP", "Åpne poster"]
+    assert 'aria-current="page">Åpne poster' in figures.text
+    overview = seller.get(here.path("company", contact))
+    assert tabs_of(overview) == tabs_of(figures)
+    assert 'aria-current="page">ERP' in overview.text
+    assert "Se tallene" in overview.text
+    assert "finnes ikke i regnskapet lenger" in overview.text
+    by_party = seller.get("/panel/company?company=demo&role=customer&party=79&tab=erp")
+    assert by_party.status_code == 303
+    assert f"id={contact}" in by_party.headers["location"]
+    other = here.link(contact, "supplier", 12)
+    chooser = seller.get(here.world.panel(contact))
+    assert "Velg firma" in chooser.text
+    assert "tab=erp" in chooser.text
+    assert tabs_of(seller.get(here.path("company", contact))) == ["ERP"], "whose figures is not said"
+    chosen = seller.get(here.path("company", contact, **SUPPLIER))
+    assert "Faktura historikk" in tabs_of(chosen)
+    for link in (made, other):
+        here.end(link)
+
+
+def tabs_of(page: Any) -> list[str]:
+    found = re.search(r'<nav class="tabs".*?</nav>', page.text, re.DOTALL)
+    assert found is not None
+    return re.findall(r"<a [^>]*>([^<]*)</a>", found[0])
 
 
 def test_a_customer_without_a_record_in_the_crm_has_no_erp_tab(here: Desk) -> None:
