@@ -51,7 +51,8 @@ def test_an_administrator_changes_a_direction_and_sees_its_effect_and_takes_it_b
     page = seen.page
     office.write_in_erp("Postboks 123 Sentrum")
     seen.go("/admin")
-    page.get_by_role("link", name="Kunde").click()
+    page.get_by_role("link", name="Regler", exact=True).click()
+    page.get_by_role("link", name="Kunde", exact=True).click()
     page.get_by_label("Retning for Postadresse", exact=True).select_option(label="← Til ERP")
     page.get_by_role("button", name="Forhåndsvis").click()
     told = page.locator("#preview")
