@@ -81,8 +81,8 @@ Newest: TypeAlias = Callable[[bytes], datetime | None]
 class RecordPage:
     """Records as the vendor sent them: one JSON object each, without line breaks.
 
-    `stamps` is the newest stamp among them by the vendor's clock, or what finds it among some of them: of records that
-    are known already, nobody needs it.
+    A row may be a view into the answer it came in: `bytes(row)` is what may be kept. `stamps` is the newest stamp among
+    them by the vendor's clock, or what finds it among some of them: of records that are known already, nobody needs it.
     """
 
     rows: Sequence[bytes]

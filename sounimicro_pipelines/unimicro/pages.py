@@ -98,10 +98,10 @@ def _leading_ids(rows: Sequence[bytes]) -> list[int] | None:
     return ids if len(ids) == len(rows) else None
 
 
-def _kept(rows: Sequence[msgspec.Raw], body: bytes, never: str | None) -> list[bytes]:
-    """The rows' bytes without that field; every other value as it came."""
+def _kept(rows: Sequence[bytes], body: bytes, never: str | None) -> Sequence[bytes]:
+    """The rows without that field; every other value as it came."""
     if never is None or f'"{never}"'.encode() not in body:
-        return [bytes(raw) for raw in rows]
+        return rows
     kept = []
     for raw in rows:
         try:

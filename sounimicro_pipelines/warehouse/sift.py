@@ -120,9 +120,9 @@ class Sieve:
             try:
                 key, line = self._validator.one(row)
             except Refused as refusal:
-                refused.append(Quarantined(refusal.key, refusal.reason, row))
+                refused.append(Quarantined(refusal.key, refusal.reason, bytes(row)))
             else:
                 keys.append(key)
                 accepted.append(place)
-                written.append(line)
+                written.append(bytes(line))
         return written
