@@ -10,12 +10,14 @@ import httpx
 from sounimicro_pipelines.clock import Clock, SystemClock
 from sounimicro_pipelines.settings import UnimicroSettings, is_loopback
 from sounimicro_pipelines.transport import (
+    AccessDenied,
     AuthenticationFailed,
     BadAnswer,
     Limits,
     NotFound,
     Retries,
     Transport,
+    ValidationFailed,
 )
 from sounimicro_pipelines.unimicro.answers import explain
 from sounimicro_pipelines.unimicro.auth import Certificate, TokenSource, load_certificate
@@ -109,7 +111,7 @@ class UnimicroClient:
             listed = await self._common.request_json(
                 "GET", f"{self.settings.api_url}/api/endpoints", call="GET endpoints"
             )
-        except (NotFound, AuthenticationFailed, BadAnswer) as error:
+        except (NotFound, AuthenticationFailed, AccessDenied, ValidationFailed, BadAnswer) as error:
             if required:
                 error.remedy = "Check UNIMICRO_API_URL, or set UNIMICRO_IDENTITY_URL and UNIMICRO_FILES_URL."
                 raise

@@ -46,11 +46,16 @@ def parse_companies(rows: Iterable[Mapping[str, Any]]) -> list[Company]:
                 key=key.strip(),
                 name=str(row.get("Name") or row.get("CompanyName") or ""),
                 organization_number=str(number).replace(" ", "") if number else None,
-                is_test=bool(row.get("IsTest")),
-                is_template=bool(row.get("IsTemplate") or row.get("IsGlobalTemplate")),
+                is_test=_is_true(row.get("IsTest")),
+                is_template=_is_true(row.get("IsTemplate")) or _is_true(row.get("IsGlobalTemplate")),
             ),
         )
     return list(companies.values())
+
+
+def _is_true(value: Any) -> bool:
+    """Truth in each of the vendor's spellings: true, 'true', 1."""
+    return str(value).lower() in ("true", "1")
 
 
 def choose(companies: Sequence[Company], settings: Settings) -> tuple[list[Company], list[Skipped]]:

@@ -13,7 +13,7 @@ from email.message import Message
 from typing import Any
 
 from sounimicro_pipelines.clock import UTC
-from sounimicro_pipelines.transport import BadAnswer, NotFound, Unavailable
+from sounimicro_pipelines.transport import AuthenticationFailed, BadAnswer, NotFound, Unavailable
 from sounimicro_pipelines.unimicro.company import SYSTEM, CompanyClient
 from sounimicro_pipelines.unimicro.expressions import parse_moment, where
 from sounimicro_pipelines.unimicro.model import entity as model_of
@@ -59,7 +59,7 @@ async def files_of(company: CompanyClient, entity: str, record_id: int) -> list[
         rows = await company.send(
             "GET", f"files/{entity}/{record_id}", call=f"GET files/{entity}", params={"hateoas": "false"}
         )
-    except NotFound:
+    except (NotFound, AuthenticationFailed):  # 401 is the other answer to a route that is not there
         query = Query(
             "File",
             where("EntityLinks.EntityType").eq(entity) & where("EntityLinks.EntityID").eq(record_id),

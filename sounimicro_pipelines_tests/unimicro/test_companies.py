@@ -33,6 +33,12 @@ def test_both_spellings_are_read_and_each_company_once() -> None:
     assert COMPANIES[0].organization_number == "911222333"
 
 
+@pytest.mark.parametrize(("value", "is_test"), [("false", False), (0, False), (None, False), ("True", True), (1, True)])
+def test_truth_may_be_written_as_text_or_number(value: Any, is_test: bool) -> None:
+    (company,) = parse_companies([{"Key": "eeee", "IsTest": value, "IsTemplate": "false"}])
+    assert (company.is_test, company.is_template) == (is_test, False)
+
+
 def test_without_a_list_all_are_used_but_test_and_template_companies() -> None:
     used, skipped = choose(COMPANIES, settings())
     assert [one.alias for one in used] == ["aaaa", "bbbb"]

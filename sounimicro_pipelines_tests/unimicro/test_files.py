@@ -69,8 +69,9 @@ def test_files_of_a_record_are_listed_newest_first_without_deleted_ones(tmp_path
     using(erp, tmp_path, use)
 
 
-def test_where_the_short_route_is_missing_files_are_found_by_their_links(tmp_path: Path) -> None:
-    erp = FakeErp()
+@pytest.mark.parametrize("status", [404, 401])
+def test_where_the_short_route_is_missing_files_are_found_by_their_links(tmp_path: Path, status: int) -> None:
+    erp = FakeErp(before=lambda r: Answer(status=status) if r.path == "/api/biz/files/JournalEntry/991" else None)
     link = {"EntityType": "JournalEntry", "EntityID": 991}
     erp.rows("files").extend([stamped(1, Name="x.pdf", EntityLinks=[link]), stamped(2, Name="y", EntityLinks=[])])
 
