@@ -153,8 +153,8 @@ def served(sandbox: Sandbox, home: Path, *, webhooks: bool = True, **settings: s
         )
     house = House(sandbox, home, environment, installation, process)
     try:
-        house.wait("Dagster's screens", lambda: _answers(f"{house.dagster}/server_info"), 240)
-        house.wait("the panels", lambda: _answers(f"http://{panels_bind}/healthz"), 60)
+        house.wait("Dagster's screens", lambda: _answers(f"{house.dagster}/server_info"), 600)
+        house.wait("the panels", lambda: _answers(f"http://{panels_bind}/healthz"), 300)
         yield house
     finally:
         process.send_signal(signal.SIGTERM)

@@ -74,7 +74,7 @@ def golive_metadata(made: Sequence[tuple[str, GoLiveReport]], panels: str) -> di
         "companies": ", ".join(alias for alias, _ in made),
         "report": table(("company", "rule", *COLUMNS), rows),
         "accept": " · ".join(f"sounimicro sync --go-live --company {alias}" for alias, _ in made),
-        "page": dg.MetadataValue.url(f"{panels}/admin"),
+        "page": dg.MetadataValue.url(f"{panels}/admin/go-live"),
     }
 
 

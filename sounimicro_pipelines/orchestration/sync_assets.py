@@ -181,10 +181,11 @@ def metadata_of(report: RunReport, polled: Polled, installation: Installation) -
             ],
         ),
     }
+    panels = panels_address(installation.settings)
+    metadata["run_page"] = dg.MetadataValue.url(f"{panels}/admin/runs/one?run={report.run_id}")
     if found:
-        metadata["issues_page"] = dg.MetadataValue.url(
-            f"{panels_address(installation.settings)}/admin?run={report.run_id}"
-        )
+        rule = f"?rule={report.rule}" if report.rule else ""
+        metadata["issues_page"] = dg.MetadataValue.url(f"{panels}/admin/issues{rule}")
     if polled.failed:
         metadata["feeds_not_read"] = dg.MetadataValue.json(polled.failed)
     return metadata

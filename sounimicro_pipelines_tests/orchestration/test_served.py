@@ -1,0 +1,74 @@
+"""The product as it is served: a daemon that ticks, runs as processes, webhooks that arrive. Takes minutes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sounimicro_pipelines.sandbox import Sandbox
+from sounimicro_pipelines.store import links, web
+from sounimicro_pipelines.store.links import Link
+from sounimicro_pipelines_tests.house import House, served
+
+pytestmark = [
+    pytest.mark.nightly,
+    pytest.mark.skipif(not os.environ.get("SOUNIMICRO_TEST_NIGHTLY"), reason="takes minutes"),
+]
+ADDRESS = "Info.InvoiceAddress.AddressLine1"
+SENTRUM = "Postboks 123 Sentrum"
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    home: Path = tmp_path_factory.mktemp("house")
+    with Sandbox(seed=4, parties=6, companies=1) as sandbox, served(sandbox, home) as house:
+        house.settle(900)
+        yield house
+
+
+def first(house: House, rule: str) -> Link:
+    with house.installation.store.read() as tx:
+        return links.of_rule(tx, rule)[0]
+
+
+def postal(house: House, link: Link) -> str:
+    return str(house.sandbox.crm.read("contact", link.crm_id)["Address"]["Postal"]["Address1"])
+
+
+def test_changes_travel_both_ways_by_webhooks_and_sensors_and_then_nothing_is_written(house: House) -> None:
+    customer, project = first(house, "customer"), first(house, "project")
+    with house.installation.store.read() as tx:
+        tenant = house.installation.settings.require_superoffice().tenant
+        assert web.webhook(tx, vendor="superoffice", scope=tenant, name="sounimicro") is not None
+    house.sandbox.erp.edit(1, "Customer", customer.erp_id, {ADDRESS: SENTRUM})
+    house.wait("the address", lambda: postal(house, customer) == SENTRUM, 120)
+    house.sandbox.crm.edit("project", project.crm_id, {"Description": "Fremdrift"})
+    wanted = "Fremdrift"
+    read = house.sandbox.erp.read
+    house.wait("the project", lambda: read(1, "Project", project.erp_id).get("Description") == wanted, 120)
+    house.settle()
+    mark = house.sandbox.journal.mark()
+    house.settle(quiet=30)
+    assert house.sandbox.journal.writes(since=mark) == []
+
+
+def test_the_jobs_can_be_started_from_the_screens(house: House) -> None:
+    record = {"ops": {"look_at_record": {"config": {"record": f"crm:contact:{first(house, 'customer').crm_id}"}}}}
+    for job, config in (("initial_load", {}), ("resync_record", record), ("reconcile", {}), ("go_live_report", {})):
+        run = house.launch(job, config)
+        house.wait(job, lambda run=run: house.status(run) in ("SUCCESS", "FAILURE"), 240)  # type: ignore[misc]
+        assert house.status(run) == "SUCCESS", job
+
+
+def test_the_watcher_takes_over_and_the_sensors_leave_it_the_work(house: House) -> None:
+    customer = first(house, "customer")
+    house.turn_on("keep_watching")
+    house.wait("the watcher", lambda: "STARTED" in [one.dagster_run.status.value for one in house.runs("watch")], 120)
+    house.settle()
+    before = len(house.runs("sync_customer"))
+    house.sandbox.erp.edit(1, "Customer", customer.erp_id, {ADDRESS: "Postboks 321"})
+    house.wait("the address", lambda: postal(house, customer) == "Postboks 321", 60)
+    assert len(house.runs("sync_customer")) == before
