@@ -17,8 +17,7 @@ from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.panels import exports
 from sounimicro_pipelines.panels.admin.acting import Trouble, trouble
 from sounimicro_pipelines.panels.admin.frame import AdminPage, AtDesk, Desk
-from sounimicro_pipelines.panels.admin.naming import company_rows
-from sounimicro_pipelines.panels.errors import NotFound
+from sounimicro_pipelines.panels.admin.naming import company_in_use, company_rows
 from sounimicro_pipelines.panels.words import Words
 from sounimicro_pipelines.store import Transaction, reports
 from sounimicro_pipelines.store.companies import CompanyRow
@@ -80,7 +79,7 @@ async def sample(desk: AtDesk, kind: Literal["csv", "xlsx"]) -> Response:
 @router.post("/admin/budget")
 async def take_in(desk: AtDesk, company: Annotated[str, Form()], file: UploadFile) -> Response:
     """Take a file in. The years that it holds are replaced as a whole; other years stay."""
-    row = await _demand(desk, company)
+    row = await company_in_use(desk, company)
     suffix = Path(file.filename or "").suffix.lower()
     if not file.filename:
         return await _show(desk, company, problem=_said(desk.words, "budget.no_file"))
@@ -116,16 +115,6 @@ async def take_in(desk: AtDesk, company: Annotated[str, Form()], file: UploadFil
         replaced=done.replaced,
         company=row.alias,
     )
-
-
-async def _demand(desk: Desk, alias: str) -> CompanyRow:
-    """Raises NotFound for a company that is not in use, Forbidden for one that is not for the reader."""
-    desk.panels.walls.require_company(desk.viewer, alias)
-    rows = await desk.panels.read(lambda tx: company_rows(desk, tx))
-    found = next((row for row in rows.values() if row.alias == alias and row.active), None)
-    if found is None:
-        raise NotFound("unknown_company")
-    return found
 
 
 async def _show(

@@ -12,8 +12,7 @@ from fastapi.responses import Response
 from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.panels.admin.acting import Trouble, trouble
 from sounimicro_pipelines.panels.admin.frame import AdminPage, AtDesk, Desk
-from sounimicro_pipelines.panels.admin.naming import company_rows, who
-from sounimicro_pipelines.panels.errors import NotFound
+from sounimicro_pipelines.panels.admin.naming import company_in_use, company_rows, who
 from sounimicro_pipelines.store import Transaction, runs
 from sounimicro_pipelines.store.companies import CompanyRow
 from sounimicro_pipelines.store.runs import GoLiveReport, LiveSince
@@ -90,7 +89,7 @@ async def one_company(desk: AtDesk, alias: str) -> Response:
 @router.post("/admin/go-live/{alias}/make")
 async def make(desk: AtDesk, alias: str) -> Response:
     """Make the report now, from the registers as they were read last."""
-    row = await _demand(desk, alias)
+    row = await company_in_use(desk, alias)
 
     async def work(connection: Connection) -> GoLiveReport:
         world = await connection.world(by=desk.viewer.actor, company=row.alias)
@@ -110,7 +109,7 @@ async def make(desk: AtDesk, alias: str) -> Response:
 @router.post("/admin/go-live/{alias}/accept")
 async def accept(desk: AtDesk, alias: str, report: Annotated[int, Form()]) -> Response:
     """Let the sync write to the company from now on."""
-    row = await _demand(desk, alias)
+    row = await company_in_use(desk, alias)
 
     async def work(connection: Connection) -> GoLiveReport:
         world = await connection.world(by=desk.viewer.actor)
@@ -130,18 +129,8 @@ async def accept(desk: AtDesk, alias: str, report: Annotated[int, Form()]) -> Re
     return desk.redirect(f"/admin/go-live/{alias}", done="went_live")
 
 
-async def _demand(desk: Desk, alias: str) -> CompanyRow:
-    """Raises NotFound for a company that is not in use, Forbidden for one that is not for the reader."""
-    desk.panels.walls.require_company(desk.viewer, alias)
-    rows = await desk.panels.read(lambda tx: company_rows(desk, tx))
-    found = next((row for row in rows.values() if row.alias == alias and row.active), None)
-    if found is None:
-        raise NotFound("unknown_company")
-    return found
-
-
 async def _show(desk: Desk, alias: str, problem: Trouble | None = None) -> Response:
-    row = await _demand(desk, alias)
+    row = await company_in_use(desk, alias)
     standing = await desk.panels.read(lambda tx: _standing(desk, tx, row))
     return desk.show(
         "admin_go_live_report.html",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sounimicro_pipelines.panels.admin.frame import Desk
+from sounimicro_pipelines.panels.errors import NotFound
 from sounimicro_pipelines.panels.field_names import field_name
 from sounimicro_pipelines.panels.words import Words
 from sounimicro_pipelines.rules import RULE_NAMES, RuleError, RuleSet, load_rules
@@ -35,6 +36,16 @@ def hidden_companies(desk: Desk, tx: Transaction) -> frozenset[str]:
     """CompanyKeys of the companies that are not for the reader."""
     rows = companies.all_companies(tx, active_only=False)
     return frozenset(one.company_key for one in rows if not desk.panels.walls.sees_company(desk.viewer, one.alias))
+
+
+async def company_in_use(desk: Desk, alias: str) -> CompanyRow:
+    """The company that an address names. Raises NotFound when none is in use, Forbidden when it is for others."""
+    desk.panels.walls.require_company(desk.viewer, alias)
+    rows = await desk.panels.read(lambda tx: company_rows(desk, tx))
+    found = next((row for row in rows.values() if row.alias == alias and row.active), None)
+    if found is None:
+        raise NotFound("unknown_company")
+    return found
 
 
 def who(words: Words, by: str | None) -> str:

@@ -14,6 +14,7 @@ from sounimicro_pipelines.superoffice.bulk import SuperOfficeBulkReader
 from sounimicro_pipelines.unimicro.bulk import UnimicroBulkReader
 from sounimicro_pipelines.warehouse import extract
 from sounimicro_pipelines_tests.panels.admin.operated_world import OperatedWorld, operated_world
+from sounimicro_pipelines_tests.panels.axe import serious_findings
 from sounimicro_pipelines_tests.panels.signed_world import ADMINISTRATOR
 from sounimicro_pipelines_tests.panels.test_browser import LOW_CONTRAST
 
@@ -127,6 +128,10 @@ def test_a_conflict_is_decided_with_one_click_and_its_run_undone(page: Any, worl
 def test_every_page_fits_the_screen_and_can_be_read(
     chromium: Any, world: OperatedWorld, cookies: list[dict[str, str]], width: int, scheme: str
 ) -> None:
+    links = world.customers()
+    issue, _ = world.disagree(links[1], f"Lyse {width} AS", f"Mørke {width} AS")
+    with world.store.read() as tx:
+        latest = runs.listing(tx, changed_only=True, limit=1)[0].run_id
     context = chromium.new_context(
         viewport={"width": width, "height": 800}, color_scheme=scheme, locale="nb-NO", reduced_motion="reduce"
     )
@@ -134,10 +139,11 @@ def test_every_page_fits_the_screen_and_can_be_read(
     page = context.new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    for path in PAGES:
+    for path in (*PAGES, f"issues/{issue.id}", f"runs/one?run={latest}"):
         see(page, world, path)
         assert page.locator("h2").count() >= 1, path
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
         assert page.evaluate(LOW_CONTRAST) == [], path
+        assert serious_findings(page) == [], path
     assert all(url.startswith(world.url) for url in asked)
     context.close()
