@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,9 +38,9 @@ def run_demo(
     home = load_settings(env_file=None).home / "demo"
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    with Sandbox(seed=seed, parties=parties) as sandbox:
+    with ExitStack() as ports, Sandbox(seed=seed, parties=parties) as sandbox:
         named = ",".join(f"{alias}={key}" for alias, key in _aliases(sandbox).items())
-        _live_alone(sandbox.environment | {"SOUNIMICRO_COMPANIES": named}, home)
+        _live_alone(sandbox.environment | {"SOUNIMICRO_COMPANIES": named}, home, ports)
         from sounimicro_pipelines.definitions import defs
         from sounimicro_pipelines.demo_story import play
         from sounimicro_pipelines.orchestration.main_job import run_main_job
@@ -62,6 +62,7 @@ def run_demo(
             say(line)
         for line in _addresses(installation):
             say(line)
+        ports.close()
         if not once and result.success:
             _serve(installation, home, say)
     return 0 if result.consistent and came_true else 1
@@ -81,7 +82,7 @@ def _take_in_budgets(sandbox: Sandbox, installation: Installation) -> None:
         import_budget(file, register_path(home, alias))
 
 
-def _live_alone(environment: Mapping[str, str], home: Path) -> None:
+def _live_alone(environment: Mapping[str, str], home: Path, ports: ExitStack) -> None:
     """This process and its children see the sandbox and nothing else."""
     for name in list(os.environ):
         if name.startswith(FOREIGN) and not name.startswith("SOUNIMICRO_TEST_"):
@@ -91,21 +92,29 @@ def _live_alone(environment: Mapping[str, str], home: Path) -> None:
         "SOUNIMICRO_HOME": str(home),
         "SOUNIMICRO_REQUESTS_PER_SECOND": "0",
         "SOUNIMICRO_GO_LIVE": "all",
-        "DAGSTER_BIND": f"127.0.0.1:{free_port(3000)}",
-        "PANELS_BIND": f"127.0.0.1:{free_port(8420)}",
+        "DAGSTER_BIND": f"127.0.0.1:{_hold_port(3000, ports)}",
+        "PANELS_BIND": f"127.0.0.1:{_hold_port(8420, ports)}",
     }
     os.chdir(home)
 
 
 def free_port(wish: int = 0) -> int:
     """A port of this machine that nobody uses, the wished one if it is free."""
+    with ExitStack() as ports:
+        return _hold_port(wish, ports)
+
+
+def _hold_port(wish: int, ports: ExitStack) -> int:
+    """A free port, held while the main job runs: no second demo may print an address that shows this one's figures."""
     for port in (wish, 0):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
+        holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            holder.bind(("127.0.0.1", port))
+        except OSError:
+            holder.close()
+            continue
+        ports.callback(holder.close)
+        return int(holder.getsockname()[1])
     raise OSError("no free port")
 
 
