@@ -1,7 +1,7 @@
 """Groups of a mart's rows, by which it is compared with what is published and replaced there.
 
-A group is one party's rows, or, where rows do not belong to a party, those of some neighbouring ids. After a build by
-parts only the groups of what was made anew can differ from what the last publish left: these are the suspects.
+A group is one party's rows (or one scope's), or, where there is neither, those of some neighbouring ids. After a build
+by parts only the groups of what was made anew can differ from what the last publish left: these are the suspects.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import duckdb
 from sounimicro_pipelines.store.reports import GroupCondition
 
 BUCKET = 256
-"""How many neighbouring ids make a group where rows do not belong to a party."""
+"""How many neighbouring ids make a group where rows belong to nothing larger."""
 INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
 
 
@@ -34,7 +34,7 @@ class Groups:
             return cls(("role", "party_id"), False)
         for place, column in enumerate(key[:3]):
             if types[column] in INTEGERS:
-                return cls(tuple(key[: place + 1]), True)
+                return cls(tuple(key[: place + 1]), bucketed=place == 0)
         return cls(tuple(key[:1]), False)
 
     def parts(self, alias: str) -> list[str]:
@@ -79,23 +79,36 @@ class Groups:
 
 @dataclass(frozen=True, slots=True)
 class Suspects:
-    """What was made anew since a build: the SQL of its rows, and the groups that they are in."""
+    """What was made anew since a build, and may differ from what was published of it.
+
+    `source` is the SQL of what was made anew, `names` the groups that it is in, `rows` a table with all their rows and
+    no others where there is one (the mart has them in any case), `limit` the SQL of a condition that they all meet.
+    """
 
     source: str
     names: tuple[str, ...]
+    rows: str | None
+    limit: str
 
 
 def finished_builds(warehouse: duckdb.DuckDBPyConnection) -> list[int]:
     """The finished builds since the last full refresh, which is the first of them; none where nobody counts builds."""
-    try:
-        found = warehouse.execute("SELECT build FROM reports_state.build ORDER BY build").fetchall()
-    except duckdb.CatalogException:
-        return []
-    return [build for (build,) in found]
+    return [build for (build,) in _ask(warehouse, "SELECT build FROM reports_state.build ORDER BY build")]
 
 
-def suspects_since(warehouse: duckdb.DuckDBPyConnection, groups: Groups, rebuilt: str, build: int) -> Suspects | None:
-    """What may differ from what was published of a build; None when that cannot be told."""
+def suspects_since(
+    warehouse: duckdb.DuckDBPyConnection,
+    groups: Groups,
+    mart: str,
+    rebuilt: str,
+    scope: Sequence[str],
+    build: int,
+    builds: Sequence[int],
+) -> Suspects | None:
+    """What may differ from what was published of `build`, one of the finished `builds`; None when nothing tells.
+
+    `rebuilt` is the table of what each build made anew, `scope` the columns by which builds make the mart anew.
+    """
     columns = warehouse.execute(
         "SELECT column_name FROM duckdb_columns() WHERE schema_name = 'reports_state' AND table_name = ?"
         " AND database_name = current_database()",
@@ -105,4 +118,34 @@ def suspects_since(warehouse: duckdb.DuckDBPyConnection, groups: Groups, rebuilt
         return None
     source = f'(SELECT * FROM reports_state."{rebuilt}" WHERE build > {int(build)})'
     names = warehouse.execute(f"SELECT DISTINCT {groups.name('t')} FROM {source} AS t ORDER BY 1").fetchall()
-    return Suspects(source, tuple(name for (name,) in names))
+    rows = f'reports_state."made_{mart}"'
+    # Only a group that is built as a whole has all its rows among those that one build made.
+    is_made = (
+        not groups.bucketed
+        and set(groups.columns) == set(scope)
+        and list(builds[-2:]) == [build, builds[-1]]
+        and _ask(warehouse, "SELECT build FROM reports_state.made_build") == [(builds[-1],)]
+        and _ask(warehouse, f"SELECT count(*) FROM {rows}") != []
+    )
+    return Suspects(
+        source, tuple(name for (name,) in names), rows if is_made else None, _range(warehouse, groups, source)
+    )
+
+
+def _range(warehouse: duckdb.DuckDBPyConnection, groups: Groups, source: str) -> str:
+    """Where the groups' ids lie, so that most of a table in the order of its ids need not be read."""
+    if not groups.bucketed:
+        return ""
+    column = f't."{groups.columns[-1]}"'
+    ends = warehouse.execute(
+        f"SELECT min({column} // {BUCKET}) * {BUCKET}, (max({column} // {BUCKET}) + 1) * {BUCKET} FROM {source} AS t"
+    ).fetchone()
+    return "" if ends is None or ends[0] is None else f" WHERE {column} >= {ends[0]} AND {column} < {ends[1]}"
+
+
+def _ask(warehouse: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
+    """Rows; none when there is no such table."""
+    try:
+        return warehouse.execute(sql).fetchall()
+    except duckdb.CatalogException:
+        return []

@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -41,20 +41,21 @@ class PublishError(SounimicroError):
 class PublishMeta:
     """What a model says in `meta.publish`: the columns that make a row its own, and the indexes that readers want.
 
-    `rebuilt` is the table that tells what each build made anew of it; empty where a model tells nothing of the kind.
+    `rebuilt` is the table that tells what each build made anew of it, by the columns of `scope`; empty where a model
+    tells nothing of the kind.
     """
 
     key: tuple[str, ...]
     indexes: tuple[tuple[str, ...], ...] = ()
     rebuilt: str = ""
+    scope: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, key: Sequence[str], index: Sequence[str | Sequence[str]] = (), rebuilt: str = "") -> PublishMeta:
+    def of(cls, key: Sequence[str], index: Sequence[str | Sequence[str]] = ()) -> PublishMeta:
         """`index` is a list of columns (one index) or a list of such lists."""
         if index and all(isinstance(part, str) for part in index):
-            return cls(tuple(key), (tuple(str(part) for part in index),), rebuilt)
-        indexes = tuple(tuple(part) if not isinstance(part, str) else (part,) for part in index)
-        return cls(tuple(key), indexes, rebuilt)
+            return cls(tuple(key), (tuple(str(part) for part in index),))
+        return cls(tuple(key), tuple(tuple(part) if not isinstance(part, str) else (part,) for part in index))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +179,11 @@ def meta_from_manifest(manifest: Mapping[str, Any], schema: str = "reports") -> 
         meta = node.get("config", {}).get("meta", {}) or node.get("meta", {})
         wish = meta.get("publish")
         if node.get("resource_type") == "model" and wish and node.get("schema") == schema:
-            touched = (meta.get("scope") or {}).get("touched")
-            found[node.get("alias") or node["name"]] = PublishMeta.of(
-                wish["key"], wish.get("index", ()), f"rebuilt_{touched}" if touched else ""
+            scope = meta.get("scope") or {}
+            found[node.get("alias") or node["name"]] = replace(
+                PublishMeta.of(wish["key"], wish.get("index", ())),
+                rebuilt=f"rebuilt_{scope['touched']}" if scope else "",
+                scope=tuple(scope.get("columns", ())),
             )
     return found
 
@@ -212,18 +215,20 @@ def _plan(
     groups = Groups.of(meta.key, types)
     indexes = (meta.key[:4], *meta.indexes)
     table = ReportTable(name, columns, tuple(dict.fromkeys(indexes)))
-    shape = xxhash.xxh3_64_hexdigest(repr((described, indexes, BUCKET)).encode())
+    shape = xxhash.xxh3_64_hexdigest(repr((described, indexes, groups, BUCKET)).encode())
     source = f'"{schema}"."{name}"'
 
     suspects = None
     standing = reports.published_build(tx, company, name)
     if meta.rebuilt and standing is not None and standing.shape == shape and standing.build in builds:
-        suspects = suspects_since(warehouse, groups, meta.rebuilt, standing.build)
-    limit = ""
-    if suspects is not None:
+        suspects = suspects_since(warehouse, groups, name, meta.rebuilt, meta.scope, standing.build, builds)
+    rows_of = f"{source} AS t"
+    if suspects is not None and suspects.rows is not None:
+        rows_of = f"{suspects.rows} AS t"
+    elif suspects is not None:
         groups.pick(warehouse, suspects.source, "suspects")
-        limit = groups.only("suspects", nulls=False)
-    now = _digests(warehouse, f"{source} AS t{limit}", columns, groups, shape)
+        rows_of += groups.only("suspects", nulls=False) + suspects.limit
+    now = _digests(warehouse, rows_of, columns, groups, shape)
     before = reports.digests(tx, company, name, suspects.names if suspects is not None else None)
     counted = warehouse.execute(f"SELECT count(*) FROM {source}").fetchone()
     return _Plan(
@@ -274,11 +279,13 @@ def _write(
     written = 0
     if plan.changed:
         source = f'"{schema}"."{table.name}"'
-        select = _select(plan, f"{source} AS t", company, postgres=tx.is_postgres)
+        rows_of = plan.suspects.rows if plan.suspects is not None else None
+        select = _select(plan, f"{rows_of or source} AS t", company, postgres=tx.is_postgres)
         if not whole:
             among = plan.suspects.source if plan.suspects is not None else source
             plan.groups_of.pick(warehouse, among, "changed_groups", [*plan.changed])
             select += plan.groups_of.only("changed_groups", nulls=plan.suspects is None)
+            select += plan.suspects.limit if plan.suspects is not None else ""
         cursor = warehouse.execute(select)
         if tx.is_postgres:
             written = reports.copy_lines(tx, table, (row[0] for row in _stream(cursor)))

@@ -53,14 +53,15 @@ def make(path: Path, size: Size) -> None:
 def pay(path: Path, parties: int, minute: int) -> None:
     """A new invoice, and mostly its payment, for each of so many customers, fetched so many minutes later.
 
-    The customers lie evenly over the register, so that they have their part of the trade and no more.
+    The customers lie evenly over the register, so that they have their part of the trade and no more; what is new is of
+    one month.
     """
     with duckdb.connect(str(path)) as connection:
         row = connection.execute('select max("ID") from raw.customer_invoice').fetchone()
         first = int(row[0]) + 1 if row else 1
         customer = f"1 + i * ((select count(*) from raw.customer) // {parties})"
         trade = f"(select {first} + i as i, {customer} as c from range({parties}) as t(i))"
-        for rows in _trade(trade):
+        for rows in _trade(trade, "date '2026-03-01' + cast(i % 28 as integer)"):
             _insert(connection, rows, f"{FETCHED} + interval {minute} minute")
 
 
@@ -115,8 +116,7 @@ def _registers(size: Size) -> list[Rows]:
     ]
 
 
-def _trade(source: str) -> list[Rows]:
-    day = "date '2021-01-01' + cast(i * 37 % 1900 as integer)"
+def _trade(source: str, day: str = "date '2021-01-01' + cast(i * 37 % 1900 as integer)") -> list[Rows]:
     paid_day = f"{day} + cast(i % 40 as integer)"
     net = "cast(400 + i % 4000 * 4 as decimal(19, 6))"
     gross = f"({net} * 1.25)"

@@ -164,9 +164,9 @@ def _begin_counting(marts: Path) -> None:
 
 
 COUNTED: dict[str, PublishMeta | tuple[Any, Any]] = {
-    "party": PublishMeta(("role", "party_id"), rebuilt="rebuilt_party"),
-    "open_item": PublishMeta(("role", "party_id", "journal_entry_line_id"), rebuilt="rebuilt_party"),
-    "voucher_line": PublishMeta(("voucher_id", "journal_entry_line_id"), rebuilt="rebuilt_voucher"),
+    "party": PublishMeta(("role", "party_id"), (), "rebuilt_party", ("role", "party_id")),
+    "open_item": PublishMeta(("role", "party_id", "journal_entry_line_id"), (), "rebuilt_party", ("role", "party_id")),
+    "voucher_line": PublishMeta(("voucher_id", "journal_entry_line_id"), (), "rebuilt_voucher", ("voucher_id",)),
 }
 
 
@@ -198,6 +198,37 @@ def test_after_a_build_by_parts_only_what_it_made_anew_is_looked_at(marts: Path,
     change(marts, "ALTER TABLE reports.party ADD COLUMN city VARCHAR", "UPDATE reports.party SET city = 'Moss'")
     run(marts, store, "r5", publish_meta=COUNTED)
     assert {row[-1] for row in rows(store, "party")} == {"Moss"}
+
+
+def test_rows_that_the_last_build_made_are_read_from_where_it_put_them(marts: Path, store: Store) -> None:
+    _begin_counting(marts)
+    run(marts, store, publish_meta=COUNTED)
+    change(
+        marts,
+        "INSERT INTO reports_state.build VALUES (2)",
+        "INSERT INTO reports_state.rebuilt_party VALUES (2, 'customer', 3), (2, 'customer', 4)",
+        "CREATE TABLE reports_state.made_build AS SELECT 2::BIGINT AS build",
+        "CREATE TABLE reports_state.made_party AS FROM reports.party WHERE party_id = 3",
+        "UPDATE reports_state.made_party SET balance = 7",
+        "DELETE FROM reports.party WHERE party_id IN (3, 4)",
+        "INSERT INTO reports.party FROM reports_state.made_party",
+    )
+    result = {table.table: table for table in run(marts, store, "r2", publish_meta=COUNTED).tables}
+    party = result["party"]
+    assert (party.changed_groups, party.removed_groups, party.written_rows) == (1, 1, 1)
+    assert reports.as_decimal(rows(store, "party", "party_id")[3][4]) == Decimal(7)
+    assert len(rows(store, "party")) == PARTIES - 1
+
+    # Rows of an older build are not those of the last.
+    change(
+        marts,
+        "INSERT INTO reports_state.build VALUES (3)",
+        "INSERT INTO reports_state.rebuilt_party VALUES (3, 'customer', 5)",
+        "UPDATE reports.party SET balance = 9 WHERE party_id = 5",
+    )
+    run(marts, store, "r3", publish_meta=COUNTED)
+    assert reports.as_decimal(rows(store, "party", "party_id")[4][4]) == Decimal(9)
+    assert len(rows(store, "party")) == PARTIES - 1
 
 
 def test_a_table_that_one_publish_left_out_is_looked_at_as_a_whole_by_the_next(marts: Path, store: Store) -> None:

@@ -24,14 +24,20 @@ from sounimicro_pipelines.warehouse.reports.project import PreparedProject, bind
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One model of an incremental build. `touched` names the table of what its scope must be made anew for."""
+    """One model of an incremental build. `touched` names the table of what its scope must be made anew for, `made` the
+    table that holds what was made: one that stays for the publisher where the model is published."""
 
     name: str
     schema: str
     materialized: str
     touched: str
     columns: tuple[str, ...]
+    made: str
     sql: str
+
+    @property
+    def is_kept(self) -> bool:
+        return self.made.startswith(KEPT)
 
 
 def kept_steps(prepared: PreparedProject) -> Sequence[Step] | None:
@@ -60,6 +66,9 @@ def compile_steps(prepared: PreparedProject, db_path: Path, log: Path) -> Sequen
     return steps
 
 
+FORMAT = 2
+"""Of the kept steps; another number makes them anew."""
+KEPT = "reports_state."
 _TOUCHED_OF_TABLE = re.compile(
     r'from "(?:reports|intermediate)"\."(?P<name>\w+)" as (?P<alias>\w+)\s+'
     r'semi join "reports_state"\."touched_(?P<scope>\w+)" as touched on[^\n]+'
@@ -68,7 +77,7 @@ _known: dict[Path, Sequence[Step]] = {}
 
 
 def _kept(prepared: PreparedProject) -> Path:
-    return prepared.target / f"compiled-{prepared.digest}.json"
+    return prepared.target / f"compiled-{FORMAT}-{prepared.digest}.json"
 
 
 def build_compiled(
@@ -93,6 +102,7 @@ def build_compiled(
             started = time.perf_counter()
             _run(connection, step)
             seconds[name] = time.perf_counter() - started
+        connection.execute("create or replace table reports_state.made_build as select ?::bigint as build", [build])
         connection.execute("commit")
     except duckdb.Error as error:
         _roll_back(connection)
@@ -102,8 +112,8 @@ def build_compiled(
         _roll_back(connection)
         raise
     for step in steps:
-        if step.touched:
-            connection.execute(f'drop table if exists temp."made_{step.name}"')
+        if step.touched and not step.is_kept:
+            connection.execute(f"drop table if exists {step.made}")
     return seconds
 
 
@@ -112,14 +122,15 @@ def _run(connection: duckdb.DuckDBPyConnection, step: Step) -> None:
     if step.materialized == "table":
         connection.execute(f"create or replace table {table} as (\n{step.sql}\n)")
         return
-    made = f'"made_{step.name}"'
     if step.touched:
-        connection.execute(f"create or replace temp table {made} as (\n{step.sql}\n)")
+        kind = "table" if step.is_kept else "temp table"
+        connection.execute(f"create or replace {kind} {step.made} as from {table} limit 0")
+        connection.execute(f"insert into {step.made} by name (\n{step.sql}\n)")
         same = " and ".join(f"gone.{column} = touched.{column}" for column in step.columns)
         connection.execute(
             f"delete from {table} as gone using reports_state.touched_{step.touched} as touched where {same}"
         )
-        connection.execute(f"insert into {table} by name select * from {made}")
+        connection.execute(f"insert into {table} by name select * from {step.made}")
         return
     connection.execute(f"insert into {table} by name (\n{step.sql}\n)")
 
@@ -150,11 +161,12 @@ def compile_project(
     results: Any = outcome.result
     nodes = {result.node.unique_id: result.node for result in results.results}
     models = {key: node for key, node in nodes.items() if node.resource_type == "model"}
+    made = {node.name: _made(node) for node in models.values()}
     scopes: dict[str, str] = {}
     if not full_refresh:
         scopes = {node.name: node.config.meta.get("scope", {}).get("touched", "") for node in models.values()}
     order = TopologicalSorter({key: _parents(key, prepared.manifest) for key in models}).static_order()
-    return [_step(models[key], db_path.stem, scopes) for key in order if key in models and _is_table(models[key])]
+    return [_step(models[key], db_path.stem, scopes, made) for key in order if key in models and _is_table(models[key])]
 
 
 def _parents(key: str, manifest: Any) -> list[str]:
@@ -165,13 +177,17 @@ def _is_table(node: Any) -> bool:
     return node.config.materialized in ("table", "incremental")
 
 
-def _step(node: Any, database: str, scopes: Mapping[str, str]) -> Step:
+def _made(node: Any) -> str:
+    return f'{KEPT if node.config.meta.get("publish") else "temp."}"made_{node.name}"'
+
+
+def _step(node: Any, database: str, scopes: Mapping[str, str], made: Mapping[str, str]) -> Step:
     """What a model takes of another one of the same scope was made in this build, and is taken from there at once."""
 
     def of_this_build(found: re.Match[str]) -> str:
         if not found["scope"] or scopes.get(found["name"]) != found["scope"]:
             return found[0]
-        return f'from "made_{found["name"]}" as {found["alias"]}'
+        return f"from {made[found['name']]} as {found['alias']}"
 
     scope = node.config.meta.get("scope") or {}
     sql = node.compiled_code.replace(f'"{database}".', "").rstrip().rstrip(";")
@@ -181,5 +197,6 @@ def _step(node: Any, database: str, scopes: Mapping[str, str]) -> Step:
         materialized=node.config.materialized,
         touched=scope.get("touched", ""),
         columns=tuple(scope.get("columns", ())),
+        made=made[node.name],
         sql=_TOUCHED_OF_TABLE.sub(of_this_build, sql),
     )
