@@ -24,6 +24,10 @@ SKEW = timedelta(minutes=2)
 """How far the systems' clocks may be behind ours when we search for what we have just created."""
 
 
+LOOKS_AGAIN = 4
+"""Attempts of one create before the ERP's refusal of a repeat is taken for the last word."""
+
+
 class Incomplete(Exception):
     """A record cannot be created as it stands; `problems` are by field key."""
 
@@ -151,7 +155,7 @@ async def create(world: World, order: Order) -> Link:
             raise NotNow(until, "create_unknown") from None
         raise Unsure(intent, "The ERP says that the record exists already, but does not show it.") from None
     except VendorError as error:
-        if error.effect_unknown:
+        if error.effect_unknown or _may_be_there(order, intent, error):
             raise NotNow(_unknown(world, intent), "create_unknown") from error
         with world.store.transaction() as tx:
             intents.mark(tx, intent.id, "abandoned", finished_at=world.now())
@@ -175,6 +179,14 @@ async def _make(world: World, order: Order, port: Port, conditions: Mapping[str,
             raise
     left = {path: value for path, value in values.items() if path not in taken}
     return await port.create(order.entity, left, parent=order.parent, conditions=conditions, guid_of=guid)
+
+
+def _may_be_there(order: Order, intent: Intent, error: VendorError) -> bool:
+    """Whether the ERP may refuse a repeat because the first attempt was successful.
+
+    How it says so is not documented, so a repeat that is refused is looked for a few times more before it is believed.
+    """
+    return order.side == "erp" and isinstance(error, ValidationFailed) and 1 <= intent.attempts < LOOKS_AGAIN
 
 
 def _place(order: Order) -> tuple[str, int, str, str]:

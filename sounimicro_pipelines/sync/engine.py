@@ -15,6 +15,7 @@ from sounimicro_pipelines.store.work import Poke, WorkItem
 from sounimicro_pipelines.sync.agreement import Agreed, agree
 from sounimicro_pipelines.sync.creating import Incomplete, Unsure, give_up_creates
 from sounimicro_pipelines.sync.ending import check_guard, handle_gone
+from sounimicro_pipelines.sync.holding import crm_lease, erp_lease
 from sounimicro_pipelines.sync.linking import take_off
 from sounimicro_pipelines.sync.meeting import meet_crm, meet_erp
 from sounimicro_pipelines.sync.routing import partner_pairs, pokes_for
@@ -292,11 +293,11 @@ def _usable(tx: Transaction, world: World, linked: Sequence[Link]) -> list[Link]
 
 def _lease_name(tx: Transaction, world: World, item: WorkItem) -> str:
     if item.side == "crm":
-        return f"record:{world.tenant}:{item.entity}:{item.record_id}"
+        return crm_lease(world.tenant, item.entity, item.record_id)
     link = links.for_erp(tx, item.company_key, item.entity, item.record_id)
     if link is not None:
-        return f"record:{link.tenant}:{link.crm_entity}:{link.crm_id}"
-    return f"record:{item.company_key}:{item.entity}:{item.record_id}"
+        return crm_lease(link.tenant, link.crm_entity, link.crm_id)
+    return erp_lease(item.company_key, item.entity, item.record_id)
 
 
 def _fingerprint(item: WorkItem) -> str:

@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from sounimicro_pipelines.errors import SounimicroError
-from sounimicro_pipelines.store import watermarks
-from sounimicro_pipelines.sync.world import World
+from sounimicro_pipelines.store import Transaction, watermarks
+from sounimicro_pipelines.sync.ports import Record
+from sounimicro_pipelines.sync.world import NotNow, World
 
 PATIENT = 4.0
 """Seconds that a person waits for another engine to let go of a record."""
@@ -47,6 +48,30 @@ async def hold(world: World, leases: Sequence[str], what: str) -> AsyncIterator[
 def crm_lease(tenant: str, entity: str, record_id: int) -> str:
     """The lease of a CRM record and of everything that is linked with it."""
     return f"record:{tenant}:{entity}:{record_id}"
+
+
+def erp_lease(company_key: str, entity: str, record_id: int) -> str:
+    """The lease of an ERP record that is linked with nothing."""
+    return f"record:{company_key}:{entity}:{record_id}"
+
+
+def lease_of(tenant: str, record: Record) -> str:
+    """The lease of a record that is linked with nothing."""
+    if record.side == "crm":
+        return crm_lease(tenant, record.entity, record.id)
+    return erp_lease(record.company_key, record.entity, record.id)
+
+
+def demand_free(tx: Transaction, world: World, record: Record) -> None:
+    """Raises NotNow while somebody is at work on a record, and keeps it from others until the transaction ends.
+
+    Who finds that two records are the same holds only the one that it started from. The other may be on its way to get
+    a counterpart of its own at that moment, which would then be a second one.
+    """
+    name, own = lease_of(world.tenant, record), f"{world.holder}#meeting"
+    if not watermarks.take_lease(tx, name, holder=own, now=world.now(), hold=timedelta(seconds=world.patience.lease)):
+        raise NotNow(world.later(min(5.0, world.patience.lease)), "busy")
+    watermarks.give_lease(tx, name, holder=own)
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ from sounimicro_pipelines.store import Transaction, intents, issues, links
 from sounimicro_pipelines.store.intents import Intent
 from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.sync.creating import Incomplete, Order, create, give_up_creates, new_values
+from sounimicro_pipelines.sync.holding import demand_free
 from sounimicro_pipelines.sync.linking import is_kept_apart, make_link
 from sounimicro_pipelines.sync.match import Identity, Register, Suggestion, certain, suggest
 from sounimicro_pipelines.sync.names import normal
@@ -62,7 +63,7 @@ async def meet_erp(world: World, rule: Rule, company_key: str, entity: str, erp_
         crm = await world.crm.read(rule.crm, found.id, rule.crm_paths())
         if crm is None or _apart(world, crm, company_key, role):
             return []
-        return [_link(world, rule, crm, record, role, f"matched:{found.by}", parent)]
+        return [_link(world, rule, crm, record, role, f"matched:{found.by}", parent, found=crm)]
     if rule.create.in_crm != "automatic":
         return []
     if _too_alike(world, rule, record, near):
@@ -110,7 +111,7 @@ async def _meet_in(
         with world.store.read() as tx:
             taken = erp is None or links.for_erp(tx, key, entity, marked) is not None
         if erp is not None and not taken:
-            return _link(world, rule, crm, erp, role, "restored", parent)
+            return _link(world, rule, crm, erp, role, "restored", parent, found=erp)
     with world.store.read() as tx:
         living = intents.living_for(tx, tenant=world.tenant, crm=(crm.entity, crm.id))
     under_way = next(
@@ -129,7 +130,7 @@ async def _meet_in(
             erp = await port.read(entity, found.id, rule.erp_paths())
             if erp is None or _apart_erp(world, key, erp):
                 return None
-            return _link(world, rule, crm, erp, role, f"matched:{found.by}", parent)
+            return _link(world, rule, crm, erp, role, f"matched:{found.by}", parent, found=erp)
         if rule.create.in_erp != "automatic" or not only:
             return None
         if _too_alike(world, rule, replace(crm, company_key=key), near):
@@ -198,7 +199,7 @@ async def _by_marker(world: World, rule: Rule, record: Record, role: str, parent
     with world.store.read() as tx:
         if links.for_crm_place(tx, world.tenant, rule.crm, marked, record.company_key, role) is not None:
             return None
-    return _link(world, rule, crm, record, role, "restored", parent)
+    return _link(world, rule, crm, record, role, "restored", parent, found=crm)
 
 
 async def _match_in_crm(
@@ -344,8 +345,12 @@ def _creates_under_way(tx: Transaction, rule: Rule) -> bool:
     return any((one.kind, one.side) == ("create", "crm") for one in intents.living(tx, rule=rule.rule))
 
 
-def _link(world: World, rule: Rule, crm: Record, erp: Record, role: str, origin: str, parent: Link | None) -> Link:
+def _link(
+    world: World, rule: Rule, crm: Record, erp: Record, role: str, origin: str, parent: Link | None, *, found: Record
+) -> Link:
+    """Link two records; `found` is the one that was met by the other. Raises NotNow while somebody works on it."""
     with world.store.transaction() as tx:
+        demand_free(tx, world, found)
         return make_link(
             tx,
             world,

@@ -95,7 +95,7 @@ class Elsewhere:
         return await connection.world(run_id=f"run-{self._runs}", by=by)
 
     def settle(
-        self, rounds: int = 5, seconds: float = 400.0, rules: Sequence[str] = RULE_NAMES
+        self, rounds: int = 5, seconds: float = 400.0, rules: Sequence[str] = RULE_NAMES, at_once: int = 1
     ) -> list[dict[str, RunReport]]:
         """Every feed read and every list worked off, again and again, with time between."""
 
@@ -106,7 +106,7 @@ class Elsewhere:
                 for rule in rules:
                     world = await self._world(connection)
                     await poll(world, rule, now_due=True)
-                    reports[rule] = await drain(world, rule)
+                    reports[rule] = await drain(world, rule, at_once=at_once)
                 told.append(reports)
                 self.clock.advance(seconds)
             return told

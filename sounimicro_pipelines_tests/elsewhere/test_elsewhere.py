@@ -15,7 +15,7 @@ import pytest
 from sounimicro_pipelines.rules.versions import load_rules
 from sounimicro_pipelines.sync.addresses import CrmAddress
 from sounimicro_pipelines.sync.opening import Connection, plain_registries
-from sounimicro_pipelines.sync.requests import ErpButton, RequestRefused
+from sounimicro_pipelines.sync.requests import ErpButton, Outcome, RequestRefused
 from sounimicro_pipelines.transport import VendorError
 from sounimicro_pipelines_tests.elsewhere.erp import KEY
 from sounimicro_pipelines_tests.elsewhere.place import Elsewhere, elsewhere
@@ -305,6 +305,43 @@ def test_creates_that_go_wrong_in_every_way_are_made_exactly_once(tmp_path: Path
         place.settle(2)
         assert place.writes() == before
         check_journal(place)
+
+
+def test_a_repeat_that_the_erp_refuses_in_words_of_its_own_is_looked_for_until_it_shows(tmp_path: Path) -> None:
+    """The row exists, but lists show it only after five minutes; the person's answers stay with the request."""
+    with elsewhere(tmp_path, erp={"lag": 300.0}) as place:
+        record = place.crm.people_make("contact", Name="Fra CRM AS", OrgNr="923609016", Category={"Id": KEY_ACCOUNT})
+        place.erp.weather = Weather([("lost_after", "POST /api/biz/customers$")])
+
+        async def press(connection: Connection) -> Outcome:
+            world = await connection.world(run_id="pressed", by="crm:502")
+            return await ErpButton(world).create(CrmAddress("contact", record), KEY, "customer")
+
+        assert "never created twice" in place.connected(press).waiting
+        place.settle(6, 100.0, rules=["customer"])
+        (customer,) = place.erp.tables["Customer"]
+        link = place.linked("Customer", customer)
+        assert link is not None
+        assert (link.crm_id, link.origin) == (record, "created_in_erp")
+        assert place.open_issues() == []
+
+
+def test_records_that_meet_each_other_at_the_same_moment_become_one_pair(tmp_path: Path) -> None:
+    """Work goes on at several records at once: one half of a pair must not be made again while the other links it."""
+    with elsewhere(tmp_path) as place:
+        company = place.crm.people_make("contact", Name="Fjordlys AS", OrgNr="974760673", Category={"Id": KEY_ACCOUNT})
+        customer = place.erp.people_make("Customer", OrgNumber="974760673", Info={"Name": "Fjordlys AS"})
+        parent = place.erp.tables["Customer"][customer]["BusinessRelationID"]
+        place.settle(1, rules=["customer", "person"])
+        for number, name in enumerate(IN_ERP[:6], start=1):
+            mail = {"EmailAddress": f"{name.lower()}@fjordlys.example"}
+            person = {"Firstname": name, "Lastname": "Vik", "Emails": [{"Value": mail["EmailAddress"]}]}
+            place.crm.people_make("person", Contact={"ContactId": company}, **person)
+            info = {"Name": f"{name} Vik", "DefaultEmail": mail}
+            contact = place.erp.people_make("Contact", ParentBusinessRelationID=parent, Info=info)
+            place.settle(2, 20.0, rules=["person"], at_once=4)
+            assert len(place.crm.entities["person"]) == len(place.erp.tables["Contact"]) == number
+            assert place.linked("Contact", contact) is not None
 
 
 @pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=AT_NIGHT) for n in range(2, 6))])
