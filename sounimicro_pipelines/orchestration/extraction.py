@@ -5,7 +5,7 @@ Annotations are not postponed here: Dagster reads them when an asset is declared
 
 import asyncio
 import enum
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,11 @@ from sounimicro_pipelines.orchestration.failing import plainly
 from sounimicro_pipelines.orchestration.partitions import companies
 from sounimicro_pipelines.records import EntitySpec
 from sounimicro_pipelines.superoffice import SuperOfficeBulkReader, entity_specs
+from sounimicro_pipelines.superoffice.registers import gone_persons as crm_persons
 from sounimicro_pipelines.unimicro.bulk import UnimicroBulkReader
 from sounimicro_pipelines.unimicro.entities import SPECS
-from sounimicro_pipelines.warehouse import FeedResult, Mode, Owner, extract, previews
+from sounimicro_pipelines.unimicro.registers import gone_persons as erp_persons
+from sounimicro_pipelines.warehouse import FeedResult, Mode, Owner, Warehouse, extract, forget, previews
 
 ERP_GROUP, CRM_GROUP = "unimicro", "superoffice"
 STALE_AFTER = timedelta(hours=26)
@@ -92,6 +94,8 @@ def unimicro_registers(
 
     with plainly():
         results = asyncio.run(read())
+        if config.listing is Listing.full:
+            _forget_the_gone(context, installation, path, SPECS, erp_persons)
         yield from _materialized(context, path, specs, results, ERP_GROUP)
 
 
@@ -124,7 +128,26 @@ def superoffice_registers(
 
     with plainly():
         results = asyncio.run(read())
+        if config.listing is Listing.full and any(spec.entity == "person" for spec in specs):
+            _forget_the_gone(context, installation, path, entity_specs(), crm_persons)
         yield from _materialized(context, path, specs, results, CRM_GROUP)
+
+
+def _forget_the_gone(
+    context: dg.AssetExecutionContext,
+    installation: Installation,
+    path: Path,
+    specs: Sequence[EntitySpec],
+    gone: Callable[[Any], list[tuple[str, int]]],
+) -> None:
+    """What is held of persons who are gone, as a full listing has just told: erased, in landing files too."""
+    with Warehouse(path, clock=installation.clock) as connection:
+        wanted = gone(connection)
+    if wanted:
+        by_name = {spec.entity: spec for spec in specs}
+        records = [(by_name[entity], key) for entity, key in wanted]
+        forget(path, installation.settings.landing_dir, records, clock=installation.clock)
+        context.log.info(f"{len(wanted)} records of persons who are gone were erased")
 
 
 def _materialized(

@@ -102,9 +102,8 @@ PERSON = Provider(
     columns=_columns(
         int="personId contactId personCountryId",
         associate="personUpdatedBy",
-        text="mrMrs personNumber title",
-        personal_text="firstName middleName lastName fullName personDirectPhone/formattedNumber "
-        "personMobilePhone/formattedNumber personPrivate/formattedNumber email/emailAddress "
+        personal_text="mrMrs personNumber title firstName middleName lastName fullName email/emailAddress "
+        "personDirectPhone/formattedNumber personMobilePhone/formattedNumber personPrivate/formattedNumber "
         f"{_address('personAddress')}",
         list="position",
         bool="retired personActiveErpLinks",

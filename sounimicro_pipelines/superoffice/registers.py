@@ -78,6 +78,14 @@ def value_at(entity: str, row: Row, path: str) -> tuple[bool, Any]:
     return (True, row.get(name)) if name is not None and name in row.values else (False, None)
 
 
+def gone_persons(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    """Persons (entity, key) who are marked as deleted and of whom something is still held."""
+    spec = _SPECS["person"]
+    held = " OR ".join(f'"{column.raw_name}" IS NOT NULL' for column in spec.columns if column.personal)
+    rows = connection.execute(f'SELECT "{spec.key}" FROM raw.person WHERE "Deleted" AND ({held})').fetchall()
+    return [("person", int(row[0])) for row in rows]
+
+
 def facts(entity: str, row: Row, category_groups: Mapping[str, str]) -> dict[str, str]:
     """What rules may choose records by."""
     if entity == "contact":

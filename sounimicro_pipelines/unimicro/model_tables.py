@@ -96,7 +96,7 @@ _ALL = (
     build(
         "Contact",
         "contacts",
-        "InfoID:i ParentBusinessRelationID:i Role:s100 Comment:s500*",
+        "InfoID:i ParentBusinessRelationID:i Role:s100* Comment:s500*",
         "Info:BusinessRelation ParentBusinessRelation:BusinessRelation",
     ),
     build(

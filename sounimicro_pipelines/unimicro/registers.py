@@ -59,6 +59,33 @@ def changed_ids(connection: duckdb.DuckDBPyConnection, entity: str, since: datet
     return sorted(int(row[0]) for row in rows)
 
 
+def gone_persons(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    """Contacts who are marked as deleted, and the relations that were theirs alone, where something is still held.
+
+    A contact's name, phones and e-mails stand on its relation, which nobody may have marked. None where one of the
+    registers that tell this has never been read.
+    """
+    needed = ("contact", "business_relation", "customer", "supplier")
+    there = connection.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'raw'").fetchall()
+    if not {(name,) for name in needed} <= set(there):
+        return []
+    contacts = connection.execute(
+        'SELECT "ID" FROM raw.contact WHERE "Deleted" AND ("Role" IS NOT NULL OR "Comment" IS NOT NULL)'
+    ).fetchall()
+    relations = connection.execute(
+        """
+        SELECT DISTINCT b."ID"
+        FROM raw.business_relation b
+        JOIN raw.contact c ON c."InfoID" = b."ID" AND c."Deleted"
+        WHERE (b."Name" IS NOT NULL OR NOT b."Deleted")
+          AND NOT EXISTS (SELECT 1 FROM raw.contact o WHERE o."InfoID" = b."ID" AND o."Deleted" IS NOT TRUE)
+          AND NOT EXISTS (SELECT 1 FROM raw.customer o WHERE o."BusinessRelationID" = b."ID")
+          AND NOT EXISTS (SELECT 1 FROM raw.supplier o WHERE o."BusinessRelationID" = b."ID")
+        """
+    ).fetchall()
+    return [("Contact", int(row[0])) for row in contacts] + [("BusinessRelation", int(row[0])) for row in relations]
+
+
 def records(
     connection: duckdb.DuckDBPyConnection, entity: str, ids: Sequence[int]
 ) -> Iterator[tuple[int, dict[str, Any]]]:
