@@ -26,7 +26,7 @@ bench: $(VENV)/.installed-bench
 	$(BIN)/python -m sounimicro_pipelines_tests.benchmarks $(ARGS)
 
 nightly: $(VENV)/.installed-lake
-	SOUNIMICRO_TEST_NIGHTLY=1 $(BIN)/python -m pytest -m "nightly or not nightly" $(ARGS)
+	SOUNIMICRO_TEST_NIGHTLY=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "nightly or not nightly" $(ARGS)
 
 clean:
 	rm -rf $(VENV) .sounimicro .pytest_cache .mypy_cache .ruff_cache dbt_reports/target dbt_reports/logs

@@ -141,7 +141,7 @@ async def create(world: World, order: Order) -> Link:
     if not fresh:
         found = await _look_for(world, order, intent)
         if found is not None:
-            return _finish(world, order, intent, found)
+            return _finish(world, order, intent, found, intent.body.get("sent") if intent.attempts == 0 else None)
         intent = _repeat(world, intent)
     generation = intent.generation
     guid = world.guid_of(*_place(order), generation)
@@ -160,7 +160,7 @@ async def create(world: World, order: Order) -> Link:
         with world.store.transaction() as tx:
             intents.mark(tx, intent.id, "abandoned", finished_at=world.now())
         raise
-    return _finish(world, order, intent, made)
+    return _finish(world, order, intent, made, _sent(world, order))
 
 
 async def _make(world: World, order: Order, port: Port, conditions: Mapping[str, Sequence[str]], guid: GuidOf) -> int:
@@ -228,7 +228,7 @@ def _intent_for(world: World, order: Order) -> tuple[Intent, bool]:
                             erp_id=erp_id,
                             generation=generation,
                             guid=world.guid_of(*_place(order), generation)(""),
-                            body=_body(order),
+                            body=_body(order, _sent(world, order)),
                             holder=world.holder,
                             created_at=now,
                             sent_at=now,
@@ -242,10 +242,10 @@ def _intent_for(world: World, order: Order) -> tuple[Intent, bool]:
     raise NotNow(world.later(world.patience.backoff), "create_elsewhere")
 
 
-def _body(order: Order) -> dict[str, Any]:
-    """What recognises the new record, and what a person has said about it."""
+def _body(order: Order, sent: Mapping[str, Any]) -> dict[str, Any]:
+    """What recognises the new record, what it was made of, and what a person has said about it."""
     identity = order.source.identity
-    body: dict[str, Any] = {"name": identity.name, "org_number": identity.org_number}
+    body: dict[str, Any] = {"name": identity.name, "org_number": identity.org_number, "sent": dict(sent)}
     if order.answers:
         body["answers"] = dict(order.answers)
     if order.data:
@@ -253,6 +253,27 @@ def _body(order: Order) -> dict[str, Any]:
     if order.parent_link is not None:
         body["parent_link"] = order.parent_link.id
     return body
+
+
+def _sent(world: World, order: Order) -> dict[str, dict[str, str]]:
+    """What the new record gets of its source, by field: the source's value and the one that is sent, by side.
+
+    What a person has answered, and what a rule gives by itself, does not come from the source.
+    """
+    with world.store.read() as tx:
+        items = world.items(tx, order.company_key)
+    found: dict[str, dict[str, str]] = {}
+    for one in order.rule.fields:
+        paths = paths_of(one, order.side)
+        if one.key in order.answers or not paths or not paths_of(one, order.source.side):
+            continue
+        reading = read_field(one, order.source, items)
+        if reading.empty or not any(path in order.values for path in paths):
+            continue
+        raw = tuple(order.values.get(path) for path in paths)
+        sent = one.transformer.read(order.side, raw, context_of(one, order.source, items))
+        found[one.key] = {order.source.side: reading.text, order.side: sent.text}
+    return found
 
 
 def _living(tx: Transaction, world: World, order: Order) -> Intent | None:
@@ -427,8 +448,10 @@ def _unknown(world: World, intent: Intent) -> datetime:
     return until
 
 
-def _finish(world: World, order: Order, intent: Intent, made: int) -> Link:
-    """The link and the end of the intent, in one transaction."""
+def _finish(
+    world: World, order: Order, intent: Intent, made: int, sent: Mapping[str, Mapping[str, str]] | None
+) -> Link:
+    """The link and the end of the intent, in one transaction; the link remembers what the record was made of."""
     source, side = order.source, order.side
     crm = source if side == "erp" else _as_crm(world, order, made)
     erp = source if side == "crm" else None
@@ -445,7 +468,11 @@ def _finish(world: World, order: Order, intent: Intent, made: int) -> Link:
             origin=f"created_in_{side}",
             parent=order.parent_link,
             erp=erp,
-            data={**(order.data or {}), **({"erp_parent": order.parent} if side == "erp" else {})},
+            data={
+                **(order.data or {}),
+                **({"erp_parent": order.parent} if side == "erp" else {}),
+                **({"sent": sent} if sent else {}),
+            },
         )
         intents.mark(tx, intent.id, "done", finished_at=world.now(), outcome={"id": made})
         issues.solve(tx, f"create:{intent.id}", now=world.now())

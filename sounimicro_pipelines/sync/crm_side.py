@@ -39,7 +39,7 @@ from sounimicro_pipelines.superoffice.traits import (
 from sounimicro_pipelines.sync.match import Identity
 from sounimicro_pipelines.sync.ports import Changed, Changes, GuidOf, Merged, Record, Touch, Written
 from sounimicro_pipelines.sync.recognise import country_of, identity_of, phone_spellings, search_words
-from sounimicro_pipelines.transport import BadAnswer, NotFound, ValidationFailed
+from sounimicro_pipelines.transport import BadAnswer, NotFound, ValidationFailed, VendorError
 
 APP: Final = "Unimicro"
 VERSION: Final = "v1"
@@ -98,7 +98,12 @@ class CrmSide:
             after = await self._client.change(record.handle, changes)
         except (FieldProblem, UnknownName) as error:
             raise _refused(f"PATCH {record.entity}", error) from error
-        written = await self._record(after, tuple(record.values), record.markers)
+        try:
+            written = await self._record(after, tuple(record.values), record.markers)
+        except VendorError as error:
+            # The write has happened, whatever the calls that complete its answer come to.
+            error.effect_unknown = True
+            raise
         return Written(written, exact=after.written)
 
     async def create(

@@ -23,6 +23,7 @@ from sounimicro_pipelines.transport import (
     NotFound,
     PreconditionFailed,
     ValidationFailed,
+    VendorError,
 )
 from sounimicro_pipelines.unimicro.audit import AuditLog
 from sounimicro_pipelines.unimicro.company import SYSTEM, CompanyClient
@@ -84,6 +85,22 @@ class ErpSide:
             except ValidationFailed as error:
                 if attempt == _GUIDS or not same_guid_refused(error):
                     raise
+        try:
+            return await self._after_put(record, now, changes, paths, guid_of)
+        except VendorError as error:
+            # The PUT has happened, whatever the calls that look at it come to.
+            error.effect_unknown = True
+            raise
+
+    async def _after_put(
+        self,
+        record: Record,
+        now: Mapping[str, Any],
+        changes: Mapping[str, Scalar],
+        paths: Sequence[str],
+        guid_of: GuidOf,
+    ) -> Written:
+        """What a PUT has come to; what it changed without having been sent is put back."""
         after, seen = await asyncio.gather(self._read_back(record, paths), self._what_happened(record, now, changes))
         strays = emptied_beside(self._fields, record.entity, now, after, changes)
         strays = [one for one in strays if not seen.was_emptied_by_a_person(one)]
@@ -253,7 +270,7 @@ class ErpSide:
     async def _read_back(self, record: Record, paths: Sequence[str]) -> dict[str, Any]:
         after = await self._get(record.entity, record.id, paths)
         if after is None:
-            raise NotFound(SYSTEM, f"GET {record.entity}", detail="the record is gone", effect_unknown=True)
+            raise NotFound(SYSTEM, f"GET {record.entity}", detail="the record is gone")
         return after
 
     async def _record(self, entity: str, found: Mapping[str, Any], paths: Sequence[str]) -> Record:

@@ -183,14 +183,15 @@ def repoint(tx: Transaction, world: World, link: Link, crm_id: int) -> Link | No
     for one in intents.living_for(tx, tenant=link.tenant, crm=(link.crm_entity, link.crm_id)):
         if one.link_id == link.id:
             intents.mark(tx, one.id, "abandoned", finished_at=world.now())
-    links.change(tx, link.id, crm_id=crm_id, generation=link.generation + 1)
+    known = {name: value for name, value in (link.data or {}).items() if name != "sent"}
+    links.change(tx, link.id, crm_id=crm_id, generation=link.generation + 1, data=known)
     table_links = tx.tables.links
     for child in links.children(tx, link.id):
         data = dict(child.data or {})
         if child.rule == "person" and data.get("crm_parent") == link.crm_id:
             data["crm_parent"] = crm_id
             tx.execute(update(table_links).where(table_links.c.id == child.id).values(data=data))
-    moved = replace(link, crm_id=crm_id, generation=link.generation + 1)
+    moved = replace(link, crm_id=crm_id, generation=link.generation + 1, data=known)
     links.raise_generation(tx, link.tenant, link.crm_entity, crm_id, link.company_key, link.role, link.generation + 1)
     history.add(tx, [_entry(world, moved, "link", "merged")])
     work.poke(tx, [Poke(link.rule, "crm", link.crm_entity, crm_id, "merged")], world.now())

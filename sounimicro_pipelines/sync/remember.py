@@ -376,12 +376,13 @@ def _solved(scene: Scene, found: Weighed, open_issues: set[str]) -> list[tuple[s
 def _left_to_do(scene: Scene, found: Weighed, data: Mapping[str, Any], writes: Sequence[FieldWrite]) -> dict[str, Any]:
     """What a link remembers, without those of a person's choices and wishes that have been carried out.
 
-    A wish is tried once; a choice stands until both sides are equal, and holds for no later edit.
+    A wish is tried once; a choice stands until both sides are equal, and holds for no later edit. What a record was
+    made of is the baseline until there is one.
     """
     done = {*found.equal, *(one.field.key for one in writes)} - {one.field.key for one in found.stuck}
     mine = {one.key for one in scene.group.fields}
     left = dict(data)
-    for name, spent in (("choices", done), ("wishes", mine)):
+    for name, spent in (("choices", done), ("wishes", mine), ("sent", found.settled.keys())):
         if left.get(name):
             left[name] = {key: said for key, said in left[name].items() if key not in spent}
             if not left[name]:

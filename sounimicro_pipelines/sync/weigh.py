@@ -239,8 +239,21 @@ def _before(scene: Scene, one: RuleField) -> list[Reading | None]:
         baseline = scene.baselines.get(scene.group.link_at(place).id)
         values = None if baseline is None else baseline.crm if place == CRM else baseline.erp
         text = None if values is None else values.get(one.key)
-        found.append(None if text is None else _kept(scene, one, place, str(text)))
+        found.append(_made_of(scene, one, place) if text is None else _kept(scene, one, place, str(text)))
     return found
+
+
+def _made_of(scene: Scene, one: RuleField, place: int) -> Reading | None:
+    """What a record that we created, or its source, held then: before the first agreement that is the baseline.
+
+    What the new record has not taken, or not whole, it has never held.
+    """
+    link, record = scene.group.link_at(place), scene.records[place]
+    sent = ((link.data or {}).get("sent") or {}).get(one.key)
+    if sent is None:
+        return None
+    before, now = _kept(scene, one, place, str(sent[record.side])), read_field(one, record, scene.items)
+    return None if now.key != before.key and before.text.startswith(now.text) else before
 
 
 def _kept(scene: Scene, one: RuleField, place: int, text: str) -> Reading:
@@ -340,12 +353,13 @@ def _chosen(source: int, views: tuple[View, ...]) -> Decision:
 
 
 def _quiet_until(scene: Scene, one: RuleField, source: int) -> datetime | None:
+    """Until when a value must rest. A record that we wrote last may hold an edit of just before: it rests too."""
     quiet = scene.group.rule.quiet_period
     if not quiet:
         return None
     record = scene.records[source]
     for path in paths_of(one, record.side):
         touch = record.touch_of(path)
-        if touch.at is not None and not touch.by_us and scene.now - touch.at < timedelta(seconds=quiet):
+        if touch.at is not None and scene.now - touch.at < timedelta(seconds=quiet):
             return touch.at + timedelta(seconds=quiet)
     return None

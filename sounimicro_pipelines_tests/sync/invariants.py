@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -10,6 +12,7 @@ from sqlalchemy import select
 from sounimicro_pipelines.store import conflicts, intents, issues
 from sounimicro_pipelines.sync.translate import reread
 from sounimicro_pipelines_tests.sync.scenario import Broken, Scenario, links_of
+from sounimicro_pipelines_tests.sync.simulated import Row
 
 PAIRS = {
     "customer": (
@@ -29,14 +32,21 @@ def check_all(scenario: Scenario) -> None:
     """Raises Broken for the first invariant that does not hold."""
     created_once(scenario)
     deletes_stay(scenario)
+    merges_move_links(scenario)
+    parents_first(scenario)
+    forgotten(scenario)
+    quiet_kept(scenario)
     only_mapped_fields(scenario)
     walls_hold(scenario)
     sides_agree(scenario)
     no_update_lost(scenario)
     own_writes_are_not_news(scenario)
+    policy_decides(scenario)
+    everyone_served(scenario)
     numbers_come_back(scenario)
     nothing_unfinished(scenario)
     counts_add_up(scenario)
+    nothing_lost_at_once(scenario)
     zero_writes_at_rest(scenario)
 
 
@@ -53,6 +63,16 @@ def created_once(scenario: Scenario) -> None:
         for place, count in seen.items():
             if count > 1 and ours[place]:
                 raise Broken("created exactly once", f"{system.name} has {count} records of {place}")
+        lines: Counter[tuple[str, str]] = Counter()
+        for row in system.rows.values():
+            name = row.values.get("Name" if key == "OrgNr" else "Info.Name")
+            if row.entity in ("contact", "Customer", "Supplier") and name and row.deleted is None:
+                first = _first(scenario, name)
+                lines[(row.entity, first)] += 1
+                ours[(row.entity, first)] += row.created_by == "us"
+        for place, count in lines.items():
+            if count > 1 and ours[place]:
+                raise Broken("created exactly once", f"{system.name} has {count} records that began as {place}")
     names: Counter[tuple[str, int | None, str]] = Counter()
     for row in scenario.crm.rows.values():
         if row.entity == "person" and row.created_by == "us" and row.values.get("Lastname"):
@@ -60,6 +80,16 @@ def created_once(scenario: Scenario) -> None:
     for person, count in names.items():
         if count > 1:
             raise Broken("created exactly once", f"{count} persons {person}")
+
+
+def _first(scenario: Scenario, text: str) -> str:
+    """What a name was when it was typed first."""
+    parents = scenario.hostile.parents
+    seen: set[str] = set()
+    while parents.get(text) and text not in seen:
+        seen.add(text)
+        text = parents[text]
+    return text
 
 
 def deletes_stay(scenario: Scenario) -> None:
@@ -70,20 +100,117 @@ def deletes_stay(scenario: Scenario) -> None:
             old = gone.get((row.entity, row.values.get(key)))
             if old is None or row is old or row.created_by != "us" or old.deleted is None:
                 continue
-            if row.created > old.deleted and _was_linked(scenario, system.name, old.entity, old.id):
+            same = _partners(scenario, system.name, row) & _partners(scenario, system.name, old, "deleted")
+            if row.created > old.deleted and same:
                 raise Broken("a deleted record stays deleted", f"{row.entity} {row.id} is {old.id} again")
 
 
-def _was_linked(scenario: Scenario, system: str, entity: str, record_id: int) -> bool:
+def _partners(scenario: Scenario, name: str, row: Row, reason: str = "") -> set[tuple[str, str, int]]:
+    """The records of the other side that a record is or was linked with; with `reason`, whose link ended by it."""
     if scenario.hostile.counts["old_database_restored"]:
-        return False
+        return set()
+    stones = scenario.store.tables.tombstones
+    with scenario.store.read() as tx:
+        ended = tx.rows(select(stones))
+        known: list[Any] = [one for one in ended if not reason or one.reason == reason]
+        known += [] if reason else links_of(tx)
+    if name == "crm":
+        mine = [one for one in known if (one.crm_entity, one.crm_id) == (row.entity, row.id)]
+        return {(one.company_key, one.erp_entity, one.erp_id) for one in mine}
+    mine = [one for one in known if (one.company_key, one.erp_entity, one.erp_id) == (name, row.entity, row.id)]
+    return {("crm", one.crm_entity, one.crm_id) for one in mine}
+
+
+def merges_move_links(scenario: Scenario) -> None:
+    """I5: a record that was merged is not taken for deleted; its links follow it."""
+    sources = {one.source for one in scenario.crm.merge_log}
     table = scenario.store.tables.tombstones
     with scenario.store.read() as tx:
-        if system == "crm":
-            query = select(table).where(table.c.crm_entity == entity, table.c.crm_id == record_id)
-        else:
-            query = select(table).where(table.c.erp_entity == entity, table.c.erp_id == record_id)
-        return any(row.reason == "deleted" for row in tx.rows(query))
+        for row in tx.rows(select(table).where(table.c.crm_entity == "contact", table.c.side == "crm")):
+            if row.reason == "deleted" and row.crm_id in sources:
+                raise Broken("a merge moves its links", f"contact {row.crm_id} was merged, and its link ended")
+
+
+def parents_first(scenario: Scenario) -> None:
+    """I8: whoever we created belongs to somebody who was there before."""
+    relations = {(key, row.relation) for key, erp in scenario.erp.items() for row in erp.rows.values()}
+    for name, entity, record_id in scenario.hostile.creates:
+        system = scenario.crm if name == "crm" else scenario.erp[name]
+        row = system.rows.get((entity, record_id))
+        if row is None or entity not in ("person", "Contact"):
+            continue
+        gone = {one.source for one in scenario.crm.merge_log}
+        known = (
+            (name, row.parent) in relations
+            if entity == "Contact"
+            else (("contact", row.parent) in system.rows or row.parent in gone)
+        )
+        if row.parent is None or not known:
+            raise Broken("parents before children", f"{name} {entity} {record_id} was created under {row.parent}")
+
+
+def forgotten(scenario: Scenario) -> None:
+    """I6: of a person that was erased nothing but ids is kept."""
+    tables = scenario.store.tables
+    stones = tables.tombstones
+    with scenario.store.read() as tx:
+        ended = tx.rows(select(stones).where(stones.c.crm_entity == "person", stones.c.reason == "deleted"))
+        erased = {row.crm_id: row for row in ended if row.side == "crm"}
+        if not erased:
+            return
+        kept = "\n".join(
+            str(row)
+            for table in (tables.baselines, tables.history, tables.conflicts, tables.issues, tables.intents)
+            for row in tx.rows(select(table))
+        )
+    words = set(re.findall(r"\w+", kept))
+    for token, (side, entity, record_id, _path) in scenario.hostile.typed.items():
+        mine = (side, entity) == ("crm", "person") and record_id in erased
+        if mine and token in words:
+            raise Broken("an erased person is forgotten", f"{token} of person {record_id} is still in the store")
+
+
+def quiet_kept(scenario: Scenario) -> None:
+    """A person's value travels only when the person has let it rest for the rule's quiet period."""
+    hostile = scenario.hostile
+    if not scenario.quiet or hostile.trouble.skew or hostile.counts["timeout_late_effect"]:
+        return
+    for (name, entity, record_id, path, _old, new), at in zip(hostile.writes, hostile.written_at, strict=True):
+        typed = hostile.typed_at.get(new)
+        if typed is None or entity in ("person", "Contact"):
+            continue
+        rested = (at - typed).total_seconds()
+        if rested < scenario.quiet - 1:
+            raise Broken(
+                "the quiet period is kept",
+                f"{new} was written to {name} {entity} {record_id} {path} {rested:.1f} s after it was typed",
+            )
+        hostile.counts["quiet_period"] += 1
+
+
+def guard_holds(scenario: Scenario, stopped: Sequence[Any]) -> None:
+    """I5: a stopped register has lost no more links than it may."""
+    stones = scenario.store.tables.tombstones
+    with scenario.store.read() as tx:
+        rows = tx.rows(select(stones).where(stones.c.reason == "deleted"))
+    for one in stopped:
+        entity = "crm_entity" if one.side == "crm" else "erp_entity"
+        ended = [r for r in rows if r.side == one.side and getattr(r, entity) == one.entity]
+        ended = [r for r in ended if one.side == "crm" or r.company_key == one.company_key]
+        if len(ended) > 3:
+            raise Broken("the guard stops a mass deletion", f"{len(ended)} links of {one.side} {one.entity} ended")
+
+
+def nothing_lost_at_once(scenario: Scenario) -> None:
+    """I5: where many were deleted at once, some register was stopped."""
+    if scenario.hostile.counts["mass_delete"] and not scenario.hostile.counts["guard_stopped"]:
+        stones = scenario.store.tables.tombstones
+        with scenario.store.read() as tx:
+            ended = Counter(
+                (r.side, r.company_key) for r in tx.rows(select(stones).where(stones.c.reason == "deleted"))
+            )
+        if any(count > 3 for count in ended.values()):
+            raise Broken("the guard stops a mass deletion", f"links ended without a question: {dict(ended)}")
 
 
 def only_mapped_fields(scenario: Scenario) -> None:
@@ -111,6 +238,23 @@ def walls_hold(scenario: Scenario) -> None:
     for system, entity, record_id, _path, _old, _new in scenario.hostile.writes:
         if system != "crm" and (system, entity, record_id) not in known:
             raise Broken("company walls", f"{system} {entity} {record_id} was written without a link")
+    _values_stay_in_the_family(scenario)
+
+
+def _values_stay_in_the_family(scenario: Scenario) -> None:
+    """What was typed in one company reaches another only through a CRM record that both are linked with."""
+    with scenario.store.read() as tx:
+        stones = scenario.store.tables.tombstones
+        rows = [*links_of(tx), *tx.rows(select(stones))]
+    homes: dict[tuple[str, str, int], set[int]] = {}
+    for row in rows:
+        homes.setdefault((row.company_key, row.erp_entity, row.erp_id), set()).add(row.crm_id)
+    for system, entity, record_id, _path, _old, new in scenario.hostile.writes:
+        typed = scenario.hostile.typed.get(new)
+        if system == "crm" or typed is None or typed[0] in ("crm", system):
+            continue
+        if not homes.get((system, entity, record_id), set()) & homes.get(typed[:3], set()):
+            raise Broken("company walls", f"{new} was typed in {typed[0]} and written to {system} {entity} {record_id}")
 
 
 def sides_agree(scenario: Scenario) -> None:
@@ -122,9 +266,40 @@ def sides_agree(scenario: Scenario) -> None:
                 continue
             left = reread(one, "crm", crm.values.get(crm_path, ""), "NO", {})
             right = reread(one, "erp", erp.values.get(erp_path, ""), "NO", {})
-            if left.key == right.key or _asked(scenario, link, one.key):
+            spelt = scenario.crm.spelt(crm_path, right.text)
+            if left.key == right.key or left.text == spelt or _asked(scenario, link, one.key):
                 continue
             raise Broken("both sides agree", f"{link.rule} {link.id} {one.key}: {left.text!r} and {right.text!r}")
+
+
+def policy_decides(scenario: Scenario) -> None:
+    """I3: a conflict is decided as its field's policy says."""
+    with scenario.store.read() as tx:
+        decided = conflicts.listing(tx, state="decided", limit=100_000)
+    for row in decided:
+        by = str(row.decided_by)
+        wrong = by.startswith("policy_") and (by != f"policy_{row.policy}" or row.winner != row.policy)
+        if row.policy == "newest" and by == "newest" and row.crm_at and row.erp_at:
+            newer = "crm" if row.crm_at > row.erp_at else "erp"
+            wrong = row.winner != newer
+        if wrong:
+            raise Broken("the policy decides", f"{row.field} ({row.policy}) was decided by {by} for {row.winner}")
+
+
+def everyone_served(scenario: Scenario) -> None:
+    """I1, I7: a customer of the ERP is linked, was kept apart, or a person has been asked about it."""
+    with scenario.store.read() as tx:
+        linked = {(link.company_key, link.erp_entity, link.erp_id) for link in links_of(tx)}
+        stones = scenario.store.tables.tombstones
+        apart = {(row.company_key, row.erp_entity, row.erp_id) for row in tx.rows(select(stones))}
+        said = issues.listing(tx, state=None, limit=100_000)
+    asked = {(one.company_key, one.erp_entity, one.erp_id) for one in said}
+    unsure = any((one.kind, one.state) == ("create_unknown", "open") for one in said)
+    for key, erp in scenario.erp.items():
+        for row in erp.living("Customer"):
+            place = (key, "Customer", row.id)
+            if place not in linked | apart | asked and not (unsure and row.created_by == "us"):
+                raise Broken("nobody is forgotten", f"customer {row.id} of {key} is neither linked nor told")
 
 
 def _asked(scenario: Scenario, link: Any, key: str) -> bool:
@@ -177,15 +352,23 @@ def no_update_lost(scenario: Scenario) -> None:
 
 
 def own_writes_are_not_news(scenario: Scenario) -> None:
-    """I10: nothing that a person typed gives way to what it was typed over."""
+    """I10: nothing that a person typed gives way to what it was typed over.
+
+    Where an answer was lost, nobody can say whether an edit came before or after our write; but even then a value never
+    comes back to where it was typed to replace what was typed on it there.
+    """
+    hostile = scenario.hostile
     unheard = ("timeout_before_effect", "timeout_after_effect", "timeout_late_effect", "failed_500", "html_answer")
-    blind = ("old_database_restored", "restart", "merge", *unheard)
-    if scenario.companies > 1 or any(scenario.hostile.counts[name] for name in blind):
+    if hostile.counts["old_database_restored"] or scenario.companies > 1 or hostile.counts["merge"]:
         return
-    for system, entity, record_id, path, old, new in scenario.hostile.writes:
-        if path.startswith("marker:") or not new or old not in scenario.hostile.typed:
+    blind = any(hostile.counts[name] for name in ("restart", *unheard))
+    for system, entity, record_id, path, old, new in hostile.writes:
+        if path.startswith("marker:") or not new or old not in hostile.typed or new == old:
             continue
-        if new != old and new in scenario.hostile.ancestors(old) and not scenario.hostile.trouble.renormalise:
+        came_back = hostile.typed.get(new) == (system, entity, record_id, path)
+        if blind and not came_back:
+            continue
+        if new in hostile.ancestors(old) and not hostile.trouble.renormalise:
             raise Broken(
                 "our own writes are not news", f"{system} {entity} {record_id} {path}: {old} gave way to {new}"
             )
@@ -203,14 +386,19 @@ def numbers_come_back(scenario: Scenario) -> None:
 def nothing_unfinished(scenario: Scenario) -> None:
     """I7: no intent and no work is left without an issue that says so."""
     with scenario.store.read() as tx:
-        known = {one.fingerprint for one in issues.listing(tx, limit=100_000)}
+        said = issues.listing(tx, limit=100_000)
+        known = {one.fingerprint for one in said}
+        unsure = {one.rule for one in said if one.kind == "create_unknown"}
         left = intents.living(tx)
         table = scenario.store.tables.work_items
         rows = tx.rows(select(table))
     for row in rows:
         name = f"record:{row.rule}:{row.side}:{row.company_key}:{row.entity}:{row.record_id}"
         stopped = any(one.startswith("guard:") for one in known)
-        if name not in known and not stopped:
+        system = scenario.crm if row.side == "crm" else scenario.erp[row.company_key]
+        record = system.rows.get((row.entity, row.record_id))
+        waits = row.rule in unsure and record is not None and record.created_by == "us"
+        if name not in known and not stopped and not waits:
             raise Broken("nothing is left without an issue", f"{name} is {row.state}")
     for intent in left:
         about = (f":{intent.crm_entity}:{intent.crm_id}", f":{intent.erp_entity}:{intent.erp_id}")

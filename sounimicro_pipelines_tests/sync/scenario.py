@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sounimicro_pipelines.rules import read_rule
 from sounimicro_pipelines.rules.model import RULE_NAMES, RuleName
@@ -20,10 +20,19 @@ from sounimicro_pipelines.store import Store, Transaction, intents, issues, link
 from sounimicro_pipelines.store.rows import build
 from sounimicro_pipelines.store.statements import find
 from sounimicro_pipelines.store.work import Poke
-from sounimicro_pipelines.sync import engine, feeds
+from sounimicro_pipelines.sync import ending, engine, feeds
 from sounimicro_pipelines.sync.world import Patience, World
 from sounimicro_pipelines_tests.rules.registries import REGISTRIES
-from sounimicro_pipelines_tests.sync.simulated import Crash, Hostile, Row, SimulatedCrm, SimulatedErp, System, Trouble
+from sounimicro_pipelines_tests.sync.simulated import (
+    Crash,
+    Hostile,
+    Restless,
+    Row,
+    SimulatedCrm,
+    SimulatedErp,
+    System,
+    Trouble,
+)
 
 COMPANY_FIELDS = """
   - {erp: Info.Name, crm: Name, direction: both, conflict: ask, on_create: required}
@@ -34,15 +43,16 @@ COMPANY_FIELDS = """
 """
 DOCUMENTS: dict[RuleName, str] = {
     "customer": "rule: customer\nerp: Customer\ncrm: contact\n"
-    "takes_part: {crm: {category_group: customer}, erp: {status: active}}\n"
+    "takes_part: {crm: {category_group: customer}, erp: {status: active}}\nquiet_period: QUIETs\n"
     "match: [org_number, name_and_postcode]\ncreate: {in_erp: IN_ERP, in_crm: automatic}\n"
     f"fields:{COMPANY_FIELDS}"
     "  - {erp: CustomerNumber, crm: Number2, direction: to_crm}\n",
     "supplier": "rule: supplier\nerp: Supplier\ncrm: contact\ntakes_part: {erp: {status: active}}\n"
-    "match: [org_number]\ncreate: {in_erp: on_request, in_crm: automatic}\n"
+    "quiet_period: QUIETs\nmatch: [org_number]\ncreate: {in_erp: on_request, in_crm: automatic}\n"
     f"fields:{COMPANY_FIELDS}",
-    "partner": f"rule: partner\nerp: [Customer, Supplier]\ncrm: contact\nfields:{COMPANY_FIELDS}",
-    "person": "rule: person\nerp: Contact\ncrm: person\nmatch: [name_within_parent]\n"
+    "partner": f"rule: partner\nerp: [Customer, Supplier]\ncrm: contact\nquiet_period: QUIETs\nfields:{COMPANY_FIELDS}",
+    "person": "rule: person\nerp: Contact\ncrm: person\n"
+    "takes_part: {crm: {retired: false}}\nmatch: [name_within_parent]\n"
     "create: {in_erp: IN_ERP, in_crm: automatic}\nfields:\n"
     "  - {erp: Info.Name, crm: Lastname, direction: both, conflict: ask, on_create: required}\n"
     "  - {erp: Role, crm: Title, direction: both, conflict: newest}\n",
@@ -51,6 +61,8 @@ DOCUMENTS: dict[RuleName, str] = {
     "  - {erp: Name, crm: Name, direction: both, conflict: ask, on_create: required}\n",
 }
 PATIENCE = Patience(late_effect=90, search_lag=30, lease=200, overlap=120, backoff=20, longest_backoff=600, attempts=40)
+TIRELESS = 12
+"""After so many rounds in a quiet world an engine that still writes will never stop."""
 EDITABLE = {
     "contact": ("Name", "Address.Postal.Address1", "Address.Postal.City", "Urls[first].Value"),
     "person": ("Lastname", "Title"),
@@ -60,11 +72,11 @@ EDITABLE = {
 }
 
 
-@lru_cache(maxsize=4)
-def rules(in_erp: str) -> RuleSet:
+@lru_cache(maxsize=8)
+def rules(in_erp: str, quiet: int = 0) -> RuleSet:
     found: dict[RuleName, RuleInForce] = {}
     for name in RULE_NAMES:
-        document = DOCUMENTS[name].replace("IN_ERP", in_erp)
+        document = DOCUMENTS[name].replace("IN_ERP", in_erp).replace("QUIET", str(quiet))
         found[name] = RuleInForce(settle(read_rule(document, f"{name}.yaml", REGISTRIES), REGISTRIES), 1, document)
     return RuleSet(found)
 
@@ -93,8 +105,47 @@ class WatchedStore(Store):
             yield tx
 
 
+class Pool(Protocol):
+    """One real database for many schedules; emptied in between."""
+
+    def fresh(self, hostile: Hostile) -> WatchedStore:
+        """The empty store."""
+
+    def snapshot(self) -> sqlite3.Connection:
+        """A backup."""
+
+    def restore(self, snapshot: sqlite3.Connection) -> None:
+        """The backup in place of what the store holds."""
+
+
+class PostgresPool:
+    """A database of a Postgres server. It is never restored from a backup."""
+
+    def __init__(self, url: str) -> None:
+        self._store = open_store(url)
+
+    def fresh(self, hostile: Hostile) -> WatchedStore:
+        tables = self._store.tables
+        with self._store.transaction(durable=False) as tx:
+            for table in reversed(tables.metadata.sorted_tables):
+                if table.schema == tables.sync_schema:
+                    tx.execute(table.delete())
+        store = WatchedStore(self._store.engine, tables, "test")
+        store.hostile = hostile
+        return store
+
+    def snapshot(self) -> sqlite3.Connection:
+        raise NotImplementedError
+
+    def restore(self, snapshot: sqlite3.Connection) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        self._store.close()
+
+
 class StorePool:
-    """One real SQLite file for many schedules; emptied in between."""
+    """A SQLite file."""
 
     def __init__(self) -> None:
         base = Path("/dev/shm")
@@ -139,7 +190,7 @@ class Scenario:
     """The systems, the engines, and what they did."""
 
     seed: int
-    pool: StorePool
+    pool: Pool
     trouble: Trouble
     companies: int = 1
     engines: int = 1
@@ -150,13 +201,16 @@ class Scenario:
     active: tuple[str, ...] = ("customer", "supplier", "partner", "person")
     polling: bool = True
     polling_always: bool = False
+    quiet: int = 0
+    nameless: float = 0.0
+    often: str = ""
 
     def __post_init__(self) -> None:
         self.hostile = Hostile(self.seed, self.trouble)
         self.rng = random.Random(self.seed * 7919 + 1)
         self.crm = SimulatedCrm(self.hostile)
         self.erp = {f"K{n}": SimulatedErp(self.hostile, f"K{n}") for n in range(1, self.companies + 1)}
-        self.rules = rules("automatic" if self.companies == 1 else "on_request")
+        self.rules = rules("automatic" if self.companies == 1 else "on_request", self.quiet)
         self.store = self.pool.fresh(self.hostile)
         self._names = 0
         self._orgs = _org_numbers(self.seed)
@@ -204,6 +258,8 @@ class Scenario:
                     running.remove(task)
         except Crash:
             pass
+        except Restless:
+            raise Broken("it comes to rest", f"the last writes: {self.hostile.writes[-2:]}") from None
         finally:
             for task in running:
                 _kill(task)
@@ -214,6 +270,8 @@ class Scenario:
     def company(self, side: System, entity: str, org: str | None = None) -> Row:
         name = f"Firma {self._fresh()}"
         number = org if org is not None else next(self._orgs)
+        if org is None and self.rng.random() < self.nameless:
+            number = ""
         if side.side == "crm":
             values = {"Name": name, "OrgNr": number}
             return side.person_creates(entity, values, facts={"category_group": "customer"})
@@ -226,7 +284,9 @@ class Scenario:
         return "".join(rng.choice(letters) + rng.choice("aeiou") for _ in range(4)) + f" {self._names}"
 
     def person_of(self, parent: Row) -> Row:
-        return self.crm.person_creates("person", {"Lastname": self._fresh()}, parent=parent.id)
+        return self.crm.person_creates(
+            "person", {"Lastname": self._fresh()}, parent=parent.id, facts={"retired": "false"}
+        )
 
     def contact_of(self, key: str, party: Row) -> Row:
         return self.erp[key].person_creates("Contact", {"Info.Name": self._fresh()}, parent=party.relation)
@@ -241,9 +301,20 @@ class Scenario:
         system.person_types(row, self.rng.choice(EDITABLE[row.entity]))
         self.hostile.counts["edit"] += 1
 
+    def type_again(self, place: tuple[str, str, int, str]) -> None:
+        """A person types once more where somebody has typed before."""
+        name, entity, record_id, path = place
+        system = self.crm if name == "crm" else self.erp[name]
+        row = system.rows.get((entity, record_id))
+        if row is not None and row.deleted is None:
+            system.person_types(row, path)
+
     def any_event(self) -> None:
         """Something that people do, seldom or often."""
         rng, counts = self.rng, self.hostile.counts
+        if self.often and rng.random() < 0.4:
+            getattr(self, f"_{self.often}")()
+            return
         draw = rng.random()
         key = rng.choice(sorted(self.erp))
         if draw < 0.55:
@@ -257,8 +328,12 @@ class Scenario:
             counts["new_party_in_erp"] += 1
         elif draw < 0.79:
             self._person_somewhere(key) if "person" in self.active else self.any_edit()
-        elif draw < 0.83:
+        elif draw < 0.81:
             self._partner(key) if "supplier" in self.active else self.any_edit()
+        elif draw < 0.83:
+            self._customer_of_both() if self.companies > 1 else self.any_edit()
+        elif draw < 0.86 and "person" in self.active:
+            self._erase_person()
         elif draw < 0.90:
             self._delete_something(key)
         elif draw < 0.93:
@@ -277,6 +352,10 @@ class Scenario:
             self.contact_of(key, self.rng.choice(parties))
         self.hostile.counts["new_person"] += 1
 
+    def _contact_in_erp(self) -> None:
+        """A customer is new in the ERP, and so is somebody who works there."""
+        self.contact_of("K1", self.company(self.erp["K1"], "Customer"))
+
     def _partner(self, key: str) -> None:
         """A customer of the ERP becomes a supplier too."""
         customers = self.erp[key].living("Customer")
@@ -288,12 +367,46 @@ class Scenario:
             supplier.values["Info.Name"] = customer.values["Info.Name"]
             self.hostile.counts["partner"] += 1
 
+    def _customer_of_both(self) -> None:
+        """A company of the CRM becomes a customer in an ERP company where it was none."""
+        key = self.rng.choice(sorted(self.erp))
+        taken = {row.values.get("OrgNumber") for row in self.erp[key].living("Customer")}
+        free = [row for row in self.crm.living("contact") if row.values.get("OrgNr") not in (*taken, "", None)]
+        if free:
+            known = self.rng.choice(free)
+            customer = self.company(self.erp[key], "Customer", known.values["OrgNr"])
+            customer.values["Info.Name"] = known.values["Name"]
+            self.hostile.counts["customer_of_both"] += 1
+
     def _delete_something(self, key: str) -> None:
         system = self.rng.choice([self.crm, self.erp[key]])
         rows = [row for row in system.rows.values() if row.deleted is None]
         if len(rows) > 2:
             system.person_deletes(self.rng.choice(rows))
             self.hostile.counts["delete"] += 1
+
+    def _erase_person(self) -> None:
+        """A person asks to be forgotten; the CRM keeps nothing."""
+        persons = self.crm.living("person")
+        if persons:
+            person = self.rng.choice(persons)
+            self.crm.person_deletes(person)
+            self.hostile.counts["person_erased"] += 1
+
+    def delete_many(self) -> None:
+        """Somebody empties half a register by mistake."""
+        with self.store.read() as tx:
+            linked = [link for link in links_of(tx) if link.rule == "customer" and link.company_key == "K1"]
+        in_crm = self.rng.random() < 0.5
+        for link in linked:
+            system, place = self.crm, (link.crm_entity, link.crm_id)
+            if not in_crm:
+                system, place = self.erp["K1"], (link.erp_entity, link.erp_id)  # type: ignore[assignment]
+            row = system.rows.get(place)
+            if row is not None and row.deleted is None:
+                system.person_deletes(row)
+        if len(linked) > 4:
+            self.hostile.counts["mass_delete"] += 1
 
     def _merge(self) -> None:
         rows = self.crm.living("contact")
@@ -313,17 +426,20 @@ class Scenario:
     def _poke_by_webhook(self, key: str) -> None:
         """Webhooks: lost, repeated, out of order; they only ever poke."""
         rows = [*self.crm.living("contact"), *self.erp[key].living("Customer")]
+        in_order = list(rows)
         self.rng.shuffle(rows)
+        self.hostile.counts["webhook_reordered"] += rows[:2] != in_order[:2]
         with self.store.transaction() as tx:
             for row in rows[: self.rng.randrange(1, 4)]:
                 if self.rng.random() < 0.3:
                     self.hostile.counts["webhook_lost"] += 1
                     continue
-                for _ in range(self.rng.choice((1, 1, 2))):
+                times = self.rng.choice((1, 1, 2))
+                self.hostile.counts["webhook_repeated"] += times - 1
+                for _ in range(times):
                     side = "crm" if row.entity == "contact" else "erp"
                     poke = Poke("customer", side, row.entity, row.id, "webhook", "" if side == "crm" else key)
                     work.poke(tx, [poke], self.hostile.at())
-                self.hostile.counts["webhook_repeated_or_reordered"] += 1
 
     def back_up(self) -> None:
         self.snapshot = self.pool.snapshot()
@@ -343,18 +459,39 @@ class Scenario:
         self.hostile.settle_late()
         self.hostile.clock.advance(400)
         self.engines = 1
-        for _ in range(rounds):
+        for number in range(rounds):
+            if number == TIRELESS:
+                raise Broken("it comes to rest", f"still writing after {number} rounds: {self.hostile.writes[-2:]}")
+            self._confirm_stopped()
             before = len(self.hostile.writes) + len(self.hostile.creates)
             self.polling = True
             self.hostile.clock.advance(130)
             self.run_engines()
             self.polling = False
-            while self._waiting() and rounds > 0:
-                rounds -= 1
+            for _ in range(rounds):
+                if not self._waiting():
+                    break
+                self._confirm_stopped()
                 self.hostile.clock.advance(100)
                 self.run_engines()
             if len(self.hostile.writes) + len(self.hostile.creates) == before:
                 return
+
+    def _confirm_stopped(self) -> None:
+        """A person has looked at what the guard has stopped, and says that the records are gone on purpose."""
+        table = self.store.tables.register_guards
+        with self.store.read() as tx:
+            stopped = find(tx, table, state="stopped")
+        if stopped:
+            from sounimicro_pipelines_tests.sync import invariants
+
+            invariants.guard_holds(self, stopped)
+            self.hostile.counts["guard_stopped"] += len(stopped)
+            world = self.world()
+            with self.store.transaction() as tx:
+                for one in stopped:
+                    ending.confirm_register(tx, world, one.side, one.company_key, one.entity, by="person:1")
+            self.poke_everything()
 
     def _waiting(self) -> bool:
         with self.store.read() as tx:
@@ -426,15 +563,35 @@ def random_trouble(seed: int) -> Trouble:
     )
 
 
-def run_schedule(seed: int, pool: StorePool, *, rounds: int | None = None, trouble: Trouble | None = None) -> Scenario:
-    """One random schedule, to its end, with its invariants checked. Raises Broken."""
+def run_schedule(
+    seed: int,
+    pool: Pool,
+    *,
+    rounds: int | None = None,
+    trouble: Trouble | None = None,
+    companies: int = 0,
+    often: str = "",
+    quiet: int | None = None,
+    restored: bool = False,
+) -> Scenario:
+    """One random schedule, to its end, with its invariants checked. Raises Broken.
+
+    `companies` 0: one or two. `often` is an event that happens all the time, in a world with everything; `restored`:
+    the store comes back from a backup, and no company has an organisation number.
+    """
     rng = random.Random(seed)
+    some = 1 if rng.random() < 0.6 else 2
+    drawn_quiet = 30 if rng.random() < 0.15 else 0
+    drawn_nameless = 0.3 if rng.random() < 0.4 else 0.0
     scenario = Scenario(
         seed,
         pool,
         trouble or random_trouble(seed),
-        companies=1 if rng.random() < 0.6 else 2,
+        companies=companies or some,
         engines=2 if rng.random() < 0.25 else 1,
+        quiet=drawn_quiet if quiet is None else quiet,
+        nameless=1.0 if restored else drawn_nameless,
+        often=often,
         active=rng.choice(
             (
                 ("customer",),
@@ -445,15 +602,20 @@ def run_schedule(seed: int, pool: StorePool, *, rounds: int | None = None, troub
             )
         ),
     )
+    if often:
+        scenario.active = ("customer", "supplier", "partner", "person")
     drawn = rng.randrange(2, 7)
-    play(scenario, rng, rounds if rounds is not None else drawn)
+    play(scenario, rng, rounds if rounds is not None else drawn, restored=restored)
     return scenario
 
 
-def run_crash(seed: int, pool: StorePool, *, crash_at: int | None, again_at: int | None = None) -> Scenario:
+def run_crash(
+    seed: int, pool: Pool, *, crash_at: int | None, again_at: int | None = None, settled: bool = False
+) -> Scenario:
     """A short schedule that dies at one numbered point (and perhaps once more), recovers, and is checked.
 
-    Without a point it runs through, and `hostile.points` says how many there are.
+    Without a point it runs through, and `hostile.points` says how many there are. `settled`: everything was in
+    agreement before people made the edits that the run died over.
     """
     rng = random.Random(seed * 17 + 1)
     trouble = Trouble(renormalise=rng.random() < 0.3, coarse_stamps=rng.random() < 0.3, search_lag=5)
@@ -474,7 +636,7 @@ def run_crash(seed: int, pool: StorePool, *, crash_at: int | None, again_at: int
         scenario.company(scenario.erp["K1"], "Customer")
     if kind == 3 and "person" in active:
         scenario.person_of(row)
-    if rng.random() < 0.5:
+    if rng.random() < 0.5 or settled:
         hostile.calm = True
         scenario.run_engines()
         hostile.calm = False
@@ -483,11 +645,17 @@ def run_crash(seed: int, pool: StorePool, *, crash_at: int | None, again_at: int
             scenario.any_edit()
         if rng.random() < 0.2:
             scenario.erp["K1"].person_deletes(twin)
+        hostile.clock.advance(rng.choice((0, 25, 100)))
+    typed = list(hostile.typed.values())
     hostile.points = 0
     hostile.crash_at = crash_at
     scenario.run_engines()
-    if crash_at is not None and rng.random() < 0.6:
-        scenario.any_edit()
+    if crash_at is not None:
+        draw = rng.random()
+        if draw < 0.4:
+            scenario.any_edit()
+        elif draw < 0.8 and typed:
+            scenario.type_again(typed[-1])
     hostile.clock.advance(rng.choice((2, 40, 250)))
     hostile.points_of_first = hostile.points
     if again_at is not None:
@@ -499,10 +667,11 @@ def run_crash(seed: int, pool: StorePool, *, crash_at: int | None, again_at: int
     return scenario
 
 
-def play(scenario: Scenario, rng: random.Random, rounds: int) -> None:
+def play(scenario: Scenario, rng: random.Random, rounds: int, *, restored: bool = False) -> None:
     """The hostile part, then rest, then the invariants."""
     hostile = scenario.hostile
-    for _ in range(rng.randrange(1, 3)):
+    many = rng.random() < 0.06
+    for _ in range(6 if many else rng.randrange(1, 3)):
         both = next(scenario._orgs)
         row = scenario.company(scenario.crm, "contact", both)
         twin = scenario.company(scenario.erp["K1"], "Customer", both)
@@ -510,13 +679,20 @@ def play(scenario: Scenario, rng: random.Random, rounds: int) -> None:
         if rng.random() < 0.5 and "person" in scenario.active:
             scenario.person_of(row)
     hostile.person_edit = scenario.any_edit
+    if many:
+        hostile.calm = True
+        scenario.run_engines()
+        hostile.calm = False
+        scenario.delete_many()
+        hostile.clock.advance(70)
     for step in range(rounds):
         for _ in range(rng.randrange(0, 5)):
             scenario.any_event()
         hostile.crash_at = hostile.points + rng.randrange(1, 60) if rng.random() < 0.3 else None
         scenario.run_engines()
+        hostile.crash_at = None
         hostile.clock.advance(rng.choice((3, 25, 70, 200)))
-        if step == 1 and rng.random() < 0.15:
+        if step == 1 and (rng.random() < 0.15 or restored):
             scenario.back_up()
         if step == rounds - 1 and scenario.snapshot is not None:
             scenario.restore_old()

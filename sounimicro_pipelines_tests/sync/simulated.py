@@ -46,6 +46,14 @@ class Crash(BaseException):
     """The process dies here."""
 
 
+TOO_MANY = 500
+"""More writes than any schedule needs."""
+
+
+class Restless(Exception):
+    """The engine writes and writes."""
+
+
 class _Pause:
     """One step that another task, a person or a fault may use."""
 
@@ -71,6 +79,7 @@ class Row:
     facts: dict[str, str] = field(default_factory=dict)
     markers: dict[tuple[str, str], int] = field(default_factory=dict)
     visible_from: datetime = START
+    told_from: datetime = START
     guid: str = ""
     touched: dict[str, tuple[datetime, str]] = field(default_factory=dict)
 
@@ -108,7 +117,9 @@ class Hostile:
     counts: Counter[str] = field(default_factory=Counter)
     parents: dict[str, str] = field(default_factory=dict)
     typed: dict[str, tuple[str, str, int, str]] = field(default_factory=dict)
+    typed_at: dict[str, datetime] = field(default_factory=dict)
     writes: list[tuple[str, str, int, str, str, str]] = field(default_factory=list)
+    written_at: list[datetime] = field(default_factory=list)
     creates: list[tuple[str, str, int]] = field(default_factory=list)
     in_window: set[str] = field(default_factory=set)
     person_edit: Callable[[], None] | None = None
@@ -123,11 +134,6 @@ class Hostile:
         self.rng = random.Random(self.seed)
         self.clock = ManualClock(START)
         self._tokens = 0
-        self._ids = 1000
-
-    def new_id(self) -> int:
-        self._ids += 1
-        return self._ids
 
     def token(self, side: str, entity: str, record_id: int, path: str, before: str, shape: str = "") -> str:
         """A new value as a person types it on top of what stands there."""
@@ -135,6 +141,7 @@ class Hostile:
         text = shape or f"t{self._tokens}"
         self.parents[text] = before
         self.typed[text] = (side, entity, record_id, path)
+        self.typed_at[text] = self.at()
         return text
 
     def ancestors(self, text: str) -> set[str]:
@@ -252,11 +259,17 @@ class System:
             ("Contact", "Info.Name"),
         }
         self.limits: dict[str, int] = {}
+        self._ids = 1000
 
     # -- what people do
 
+    def _new_id(self) -> int:
+        """Every system counts for itself: the same number means another record in another company."""
+        self._ids += 1
+        return self._ids
+
     def person_creates(self, entity: str, values: Mapping[str, str], **more: Any) -> Row:
-        row = Row(entity, self.world.new_id(), **more)
+        row = Row(entity, self._new_id(), **more)
         for path, text in values.items():
             self._set(row, path, text, "person")
         row.created = row.updated = self.world.at()
@@ -282,23 +295,31 @@ class System:
         return stamp.replace(microsecond=0) if self.world.trouble.coarse_stamps else stamp
 
     def _set(self, row: Row, path: str, text: str, by: str) -> None:
-        kept = self._normalised(row, path, text)
+        kept = self.spelt(path, text)
         row.values[path] = kept
-        if kept != text and text not in ("",):
+        if kept != text:
+            self.world.counts["renormalised"] += 1
             self.world.parents.setdefault(kept, text)
         now = self.world.at()
+        lag = self.world.trouble.search_lag
+        if lag and by == "person":
+            row.told_from = now + timedelta(seconds=self.world.rng.uniform(0, lag))
         row.touched[path] = (now, by)
         if path.startswith(CHILD_PATHS):
             row.child_updated = now
         else:
             row.updated, row.updated_by = now, by
 
-    def _normalised(self, row: Row, path: str, text: str) -> str:
-        if self.world.trouble.renormalise and self.side == "crm" and path.endswith("City"):
-            if text != text.upper():
-                self.world.counts["renormalised"] += 1
-            return text.upper()
-        return text
+    def spelt(self, path: str, text: str) -> str:
+        """A value as this system keeps it."""
+        if not self.world.trouble.renormalise or self.side != "crm" or not text:
+            return text
+        kept = text
+        if path.endswith("City"):
+            kept = text.upper()
+        elif path.startswith("Urls") and not text.endswith("/"):
+            kept = f"{text}/"
+        return kept
 
     def _born(self, row: Row) -> None:
         lag = self.world.trouble.search_lag
@@ -405,6 +426,9 @@ class System:
 
     def _log_write(self, row: Row, path: str, text: str) -> None:
         self.world.writes.append((self.name, row.entity, row.id, path, row.values.get(path, ""), text))
+        self.world.written_at.append(self.world.at())
+        if len(self.world.writes) > TOO_MANY:
+            raise Restless
 
     async def create(
         self,
@@ -421,7 +445,7 @@ class System:
                 raise AlreadyThere
             if not (values.get("Name") or values.get("Info.Name") or values.get("Lastname")):
                 raise ValidationFailed("Sim", "create", status=400, messages=["Name is required"])
-            row = Row(entity, self.world.new_id(), parent=parent, guid=guid, created_by="us", updated_by="us")
+            row = Row(entity, self._new_id(), parent=parent, guid=guid, created_by="us", updated_by="us")
             row.facts = {name: words[0] for name, words in conditions.items()}
             self._initial(row)
             for path, value in values.items():
@@ -459,7 +483,7 @@ class System:
 
     async def changed(self, entity: str, since: datetime) -> Changes:
         def effect() -> Changes:
-            rows = [row for row in self.living(entity) if self.stamp(row) > since]
+            rows = [row for row in self.living(entity) if self.stamp(row) > since and row.told_from <= self.world.at()]
             stamps = [self.stamp(row) for row in rows]
             return Changes([Changed(row.id, self.stamp(row)) for row in rows], max(stamps, default=None))
 

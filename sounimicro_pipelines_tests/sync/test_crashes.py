@@ -4,29 +4,56 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Iterable, Iterator
 
 import pytest
 
-from sounimicro_pipelines_tests.sync.scenario import Broken, StorePool, run_crash
+from sounimicro_pipelines_tests.sync.scenario import Broken, Pool, PostgresPool, StorePool, run_crash
 
-SCHEDULES = int(os.environ.get("SOUNIMICRO_TEST_CRASHES", "16"))
-CHUNKS = 4
-DOUBLE = bool(os.environ.get("SOUNIMICRO_TEST_DOUBLE_CRASHES"))
+NIGHTLY = bool(os.environ.get("SOUNIMICRO_TEST_NIGHTLY"))
+SCHEDULES = int(os.environ.get("SOUNIMICRO_TEST_CRASHES", "500" if NIGHTLY else "16"))
+ON_POSTGRES = int(os.environ.get("SOUNIMICRO_TEST_CRASHES_ON_POSTGRES", "50" if NIGHTLY else "2"))
+CHUNKS = 8
+AGAIN = 1 if NIGHTLY else 10
+"""Of so many crashes one is followed by another, while it is cleared up."""
 
 
-@pytest.mark.parametrize("chunk", range(CHUNKS))
-def test_a_crash_at_any_point_loses_and_doubles_nothing(chunk: int) -> None:
-    pool = StorePool()
-    crashes = 0
-    seeds = range(chunk, SCHEDULES, CHUNKS)
+def crash_everywhere(seeds: Iterable[int], pool: Pool) -> tuple[int, int]:
+    """Every schedule dies at each of its points; answers how many crashes, and how many double ones, there were."""
+    crashes = doubles = 0
     for seed in seeds:
         points = run_crash(seed, pool, crash_at=None).hostile.points_of_first
         assert points > 10
         for at in range(1, points + 1):
-            again = random.Random(seed * 1000 + at).randrange(1, points) if DOUBLE else None
-            try:
-                run_crash(seed, pool, crash_at=at, again_at=again)
-            except Broken as broken:
-                pytest.fail(f"schedule {seed}, crash at {at} of {points}, again at {again}: {broken}")
-            crashes += 1
-    print(f"crash schedules {list(seeds)}: {crashes} crashes")
+            twice: list[int | None] = [None]
+            if at % AGAIN == 0:
+                twice.append(random.Random(seed * 1000 + at).randrange(1, points))
+            for again in twice:
+                try:
+                    run_crash(seed, pool, crash_at=at, again_at=again)
+                except Broken as broken:
+                    pytest.fail(f"schedule {seed}, crash at {at} of {points}, again at {again}: {broken}")
+                crashes += 1
+                doubles += again is not None
+    return crashes, doubles
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_a_crash_at_any_point_loses_and_doubles_nothing(chunk: int) -> None:
+    seeds = range(chunk, SCHEDULES, CHUNKS)
+    crashes, doubles = crash_everywhere(seeds, StorePool())
+    print(f"crash schedules {list(seeds)}: {crashes} crashes, {doubles} of them double")
+
+
+@pytest.fixture
+def postgres_pool(postgres_url: str) -> Iterator[PostgresPool]:
+    pool = PostgresPool(postgres_url)
+    yield pool
+    pool.close()
+
+
+@pytest.mark.postgres
+def test_a_crash_on_postgres_loses_and_doubles_nothing(postgres_pool: PostgresPool) -> None:
+    crashes, doubles = crash_everywhere(range(ON_POSTGRES), postgres_pool)
+    assert doubles > 0
+    print(f"{ON_POSTGRES} crash schedules on Postgres: {crashes} crashes, {doubles} of them double")

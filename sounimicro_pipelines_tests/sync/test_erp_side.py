@@ -202,6 +202,24 @@ def test_a_missing_child_is_made_once_also_when_the_answer_is_lost(systems: Syst
     systems.run(work)
 
 
+def test_a_write_whose_reading_back_fails_may_have_happened(systems: Systems) -> None:
+    customer = ids(systems, "Customer")[0]
+
+    async def work(sides: Sides) -> None:
+        record = await read(sides, "Customer", customer)
+        change = {"WebUrl": "https://www.lest-tilbake.no"}
+        systems.faults.script(Fault("html_error", system="erp", match="^GET /api/biz/customers", skip=1, times=20))
+        with pytest.raises(VendorError) as caught:
+            await sides.erp.write(record, change, guids("readback"))
+        systems.faults.scripted.clear()
+        assert caught.value.effect_unknown
+        again = await read(sides, "Customer", customer)
+        assert again.values["WebUrl"] == "https://www.lest-tilbake.no"
+
+    systems.run(work)
+    systems.later(1 - systems.clock.now().microsecond / 1e6)  # the waits between repeats are no whole milliseconds
+
+
 def test_a_contacts_mobile_is_written_beside_the_other_numbers(systems: Systems) -> None:
     phones = [
         {"Number": "22334455", "Type": 150101, "_createguid": "p1"},
