@@ -487,10 +487,10 @@ class Scenario:
 
             invariants.guard_holds(self, stopped)
             self.hostile.counts["guard_stopped"] += len(stopped)
-            world = self.world()
+            now = self.hostile.at()
             with self.store.transaction() as tx:
                 for one in stopped:
-                    ending.confirm_register(tx, world, one.side, one.company_key, one.entity, by="person:1")
+                    ending.confirm_register(tx, one.side, one.company_key, one.entity, by="person:1", now=now)
             self.poke_everything()
 
     def _waiting(self) -> bool:
