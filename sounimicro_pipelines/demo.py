@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sounimicro_pipelines.installation import Installation
+from sounimicro_pipelines.panels.admin.placing import put_in_place
+from sounimicro_pipelines.panels.words import words
 from sounimicro_pipelines.sandbox import Sandbox
 from sounimicro_pipelines.sandbox.budgets import write_budget
 from sounimicro_pipelines.settings import load_settings
-from sounimicro_pipelines.store import reports
+from sounimicro_pipelines.store import Transaction, companies, links, reports
+from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.warehouse.budget import import_budget, register_path
 
 if TYPE_CHECKING:
@@ -60,8 +64,9 @@ def run_demo(
         tell_outcome(result)
         for line in story:
             say(line)
-        for line in _addresses(installation):
-            say(line)
+        if result.success:
+            for line in (*asyncio.run(_in_the_crm(installation)), *_addresses(installation)):
+                say(line)
         ports.close()
         if not once and result.success:
             _serve(installation, home, say)
@@ -82,18 +87,39 @@ def _take_in_budgets(sandbox: Sandbox, installation: Installation) -> None:
         import_budget(file, register_path(home, alias))
 
 
+async def _in_the_crm(installation: Installation) -> list[str]:
+    """Puts the panels into the CRM, as an administrator would. Tells where the story is there, and our setup."""
+    origin = installation.settings.panels_public_url or ""
+    with installation.store.read() as tx:
+        story = [link for link in _story(tx) if link is not None]
+    async with installation.superoffice() as crm:
+        await put_in_place(crm, origin, words("nb"))
+        shown = [f"CRM, {STORY}: {await crm.record_url(link.crm_entity, link.crm_id)}" for link in story[:1]]
+    return [*shown, f"Oppsett: {origin}/admin"]
+
+
+def _story(tx: Transaction) -> Iterator[Link | None]:
+    """How the company of the story is linked as a customer."""
+    for party in reports.read_rows(tx, "party", {"name": STORY, "role": "customer"}):
+        company = companies.by_alias(tx, party["company"])
+        if company is not None:
+            yield links.for_erp(tx, company.company_key, "Customer", int(party["party_id"]))
+
+
 def _live_alone(environment: Mapping[str, str], home: Path, ports: ExitStack) -> None:
     """This process and its children see the sandbox and nothing else."""
     for name in list(os.environ):
         if name.startswith(FOREIGN) and not name.startswith("SOUNIMICRO_TEST_"):
             del os.environ[name]
     os.environ |= dict(environment)
+    panels = f"127.0.0.1:{_hold_port(8420, ports)}"
     os.environ |= {
         "SOUNIMICRO_HOME": str(home),
         "SOUNIMICRO_REQUESTS_PER_SECOND": "0",
         "SOUNIMICRO_GO_LIVE": "all",
         "DAGSTER_BIND": f"127.0.0.1:{_hold_port(3000, ports)}",
-        "PANELS_BIND": f"127.0.0.1:{_hold_port(8420, ports)}",
+        "PANELS_BIND": panels,
+        "PANELS_PUBLIC_URL": f"http://{panels}",
     }
     os.chdir(home)
 
@@ -121,7 +147,7 @@ def _hold_port(wish: int, ports: ExitStack) -> int:
 def _addresses(installation: Installation) -> list[str]:
     """Where to look: the customer that owes most, and the company that is both customer and supplier."""
     with installation.store.read() as tx:
-        parties = reports.read_rows(tx, "party", {}) if reports.exists(tx, "party") else []
+        parties = reports.read_rows(tx, "party", {})
     customers = [party for party in parties if party["role"] == "customer"]
     worst = max(customers, key=lambda party: Decimal(party["overdue_amount"]), default=None)
     chosen = [worst] if worst is not None else []

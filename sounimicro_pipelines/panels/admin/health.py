@@ -17,7 +17,7 @@ from sounimicro_pipelines.findings import Finding
 from sounimicro_pipelines.panels.admin.acting import Trouble, trouble
 from sounimicro_pipelines.panels.admin.frame import AdminPage, AtDesk, Desk
 from sounimicro_pipelines.panels.admin.naming import company_rows, hidden_companies
-from sounimicro_pipelines.panels.admin.placing import PLACES, Placed, placed
+from sounimicro_pipelines.panels.admin.placing import Placed, placed, put_in_place
 from sounimicro_pipelines.panels.words import Words
 from sounimicro_pipelines.store import Transaction, issues, reports, runs, watermarks
 from sounimicro_pipelines.superoffice import WebPanel
@@ -87,25 +87,10 @@ async def place_panels(desk: AtDesk) -> Response:
     if origin is None:
         words = desk.words
         return await _show(desk, Trouble(words("placing.no_address.title"), words("placing.no_address.advice"), 409))
-    words = desk.words
-
-    async def work(connection: Connection) -> int:
-        made = 0
-        for place in PLACES:
-            _, created = await connection.crm.web_panels.ensure(
-                place.prog_id,
-                name=words(f"placing.names.{place.text}"),
-                url=place.url(origin, connection.crm.tenant),
-                visible_in=place.visible_in,
-                tooltip=words(f"placing.about.{place.text}"),
-            )
-            made += created
-        return made
-
     try:
-        made = await desk.panels.engine.act(work)
+        made = await desk.panels.engine.act(lambda connection: put_in_place(connection.crm, origin, desk.words))
     except SounimicroError as error:
-        return await _show(desk, trouble(words, error))
+        return await _show(desk, trouble(desk.words, error))
     await desk.change(lambda tx: desk.audit(tx, "panels_placed", "crm:web_panels", made=made))
     return desk.redirect(PAGE.path, done="placed" if made else "placed_before")
 

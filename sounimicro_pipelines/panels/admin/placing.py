@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from sounimicro_pipelines.superoffice import WebPanel
+from sounimicro_pipelines.panels.words import Words
+from sounimicro_pipelines.superoffice import SuperOfficeClient, WebPanel
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +53,21 @@ def placed(panels: list[WebPanel], origin: str, tenant: str) -> list[Placed]:
         state = "missing" if one is None else "here" if one.url == url else "elsewhere"
         told.append(Placed(place, state, url, one.url if one is not None else ""))
     return told
+
+
+async def put_in_place(crm: SuperOfficeClient, origin: str, words: Words) -> int:
+    """Put those of our panels into the CRM's list that are missing there; answers how many there were.
+
+    Those that stand there are left alone. Raises the VendorError family, AccessDenied without administrator's rights.
+    """
+    made = 0
+    for place in PLACES:
+        _, created = await crm.web_panels.ensure(
+            place.prog_id,
+            name=words(f"placing.names.{place.text}"),
+            url=place.url(origin, crm.tenant),
+            visible_in=place.visible_in,
+            tooltip=words(f"placing.about.{place.text}"),
+        )
+        made += created
+    return made
