@@ -136,8 +136,9 @@ def run_main_job(
         reports: dict[str, GoLiveReport] = {}
         if sync is not None:
             on_phase("Go-live reports")
+            read = {outcome.name for outcome in outcomes if outcome.success}
             for company in chosen:
-                if company.alias in waiting:
+                if company.alias in waiting and company.alias in read:
                     written = partial(_run, installation, instance, sync)(GO_LIVE, None, _report_of(company))
                     if written.success:
                         reports[company.alias] = _kept_report(installation, company)

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
 from sounimicro_pipelines.sandbox import FaultPlan, Sandbox
 from sounimicro_pipelines_tests.main_job.plant import Plant
+from sounimicro_pipelines_tests.main_job.raw_records import raw_records
 
 ONLY_COMPANY = 1
 
@@ -29,12 +31,16 @@ class Trouble(FaultPlan):
 
 @dataclass
 class Small:
-    """A sandbox with one company, and an installation that has run once and is never run again."""
+    """A sandbox with one company, and an installation that has run once and is never run again.
+
+    `records` are the company's rows as that run read them; tests change the sandbox afterwards.
+    """
 
     sandbox: Sandbox
     trouble: Trouble
     finished: Plant
     folder: Path
+    records: dict[str, list[dict[str, Any]]]
     _count: int = 0
 
     def plant(self) -> Plant:
@@ -71,7 +77,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
         result = finished.run()
         assert [one.reason for one in result.outcomes] == ["", ""]
         assert result.consistent
-        yield Small(sandbox, trouble, finished, folder)
+        yield Small(sandbox, trouble, finished, folder, raw_records(sandbox, ONLY_COMPANY))
 
 
 def try_again_at_once(patch: pytest.MonkeyPatch) -> None:

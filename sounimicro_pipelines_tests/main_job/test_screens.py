@@ -14,9 +14,8 @@ import pytest
 import uvicorn
 
 from sounimicro_pipelines.panels import create_app
-from sounimicro_pipelines_tests.main_job.conftest import ONLY_COMPANY, Small
+from sounimicro_pipelines_tests.main_job.conftest import Small
 from sounimicro_pipelines_tests.main_job.plant import environment
-from sounimicro_pipelines_tests.main_job.raw_records import raw_records
 from sounimicro_pipelines_tests.reports.compare import differences
 from sounimicro_pipelines_tests.reports.oracle import Figures, figures
 
@@ -28,7 +27,7 @@ Amounts = Counter[Decimal]
 
 @pytest.fixture(scope="module")
 def oracle(small: Small) -> Figures:
-    return figures(raw_records(small.sandbox, ONLY_COMPANY), small.sandbox.clock.today())
+    return figures(small.records, small.sandbox.clock.today())
 
 
 def test_every_report_equals_the_oracle(small: Small, oracle: Figures) -> None:

@@ -19,7 +19,10 @@ T = TypeVar("T")
 
 
 class Calm(Scenario):
-    """A scenario that is asked questions; every question is a run of its own."""
+    """A scenario that is asked questions; every question is a run of its own. What the guard stops stays stopped."""
+
+    def _confirm_stopped(self) -> None:
+        pass
 
     def ask(self, work: Callable[[World], Awaitable[T]]) -> T:
         async def main() -> T:

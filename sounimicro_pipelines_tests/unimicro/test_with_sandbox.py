@@ -55,7 +55,7 @@ async def readers(sandbox: Sandbox) -> AsyncIterator[list[UnimicroBulkReader]]:
 
 async def all_of(reader: UnimicroBulkReader, spec: EntitySpec, since: datetime | None = None) -> list[dict[str, Any]]:
     pages = reader.full(spec) if since is None else reader.changed(spec, since)
-    return [json.loads(row) async for page in pages for row in page.rows]
+    return [json.loads(bytes(row)) async for page in pages for row in page.rows]
 
 
 def test_every_register_is_read_whole_and_with_every_declared_field(sandbox: Sandbox) -> None:
