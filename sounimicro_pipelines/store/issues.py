@@ -64,12 +64,13 @@ def report(
     run_id: str | None = None,
     **about: Any,
 ) -> Issue:
-    """Open an issue, or count the same trouble again.
+    """Open an issue, or count the same trouble again; an open one tells what is the matter now.
 
     `fingerprint` says what makes two troubles the same (kind, record, field). `about`: rule, side, tenant, crm_entity,
     crm_id, company_key, erp_entity, erp_id, link_id, field, details.
     """
     changing = {
+        "kind": kind,
         "severity": severity,
         "cause": cause,
         "remedy": remedy,
@@ -79,7 +80,7 @@ def report(
         "run_id": run_id,
         **about,
     }
-    new = {"fingerprint": fingerprint, "state": "open", "kind": kind, "first_at": now, "occurrences": 1, **changing}
+    new = {"fingerprint": fingerprint, "state": "open", "first_at": now, "occurrences": 1, **changing}
     statement = _open_or_count(tx.tables, tx.is_postgres, tuple(new), tuple(changing))
     found = tx.row(statement, {**named("v_", new), **named("u_", changing)})
     if found is None:

@@ -220,7 +220,9 @@ def _views(scene: Scene, one: RuleField, found: Weighed) -> tuple[View, ...]:
         source = int(body["source_place"])
         if source < len(now):
             before[place] = now[place]
-            before[source] = _kept(scene, one, source, str(body["source"]))
+            value = _kept(scene, one, source, str(body["source"]))
+            if not (now[source].key == value.key and _goes_on(one, now, value)):
+                before[source] = value
             found.confirmed.setdefault(intent.id, []).append(one.key)
             found.settled[one.key] = {p: r.text for p, r in enumerate(before) if r is not None}
     views = []
@@ -231,6 +233,12 @@ def _views(scene: Scene, one: RuleField, found: Weighed) -> tuple[View, ...]:
             View(now[place], before[place], presence_of(one, record, scene.ports[place]), max(stamps, default=None))
         )
     return tuple(views)
+
+
+def _goes_on(one: RuleField, now: Sequence[Reading], value: Reading) -> bool:
+    """Whether an ERP row has not got a value yet that an interrupted run has written elsewhere: it is still news."""
+    rows = range(CRM + 1, len(now))
+    return one.writes_erp and any(now[place].key != value.key for place in rows)
 
 
 def _before(scene: Scene, one: RuleField) -> list[Reading | None]:

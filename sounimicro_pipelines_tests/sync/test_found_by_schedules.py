@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
-from sounimicro_pipelines_tests.sync.mutants import Broken
-from sounimicro_pipelines_tests.sync.scenario import Scenario, StorePool
+from sounimicro_pipelines.rules.values import Scalar
+from sounimicro_pipelines.store import issues
+from sounimicro_pipelines.sync.ports import GuidOf, Record, Written
+from sounimicro_pipelines.transport import ServerFailed
+from sounimicro_pipelines_tests.sync.scenario import Broken, Scenario, StorePool
 from sounimicro_pipelines_tests.sync.simulated import Trouble
 
 
@@ -57,3 +63,46 @@ def test_an_engine_that_never_rests_is_told() -> None:
     scenario.hostile.writes += [("crm", "contact", 1, "Name", "", "")] * 1000
     with pytest.raises(Broken, match="it comes to rest"):
         scenario.settle()
+
+
+def test_a_value_that_reached_one_row_of_a_partner_goes_on_to_the_other_after_an_interruption() -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer", "supplier", "partner"), polling_always=True)
+    erp = scenario.erp["K1"]
+    crm = scenario.company(scenario.crm, "contact", "923609016")
+    customer = scenario.company(erp, "Customer", "923609016")
+    supplier = scenario.company(erp, "Supplier", "923609016")
+    for row in (customer, supplier):
+        row.values["Info.Name"] = crm.values["Name"]
+    scenario.settle()
+    scenario.polling = True
+    scenario.hostile.clock.advance(200)
+    typed = scenario.crm.person_types(crm, "Address.Postal.City")
+    write = erp.write
+    refused: list[int] = []
+
+    async def once_broken(record: Record, changes: Mapping[str, Scalar], guid_of: GuidOf) -> Written:
+        if record.entity == "Supplier" and not refused:
+            refused.append(record.id)
+            raise ServerFailed("Sim", "write", status=500)
+        return await write(record, changes, guid_of)
+
+    erp.write = once_broken  # type: ignore[method-assign]
+    scenario.run_engines()
+    assert refused == [supplier.id]
+    assert customer.values["Info.InvoiceAddress.City"] == typed
+    scenario.settle()
+    scenario.check()
+    assert supplier.values["Info.InvoiceAddress.City"] == typed
+
+
+def test_an_issue_whose_cause_has_changed_tells_the_kind_of_what_is_the_matter_now() -> None:
+    scenario = Scenario(1, StorePool(), Trouble())
+    said: dict[str, Any] = {
+        "fingerprint": "record:customer:erp:K1:Customer:1",
+        "remedy": "",
+        "now": scenario.hostile.at(),
+    }
+    with scenario.store.transaction() as tx:
+        issues.report(tx, kind="serverfailed", cause="The call failed.", **said)
+        again = issues.report(tx, kind="create_unknown", cause="It may have been created.", **said)
+    assert (again.kind, again.cause, again.occurrences) == ("create_unknown", "It may have been created.", 2)
