@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test check bench nightly clean
+.PHONY: demo test check bench nightly screenshots clean
 
 demo: $(VENV)/.installed
 	$(BIN)/sounimicro demo $(ARGS)
@@ -27,6 +27,10 @@ bench: $(VENV)/.installed-bench
 
 nightly: $(VENV)/.installed-lake
 	SOUNIMICRO_TEST_NIGHTLY=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "nightly or not nightly" $(ARGS)
+
+# Pictures for the README, of a demo that runs elsewhere: make screenshots PRINTED=file-with-what-it-printed
+screenshots: $(VENV)/.installed
+	$(BIN)/python -m sounimicro_pipelines_tests.screenshots $(PRINTED)
 
 clean:
 	rm -rf $(VENV) .sounimicro .pytest_cache .mypy_cache .ruff_cache dbt_reports/target dbt_reports/logs

@@ -156,7 +156,7 @@ def test_the_printed_addresses_show_the_open_items_of_their_parties(demo: Demo, 
 
 def test_the_crm_shows_the_panel_on_the_card_of_the_company(demo: Demo, chromium: Any) -> None:
     (card,), (setup,) = demo.addresses("CRM, "), demo.addresses("Oppsett")
-    _when_up(setup)
+    _when_up(demo.addresses("Åpne poster")[0])
     page = chromium.new_context(locale="nb-NO").new_page()
     page.set_default_timeout(PATIENCE * 1000)
     page.goto(card)

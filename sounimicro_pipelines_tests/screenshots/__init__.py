@@ -1,1 +1,1 @@
-"""The pictures in the README, and the script that takes them from a demo: `make screenshots`."""
+"""The pictures in the README, and the script that takes them of a running demo."""
