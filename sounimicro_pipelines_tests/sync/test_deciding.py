@@ -260,3 +260,18 @@ def test_under_the_partner_rule_the_row_that_was_shown_is_the_one_that_wins(calm
     decided(calm, conflict, "erp")
     names = {crm.values[NAME], erp.values["Info.Name"], supplier.values["Info.Name"]}
     assert names == {"Partner Sør AS"}
+
+
+def test_a_number_that_stood_in_the_crm_before_the_link_is_kept_and_can_be_put_back(calm: Calm) -> None:
+    crm = calm.company(calm.crm, "contact")
+    calm.crm.person_types(crm, "Number2", "K-345002")
+    calm.sync()
+    with calm.store.read() as tx:
+        (link,) = links.for_crm(tx, calm.crm.tenant, "contact", crm.id)
+    erp = calm.erp["K1"].rows[("Customer", link.erp_id)]
+    assert crm.values["Number2"] == erp.values["CustomerNumber"]
+    with calm.store.read() as tx:
+        (loser,) = [one for one in conflicts.listing(tx, state=None, link_id=link.id) if one.field == "Number2"]
+    assert (loser.state, loser.crm_value) == ("decided", "K-345002")
+    restored(calm, loser)
+    assert crm.values["Number2"] == "K-345002"
