@@ -179,7 +179,7 @@ def test_a_run_that_is_killed_at_any_stage_is_made_good_by_the_next(small: Small
         unfinished = [DagsterRunStatus.STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.QUEUED]
         assert not instance.get_runs(RunsFilter(statuses=unfinished))
         failed = instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.FAILURE]))
-    assert len(failed) == 5
+    assert len(failed) in (4, 5)  # the last may come to its end while it is being killed
     assert set(scene.answers) == {200}
     assert len(scene.answers) > 10
 
