@@ -52,10 +52,12 @@ async def _crm_number(client: SuperOfficeClient, rules: RuleSet, rule: Rule, erp
     if is_own_number(rule.crm, path):
         allotted = allotted_number(rule.crm, await client.default(rule.crm))
     if allotted:
+        kept = rule.crm == "contact"
+        what = "so the ERP's number is not written there" if kept else "and the ERP's number replaces it there"
         return Finding(
             title,
             "note",
-            f"The CRM allots {path} by itself (a new record gets {allotted}), and the ERP's number replaces it there.",
+            f"The CRM allots {path} by itself (a new record gets {allotted}), {what}.",
             f"Turn allotting off for it in the CRM, or write in the rule {rule.rule}, if nothing else uses it: {row}.",
         )
     return Finding(title, text=f"{erp_path} stands in {path}.")

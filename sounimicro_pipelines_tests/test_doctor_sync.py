@@ -67,6 +67,7 @@ def test_a_number_that_the_crm_allots_itself_gets_another_field_proposed(
         series.allocate = allots
     assert found.level == "note"
     assert "allots Number2 by itself" in found.text
+    assert "the ERP's number is not written there" in found.text
     assert "crm: " in found.remedy
     assert "Number2" not in found.remedy.split("crm: ")[1]
     series.allocate = False

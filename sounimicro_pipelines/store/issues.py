@@ -106,6 +106,11 @@ def get(tx: Transaction, issue_id: int) -> Issue | None:
     return maybe(Issue, find_one(tx, tx.tables.issues, id=issue_id))
 
 
+def open_one(tx: Transaction, fingerprint: str) -> Issue | None:
+    """The open issue of this trouble."""
+    return maybe(Issue, find_one(tx, tx.tables.issues, fingerprint=fingerprint, state="open"))
+
+
 def solve(tx: Transaction, fingerprint: str, *, now: datetime, by: str = "sync") -> bool:
     """The trouble is gone; False when there was none."""
     solved = {"state": "solved", "solved_at": now, "solved_by": by}

@@ -11,9 +11,10 @@ from sounimicro_pipelines.rules.values import Scalar, text_of
 from sounimicro_pipelines.store import Outdated, Transaction, baselines, intents, issues, links
 from sounimicro_pipelines.store.intents import Intent
 from sounimicro_pipelines.store.links import Link
+from sounimicro_pipelines.sync.allotting import own_numbers
 from sounimicro_pipelines.sync.decide import CRM
 from sounimicro_pipelines.sync.ports import Port, Record, Written
-from sounimicro_pipelines.sync.remember import number_issue, remember
+from sounimicro_pipelines.sync.remember import KINDS, number_issue, remember
 from sounimicro_pipelines.sync.weigh import FieldWrite, Group, Scene, Weighed, weigh
 from sounimicro_pipelines.sync.world import Again, NotNow, World
 from sounimicro_pipelines.transport import NotFound, PreconditionFailed, ValidationFailed, VendorError
@@ -87,6 +88,7 @@ async def _round(world: World, group: Group, certain: set[int], refused: set[str
     if found.quiet_until is not None and not found.writes:
         raise NotNow(found.quiet_until, "quiet")
     marks = [link for link in group.links if records[CRM].markers.get((link.company_key, link.role)) != link.erp_id]
+    await _withhold_allotted(world, scene, found)
     await _withhold_taken(world, scene, found, refused, open_issues)
     writes = _without_shared(scene, found.writes)
     planned = _plan_intents(world, scene, writes, marks)
@@ -184,6 +186,16 @@ def _estranged(group: Group, records: Sequence[Record]) -> Gone | None:
             if seen.get(name) is not None and records[at].parent != seen[name]:
                 return Gone(at, link, "moved")
     return None
+
+
+async def _withhold_allotted(world: World, scene: Scene, found: Weighed) -> None:
+    """Leave out numbers of the ERP's where the CRM allots its own; what a person puts back there is written."""
+    offered = [one for one in found.writes if one.place == CRM and one.reason not in KINDS]
+    own = await own_numbers(world, scene.group.rule, {path for one in offered for path in one.changes})
+    for one in offered:
+        if own & one.changes.keys():
+            found.writes.remove(one)
+            found.settled.pop(one.field.key, None)
 
 
 async def _withhold_taken(world: World, scene: Scene, found: Weighed, refused: set[str], open_issues: set[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from sounimicro_pipelines.rules.values import Problem, Scalar, Side, text_of
 from sounimicro_pipelines.store import Outdated, Transaction, intents, issues, links
 from sounimicro_pipelines.store.intents import Intent
 from sounimicro_pipelines.store.links import Link, Tombstone
+from sounimicro_pipelines.sync.allotting import own_numbers
 from sounimicro_pipelines.sync.linking import make_link
 from sounimicro_pipelines.sync.names import normal
 from sounimicro_pipelines.sync.ports import AlreadyThere, GuidOf, Port, Record
@@ -137,6 +138,9 @@ def _from_source(one: Any, source: Record, items: Mapping[str, Any]) -> bool:
 
 async def create(world: World, order: Order) -> Link:
     """Create the record and its link. Raises NotNow while the outcome is unknown, Unsure, the transport's errors."""
+    if order.side == "crm":
+        own = await own_numbers(world, order.rule, order.values)
+        order = replace(order, values={path: value for path, value in order.values.items() if path not in own})
     intent, fresh = _intent_for(world, order)
     if not fresh:
         found = await _look_for(world, order, intent)

@@ -24,6 +24,7 @@ from sounimicro_pipelines.superoffice import (
     SuperOfficeClient,
     UnknownName,
     Where,
+    allotted_number,
     archive_column,
     is_own_number,
     new_entity,
@@ -39,7 +40,7 @@ from sounimicro_pipelines.superoffice.traits import (
 from sounimicro_pipelines.sync.match import Identity
 from sounimicro_pipelines.sync.ports import Changed, Changes, GuidOf, Merged, Record, Touch, Written
 from sounimicro_pipelines.sync.recognise import country_of, identity_of, phone_spellings, search_words
-from sounimicro_pipelines.transport import BadAnswer, NotFound, ValidationFailed, VendorError
+from sounimicro_pipelines.transport import AccessDenied, BadAnswer, NotFound, ValidationFailed, VendorError
 
 APP: Final = "Unimicro"
 VERSION: Final = "v1"
@@ -80,6 +81,8 @@ class CrmSide:
         self._client = client
         self._numbers = {**NUMBERS, **(numbers or {})}
         self._owners: set[int] = set()
+        self._allots: dict[str, bool | None] = {}
+        self._asking = asyncio.Lock()
 
     @property
     def tenant(self) -> str:
@@ -197,6 +200,18 @@ class CrmSide:
 
     def keeps_unique(self, entity: str, path: str) -> bool:
         return is_own_number(entity, path)
+
+    async def allots(self, entity: str, path: str) -> bool | None:
+        """Asked once. A project's number is the ERP's whatever the tenant allots at first: no other field shows it."""
+        if entity != "contact" or not is_own_number(entity, path):
+            return False
+        async with self._asking:
+            if entity not in self._allots:
+                try:
+                    self._allots[entity] = bool(allotted_number(entity, await self._client.default(entity)))
+                except (NotFound, AccessDenied):
+                    self._allots[entity] = None
+            return self._allots[entity]
 
     async def holder_of(self, entity: str, record_id: int, path: str, value: str) -> int | None:
         column = archive_column(entity, path)

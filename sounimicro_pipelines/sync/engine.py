@@ -13,6 +13,7 @@ from sounimicro_pipelines.store import Outdated, Transaction, intents, issues, l
 from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.store.work import Poke, WorkItem
 from sounimicro_pipelines.sync.agreement import Agreed, agree
+from sounimicro_pipelines.sync.allotting import look_again
 from sounimicro_pipelines.sync.creating import Incomplete, Unsure, give_up_creates
 from sounimicro_pipelines.sync.ending import check_guard, handle_gone
 from sounimicro_pipelines.sync.holding import crm_lease, erp_lease
@@ -88,6 +89,7 @@ async def drain(
         runs.start(tx, world.run_id, kind=kind, by=world.by, now=world.now(), rule=rule)
     try:
         await recover(world, rule)
+        await look_again(world, world.rules.get(rule))
         while (limit is None or report.counts["in"] < limit) and (until is None or world.clock.monotonic() < until):
             with world.store.transaction() as tx:
                 items = work.take(

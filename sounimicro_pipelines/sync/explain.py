@@ -13,10 +13,12 @@ from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.rules.model import Rule, RuleField
 from sounimicro_pipelines.rules.versions import RuleSet
 from sounimicro_pipelines.store import Transaction, baselines, companies, conflicts, history, issues, links
+from sounimicro_pipelines.store.baselines import Baseline
 from sounimicro_pipelines.store.history import Entry
 from sounimicro_pipelines.store.issues import Issue
 from sounimicro_pipelines.store.links import Link, Tombstone
 from sounimicro_pipelines.sync.addresses import Address, CrmAddress, ErpAddress, links_at
+from sounimicro_pipelines.sync.allotting import allotting
 from sounimicro_pipelines.sync.asking import field_named, nearest_field
 from sounimicro_pipelines.sync.routing import partner_pairs
 
@@ -189,6 +191,9 @@ def _story(tx: Transaction, rules: RuleSet, rule: Rule, one: RuleField, link: Li
     changes = [_change(each) for each in entries if each.kind in WRITES and _concerns(each, link, mine)]
     told = issues.of_record(tx, tenant=link.tenant, crm=(link.crm_entity, link.crm_id))
     waiting = next((each for each in told if each.link_id in mine and each.field == one.key), None)
+    if waiting is None and one.writes_crm:
+        noted = allotting(tx, link.tenant, rule.rule)
+        waiting = noted if noted is not None and noted.field in one.crm and not _agreed(stored, one.key) else None
     owners = links.owners(tx, link.tenant, link.crm_entity, link.crm_id)
     return FieldStory(
         link=link,
@@ -207,6 +212,10 @@ def _story(tx: Transaction, rules: RuleSet, rule: Rule, one: RuleField, link: Li
         losers=tuple(_losers(tx, link, one.key)),
         issue=waiting,
     )
+
+
+def _agreed(stored: Baseline | None, key: str) -> bool:
+    return stored is not None and key in stored.crm
 
 
 def _concerns(entry: Entry, link: Link, mine: set[int]) -> bool:

@@ -207,6 +207,9 @@ class CrmOverlay(_Overlay):
     def keeps_unique(self, entity: str, path: str) -> bool:
         return self._crm.keeps_unique(entity, path)
 
+    async def allots(self, entity: str, path: str) -> bool | None:
+        return await self._crm.allots(entity, path)
+
     async def holder_of(self, entity: str, record_id: int, path: str, value: str) -> int | None:
         places = [(place, one.values) for place, one in self._kept.made.items()]
         for (kind, held_by), values in [*self._kept.values.items(), *places]:

@@ -176,6 +176,12 @@ class CrmPort(Port, Protocol):
     def keeps_unique(self, entity: str, path: str) -> bool:
         """Whether the tenant may refuse a value of the field because another record has it."""
 
+    async def allots(self, entity: str, path: str) -> bool | None:
+        """Whether the tenant gives new records a number of its own in the field; None when it does not tell.
+
+        Asking may use one of its numbers up.
+        """
+
     async def holder_of(self, entity: str, record_id: int, path: str, value: str) -> int | None:
         """A record other than `record_id` that has this value in a field that the tenant keeps unique."""
 

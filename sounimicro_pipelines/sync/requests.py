@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -22,6 +22,7 @@ from sounimicro_pipelines.store.work import Poke
 from sounimicro_pipelines.sync import asking, connecting, finding
 from sounimicro_pipelines.sync.addresses import Address, CrmAddress, links_at
 from sounimicro_pipelines.sync.agreement import Agreed
+from sounimicro_pipelines.sync.allotting import own_numbers
 from sounimicro_pipelines.sync.asking import Difference, Question
 from sounimicro_pipelines.sync.connecting import Place, RequestRefused
 from sounimicro_pipelines.sync.creating import Incomplete, Unsure
@@ -130,7 +131,7 @@ class ErpButton:
             connecting.read_crm(world, rule, record), connecting.read_erp(world, rule, company_key, erp_id)
         )
         place = await connecting.place_of(world, rule, crm, company_key, role)
-        return self._differences(place, crm, erp)
+        return await self._differences(place, crm, erp)
 
     async def questions(self, record: CrmAddress, company_key: str, role: str = "") -> list[Question]:
         """What must or may be answered before the record is created in the ERP, in the rule's order."""
@@ -158,7 +159,7 @@ class ErpButton:
                 connecting.read_crm(world, rule, record), connecting.read_erp(world, rule, company_key, erp_id)
             )
             place = await connecting.place_of(world, rule, crm, company_key, role)
-            chosen = self._check_choices(place, crm, erp, choices or {})
+            chosen = await self._check_choices(place, crm, erp, choices or {})
             link = await connecting.connect(world, place, crm, erp, chosen)
             done.link = link
             await self.agree(link, done)
@@ -238,17 +239,22 @@ class ErpButton:
         self._say(outcome)
         return outcome
 
-    def _differences(self, place: Place, crm: Record, erp: Record) -> list[Difference]:
+    async def _differences(self, place: Place, crm: Record, erp: Record) -> list[Difference]:
         world = self._world
         with world.store.read() as tx:
             linked = links.for_crm(tx, world.tenant, crm.entity, crm.id)
             there = links.for_erp(tx, place.company_key, erp.entity, erp.id)
             link = there if there is not None and there.crm_id == crm.id else place.link_to(world, crm, erp)
-            return asking.differences(tx, world, place.rule, link, crm, erp, linked)
+            found = asking.differences(tx, world, place.rule, link, crm, erp, linked)
+        offered = [path for one in found if one.would == "to_crm" for path in one.crm_path.split(" + ")]
+        own = await own_numbers(world, place.rule, offered)
+        return [replace(one, would="left", choices=()) if one.crm_path in own else one for one in found]
 
-    def _check_choices(self, place: Place, crm: Record, erp: Record, choices: Mapping[str, Side]) -> dict[str, Side]:
+    async def _check_choices(
+        self, place: Place, crm: Record, erp: Record, choices: Mapping[str, Side]
+    ) -> dict[str, Side]:
         """The choices by field key, without those where both sides are equal anyway. Raises RequestRefused."""
-        by_key = {one.key: one for one in self._differences(place, crm, erp)}
+        by_key = {one.key: one for one in await self._differences(place, crm, erp)}
         chosen: dict[str, Side] = {}
         problems: dict[str, Problem] = {}
         for name, side in choices.items():

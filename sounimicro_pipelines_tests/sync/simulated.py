@@ -541,6 +541,8 @@ class SimulatedCrm(System):
     def __init__(self, world: Hostile) -> None:
         super().__init__(world, "crm")
         self.merge_log: list[Merged] = []
+        self.allots_number: bool | None = False
+        self.numbers_used = 0
 
     def person_merges(self, source: Row, destination: Row) -> None:
         """A user merges two companies: the source vanishes, its persons move."""
@@ -554,7 +556,25 @@ class SimulatedCrm(System):
         self.merge_log.append(Merged(source.entity, source.id, destination.id, self.world.at()))
 
     def keeps_unique(self, entity: str, path: str) -> bool:
-        return False
+        return self.allots_number is not False and (entity, path) == ("contact", "Number2")
+
+    async def allots(self, entity: str, path: str) -> bool | None:
+        def effect() -> bool | None:
+            self.numbers_used += bool(self.allots_number)
+            return self.allots_number
+
+        told: bool | None = await self.world.call(write=False, effect=effect)
+        return told
+
+    def _initial(self, row: Row) -> None:
+        if self.allots_number and row.entity == "contact":
+            self.numbers_used += 1
+            row.values["Number2"] = f"K-{self.numbers_used}"
+
+    def person_creates(self, entity: str, values: Mapping[str, str], **more: Any) -> Row:
+        row = super().person_creates(entity, values, **more)
+        self._initial(row)
+        return row
 
     async def holder_of(self, entity: str, record_id: int, path: str, value: str) -> int | None:
         return None

@@ -191,7 +191,7 @@ async def candidates(request: Request, body: CandidatesRequest) -> Response:
 async def questions(request: Request, body: AboutPlace) -> Response:
     """What must or may be answered before the record is created in the ERP."""
     case, company = await _at_place(request, body)
-    _, asked = await requests.questions(case, company, _role(body))
+    _, asked, _ = await requests.questions(case, company, _role(body))
     return _json(
         {
             "questions": [

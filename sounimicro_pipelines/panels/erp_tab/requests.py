@@ -17,6 +17,7 @@ from sounimicro_pipelines.rules import Problem, Rule, Side
 from sounimicro_pipelines.store import links
 from sounimicro_pipelines.store.companies import CompanyRow
 from sounimicro_pipelines.sync.addresses import CrmAddress
+from sounimicro_pipelines.sync.allotting import number_travels
 from sounimicro_pipelines.sync.asking import Difference, Question, field_named
 from sounimicro_pipelines.sync.connecting import rule_of
 from sounimicro_pipelines.sync.finding import Candidate
@@ -154,16 +155,18 @@ async def compared(
     return rows
 
 
-async def questions(case: Case, company: CompanyRow, role: str) -> tuple[Seen, list[Asked]]:
-    """What is asked before the record is created, in the rule's order."""
+async def questions(case: Case, company: CompanyRow, role: str) -> tuple[Seen, list[Asked], bool]:
+    """What is asked before the record is created, in the rule's order, and whether its number comes to the CRM."""
 
-    async def work(connection: Connection, world: World) -> tuple[Seen, list[Asked]]:
+    async def work(connection: Connection, world: World) -> tuple[Seen, list[Asked], bool]:
         key = company.company_key
         rule = rule_of(world, case.record, key, role)
         record, found = await asyncio.gather(
             seen(connection, world, case.record), ErpButton(world).questions(case.record, key, role)
         )
-        return record, [await _asked(case, connection, world, key, rule, each) for each in found]
+        with world.store.read() as tx:
+            travels = number_travels(tx, world.tenant, rule)
+        return record, [await _asked(case, connection, world, key, rule, each) for each in found], travels
 
     return await reading(case, work)
 

@@ -160,9 +160,10 @@ async def create_screen(
     """The questions before the record is created, in the rule's order, and a project's customer."""
     record: requests.Seen | None = None
     asked: list[requests.Asked] = []
+    travels = False
     first = refused
     try:
-        record, asked = await requests.questions(case, company, role)
+        record, asked, travels = await requests.questions(case, company, role)
     except Refused as problem:
         refused = refused or problem
     given = forms.given(form, forms.ANSWER) if form is not None else None
@@ -200,6 +201,7 @@ async def create_screen(
             if key not in told
         ],
         wrong=wrong,
+        number_travels=travels,
         customers=customers,
         customer=customer,
         find=search,

@@ -42,7 +42,7 @@ def why(words: Words, story: FieldStory, people: Mapping[str, str], show: Show, 
     last = _last(words, story.changes[0]) if story.changes else ""
     if story.issue is not None:
         told = problem_text(words, story.issue.kind, transform, otherwise=f"{story.issue.cause} {story.issue.remedy}")
-        return Why(last, told, (*changes, *losers), True)
+        return Why(last, told, (*changes, *losers), story.issue.severity != "info")
     if changes:
         return Why(last, changes[0], (*changes[1:], *losers), False)
     if story.crm is None and story.erp is None and story.direction != "none":

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sounimicro_pipelines.sandbox import Fault
-from sounimicro_pipelines.store import runs
+from sounimicro_pipelines.store import issues, runs
 from sounimicro_pipelines_tests.panels.erp_tab.desk import CUSTOMER, SUPPLIER, Desk, ask, desk, send, text_of
 from sounimicro_pipelines_tests.panels.signed_world import ADMINISTRATOR, GUEST, OTHER_SELLER, SELLER, Browser
 
@@ -161,6 +161,30 @@ def test_create_without_scripts_gives_the_number_and_tells_dagster(here: Desk, s
         run = runs.get(tx, here.told[-1].run_id)
     assert run is not None
     assert run.by == f"crm:associate:{SELLER}"
+
+
+def test_where_the_crm_allots_numbers_itself_the_erps_is_told_and_shown_here_alone(here: Desk, seller: Browser) -> None:
+    series = here.crm.options.numbers["contact"]
+    allots, series.allocate = series.allocate, True
+    try:
+        contact = here.contact("Egne Numre AS", OrgNr=here.org_number())
+        mine = here.crm.read("contact", contact)["Number2"]
+        path = here.path("company", contact, view="create", **CUSTOMER)
+        assert "det står i CRM med en gang" in text_of(seller.get(path))
+        answer = send(seller, path, "create", answer__PaymentTermsID="1")
+        (link,) = here.links("contact", contact)
+        number = str(here.erp.read(1, "Customer", link.erp_id)["CustomerNumber"])
+        page = text_of(seller.get(answer.headers["location"]))
+        assert f"med nummer {number}." in page
+        assert "Nummeret står nå i CRM" not in page
+        assert here.crm.read("contact", contact)["Number2"] == mine
+        other = here.contact("Flere Egne Numre AS", OrgNr=here.org_number())
+        form = text_of(seller.get(here.path("company", other, view="create", **CUSTOMER)))
+        assert "det vises her med en gang" in form
+    finally:
+        series.allocate = allots
+        with here.world.store.transaction() as tx:
+            issues.solve_prefix(tx, "allotted:", now=here.world.clock.now())
 
 
 def test_the_outcome_is_told_to_the_one_who_asked_alone(here: Desk, seller: Browser) -> None:
