@@ -16,10 +16,10 @@ from sounimicro_pipelines.store import runs
 from sounimicro_pipelines.store.links import Link, of_rule
 from sounimicro_pipelines.store.runs import GoLiveReport
 from sounimicro_pipelines.sync import match
+from sounimicro_pipelines.sync.alike import TOO_ALIKE
 from sounimicro_pipelines.sync.crm_side import numbers_of
 from sounimicro_pipelines.sync.feeds import rewind_company
 from sounimicro_pipelines.sync.match import Identity, Pairing
-from sounimicro_pipelines.sync.meeting import TOO_ALIKE
 from sounimicro_pipelines.sync.ports import Record
 from sounimicro_pipelines.sync.registers import Files, Register, open_crm, open_erp
 from sounimicro_pipelines.sync.translate import initiates, takes_part

@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from sounimicro_pipelines.rules.model import Rule
-from sounimicro_pipelines.store import Transaction, intents, issues, links
+from sounimicro_pipelines.store import Transaction, intents, links
 from sounimicro_pipelines.store.intents import Intent
 from sounimicro_pipelines.store.links import Link
+from sounimicro_pipelines.sync.alike import not_told_apart, should_be_asked
 from sounimicro_pipelines.sync.creating import Incomplete, Order, create, give_up_creates, new_values
 from sounimicro_pipelines.sync.holding import demand_free
 from sounimicro_pipelines.sync.linking import is_kept_apart, make_link
-from sounimicro_pipelines.sync.match import Identity, Register, Suggestion, certain, suggest
+from sounimicro_pipelines.sync.match import Identity, Register, Suggestion, certain, compare, suggest
 from sounimicro_pipelines.sync.names import normal
 from sounimicro_pipelines.sync.ports import Record
 from sounimicro_pipelines.sync.translate import initiates, takes_part
 from sounimicro_pipelines.sync.world import NotNow, World
-
-TOO_ALIKE = 0.72
-"""From this score a suggestion keeps the engine from creating a second record by itself."""
 
 
 async def meet_erp(world: World, rule: Rule, company_key: str, entity: str, erp_id: int) -> list[Link]:
@@ -58,7 +55,7 @@ async def meet_erp(world: World, rule: Rule, company_key: str, entity: str, erp_
         seen = replace(record.identity, parent=parent.crm_id)
     else:
         seen = record.identity
-    found, near = _not_told_apart(world, rule, record, *await _match_in_crm(world, rule, seen, record, role))
+    found, near = not_told_apart(world, rule, record, *await _match_in_crm(world, rule, seen, record, role))
     if found is not None:
         crm = await world.crm.read(rule.crm, found.id, rule.crm_paths())
         if crm is None or _apart(world, crm, company_key, role):
@@ -66,7 +63,7 @@ async def meet_erp(world: World, rule: Rule, company_key: str, entity: str, erp_
         return [_link(world, rule, crm, record, role, f"matched:{found.by}", parent, found=crm)]
     if rule.create.in_crm != "automatic":
         return []
-    if _too_alike(world, rule, record, near):
+    if await should_be_asked(world, rule, record, near, company_key):
         return []
     _wait_for_ours(world, record)
     return [await create(world, await _order_in_crm(world, rule, record, role, parent))]
@@ -125,7 +122,7 @@ async def _meet_in(
     identity = replace(crm.identity, parent=relation) if rule.rule == "person" else crm.identity
     if under_way is None:
         matched = await _match_in_erp(world, rule, identity, crm, key)
-        found, near = _not_told_apart(world, rule, replace(crm, company_key=key), *matched)
+        found, near = not_told_apart(world, rule, replace(crm, company_key=key), *matched)
         if found is not None:
             erp = await port.read(entity, found.id, rule.erp_paths())
             if erp is None or _apart_erp(world, key, erp):
@@ -133,7 +130,7 @@ async def _meet_in(
             return _link(world, rule, crm, erp, role, f"matched:{found.by}", parent, found=erp)
         if rule.create.in_erp != "automatic" or not only:
             return None
-        if _too_alike(world, rule, replace(crm, company_key=key), near):
+        if await should_be_asked(world, rule, replace(crm, company_key=key), near, key):
             return None
         _wait_for_ours(world, crm)
     if under_way is not None and rule.rule == "project":
@@ -249,64 +246,11 @@ def _weigh(
     register = Register(others)
     found = certain(seen, Register([seen, *ours]), register, rule.match)
     near = suggest(seen, register, rule.match, 5)
+    told = {one.id for one in near}
+    for other in others:
+        if not other.linked and other.id not in told and seen.number and other.number == seen.number:
+            near.append(compare(seen, other, rule.match))
     return found, near
-
-
-def duplicate_of(rule: Rule, record: Record) -> str:
-    """What names the issue that a record may be the same as one of the other system."""
-    return f"duplicate:{rule.rule}:{record.side}:{record.company_key}:{record.entity}:{record.id}"
-
-
-def _about(world: World, record: Record) -> dict[str, Any]:
-    """The columns by which issues name a record."""
-    if record.side == "crm":
-        return {"tenant": world.tenant, "crm_entity": record.entity, "crm_id": record.id}
-    return {"company_key": record.company_key, "erp_entity": record.entity, "erp_id": record.id}
-
-
-def _not_told_apart(
-    world: World, rule: Rule, record: Record, found: Suggestion | None, near: list[Suggestion]
-) -> tuple[Suggestion | None, list[Suggestion]]:
-    """Without the records of which a person has said that they are not the same."""
-    if found is None and not near:
-        return found, near
-    with world.store.read() as tx:
-        apart = issues.told_apart(tx, duplicate_of(rule, record), **_about(world, record))
-    kept = [one for one in near if one.id not in apart]
-    return (None if found is not None and found.id in apart else found), kept
-
-
-def _too_alike(world: World, rule: Rule, record: Record, near: Sequence[Suggestion]) -> bool:
-    """Whether a person should look before a second record is made; says so by an issue."""
-    alike = [
-        one
-        for one in near
-        if "same_org_number" in one.reasons or (one.score >= TOO_ALIKE and "already_linked" not in one.reasons)
-    ]
-    fingerprint = duplicate_of(rule, record)
-    if not alike:
-        with world.store.transaction() as tx:
-            issues.solve(tx, fingerprint, now=world.now())
-        return False
-    about = _about(world, record)
-    with world.store.transaction() as tx:
-        apart = sorted(issues.told_apart(tx, fingerprint, **about))
-        candidates = [{"id": one.id, "score": one.score, "reasons": list(one.reasons)} for one in alike]
-        issues.report(
-            tx,
-            fingerprint=fingerprint,
-            kind="possible_duplicate",
-            severity="warning",
-            cause="The other system has a record that may be the same, so none was created.",
-            remedy="Link the two, or create the record by hand.",
-            now=world.now(),
-            run_id=world.run_id,
-            rule=rule.rule,
-            side=record.side,
-            details={"candidates": candidates, "apart": apart},
-            **{"tenant": world.tenant, "company_key": record.company_key, **about},
-        )
-    return True
 
 
 def _wait_for_ours(world: World, record: Record) -> None:

@@ -9,10 +9,11 @@ import pytest
 
 from sounimicro_pipelines.rules.values import Scalar
 from sounimicro_pipelines.store import issues
+from sounimicro_pipelines.sync import answering
 from sounimicro_pipelines.sync.ports import GuidOf, Record, Written
 from sounimicro_pipelines.transport import ServerFailed
-from sounimicro_pipelines_tests.sync.scenario import Broken, Scenario, StorePool
-from sounimicro_pipelines_tests.sync.simulated import Trouble
+from sounimicro_pipelines_tests.sync.scenario import Broken, Scenario, StorePool, open_issues
+from sounimicro_pipelines_tests.sync.simulated import Crash, Trouble
 
 
 @pytest.mark.parametrize("path", ["Address.Postal.City", "Urls[first].Value", "Name"])
@@ -106,3 +107,50 @@ def test_an_issue_whose_cause_has_changed_tells_the_kind_of_what_is_the_matter_n
         issues.report(tx, kind="serverfailed", cause="The call failed.", **said)
         again = issues.report(tx, kind="create_unknown", cause="It may have been created.", **said)
     assert (again.kind, again.cause, again.occurrences) == ("create_unknown", "It may have been created.", 2)
+
+
+@pytest.mark.parametrize("made_in", ["crm", "erp"])
+def test_what_was_made_after_the_backup_and_is_not_marked_yet_is_asked_about_and_not_made_again(made_in: str) -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
+    crm, erp = scenario.crm, scenario.erp["K1"]
+    source = scenario.company(erp, "Customer", "") if made_in == "crm" else scenario.company(crm, "contact", "")
+    made = crm if made_in == "crm" else erp
+    scenario.back_up()
+    scenario.hostile.clock.advance(70)
+    create = made.create
+
+    async def then_die(*args: Any, **more: Any) -> int:
+        await create(*args, **more)
+        raise Crash
+
+    made.create = then_die  # type: ignore[method-assign]
+    scenario.run_engines()
+    made.create = create  # type: ignore[method-assign]
+    scenario.restore_old()
+    scenario.settle()
+    scenario.check()
+    assert len(crm.living("contact")) == len(erp.living("Customer")) == 1
+    assert len(scenario.hostile.creates) == 1
+    (there,) = made.living("contact" if made_in == "crm" else "Customer")
+    asked = {(one.side, one.kind): one.details["candidates"] for one in open_issues(scenario.store) if one.details}
+    for side, candidate in ((source, there), (there, source)):
+        name = "erp" if side.entity == "Customer" else "crm"
+        assert [one["id"] for one in asked[name, "possible_duplicate"]] == [candidate.id]
+
+
+def test_what_was_made_after_the_backup_goes_on_when_a_person_has_said_that_it_is_another() -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
+    customer = scenario.company(scenario.erp["K1"], "Customer", "")
+    scenario.crm.person_creates(
+        "contact", {"Name": customer.values["Info.Name"]}, created_by="us", facts={"category_group": "customer"}
+    )
+    scenario.settle()
+    assert scenario.hostile.creates == []
+    for issue in open_issues(scenario.store):
+        other = (issue.details or {})["candidates"][0]["id"]
+        with scenario.store.transaction() as tx:
+            answering.not_the_same(tx, issue, other, by="person:1", now=scenario.hostile.at())
+    scenario.settle()
+    made = sorted((name, entity) for name, entity, _ in scenario.hostile.creates)
+    assert made == [("K1", "Customer"), ("crm", "contact")]
+    assert open_issues(scenario.store) == []
