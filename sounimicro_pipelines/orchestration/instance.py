@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from importlib import import_module
 from pathlib import Path
 
@@ -33,7 +34,10 @@ CONFIGURATION = {
 }
 
 PROCESS_TAG = "sounimicro/process"
-"""On runs of our own commands: which process runs them, so that a killed one is recognised."""
+"""On runs: which process runs them, so that a killed one is recognised."""
+
+CLAIMED_TAG = "sounimicro/claimed"
+"""The run that the process tag speaks of, where it is put on a run that exists: a retry inherits its parent's tags."""
 
 
 def write_configuration(dagster_home: Path) -> None:
@@ -64,21 +68,38 @@ def open_instance(dagster_home: Path) -> dg.DagsterInstance:
 def process_tag() -> dict[str, str]:
     """Names this process on a run."""
     process = os.getpid()
-    return {PROCESS_TAG: f"{process}@{_birth(process)}"}
+    return {PROCESS_TAG: f"{process}@{_birth(process)}@{platform.node()}"}
 
 
-def let_go_of_dead_runs(instance: dg.DagsterInstance) -> None:
-    """A run of our own commands whose process was killed is marked as failed, and its places in pools are freed."""
+def claim(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Says on a run that the daemon has started that it is this process that runs it."""
+    if PROCESS_TAG not in run.tags or run.tags.get(CLAIMED_TAG, run.run_id) != run.run_id:
+        instance.add_run_tags(run.run_id, process_tag() | {CLAIMED_TAG: run.run_id})
+
+
+def let_go_of_dead_runs(instance: dg.DagsterInstance, job: str | None = None) -> bool:
+    """A run whose process was killed on this machine is marked as failed, and its places in pools are freed.
+
+    `job`: only its runs. Answers whether there was one. Without this a run that the machine took down with it is in
+    flight for ever, and the others of its rule wait for it.
+    """
     running = [DagsterRunStatus.STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.CANCELING]
-    for run in instance.get_runs(filters=RunsFilter(statuses=running)):
+    found = False
+    for run in instance.get_runs(filters=RunsFilter(job_name=job, statuses=running)):
         owner = run.tags.get(PROCESS_TAG)
-        if owner is not None and not _is_alive(owner):
-            instance.report_run_failed(run, "The process that ran this was ended from outside; nothing is lost.")
-            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        if owner is None or run.tags.get(CLAIMED_TAG, run.run_id) != run.run_id or _is_alive(owner):
+            continue
+        instance.report_run_failed(run, "The process that ran this was ended from outside; nothing is lost.")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        found = True
+    return found
 
 
 def _is_alive(owner: str) -> bool:
-    process, _, birth = owner.partition("@")
+    """Whether the process still runs; one on another machine is that machine's to judge."""
+    process, birth, machine = [*owner.split("@", 2), "", ""][:3]
+    if machine and machine != platform.node():
+        return True
     return process.isdigit() and birth == _birth(int(process))
 
 

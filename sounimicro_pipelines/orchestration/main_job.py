@@ -16,7 +16,8 @@ from sounimicro_pipelines.installation import Company, Installation, Skipped, Un
 from sounimicro_pipelines.orchestration.event_storage import record_explained
 from sounimicro_pipelines.orchestration.golive_job import GO_LIVE
 from sounimicro_pipelines.orchestration.golive_job import OP as GO_LIVE_OP
-from sounimicro_pipelines.orchestration.instance import open_instance, process_tag
+from sounimicro_pipelines.orchestration.instance import process_tag
+from sounimicro_pipelines.orchestration.leftovers import open_cleared
 from sounimicro_pipelines.orchestration.partitions import file_tag, keep_partitions
 from sounimicro_pipelines.rules import RULE_NAMES
 from sounimicro_pipelines.store import reports as report_rows
@@ -117,7 +118,7 @@ def run_main_job(
             remedy=f"Companies in use: {', '.join(company.alias for company in used)}.",
         )
     home = installation.settings.dagster_home
-    with record_explained(home), open_instance(home) as instance:
+    with record_explained(home), open_cleared(installation) as instance:
         keep_partitions(instance, [company.alias for company in used])
         outcomes = []
         on_phase("CRM: registers")

@@ -7,6 +7,7 @@ from functools import cached_property
 import dagster as dg
 
 from sounimicro_pipelines.installation import Installation
+from sounimicro_pipelines.orchestration.instance import claim
 
 
 class InstallationResource(dg.ConfigurableResource[Installation]):
@@ -19,4 +20,6 @@ class InstallationResource(dg.ConfigurableResource[Installation]):
         return installation
 
     def create_resource(self, context: dg.InitResourceContext) -> Installation:
+        if context.run is not None and context.instance is not None:
+            claim(context.instance, context.run)
         return self._opened

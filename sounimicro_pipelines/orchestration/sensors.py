@@ -5,6 +5,7 @@ import asyncio
 import dagster as dg
 
 from sounimicro_pipelines.installation import Installation
+from sounimicro_pipelines.orchestration.leftovers import end_left_runs
 from sounimicro_pipelines.orchestration.notify import Notice, send
 from sounimicro_pipelines.orchestration.partitions import keep_partitions
 
@@ -34,11 +35,12 @@ def companies_sensor(
     monitor_all_code_locations=True,
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=15,
-    description="Tells SOUNIMICRO_NOTIFY_URL and SOUNIMICRO_NOTIFY_EMAIL when a run fails.",
+    description="Tells SOUNIMICRO_NOTIFY_URL and SOUNIMICRO_NOTIFY_EMAIL when a run fails, and clears up after it.",
 )
 def tell_about_failures(
     context: dg.RunFailureSensorContext, installation: dg.ResourceParam[Installation]
 ) -> dg.SkipReason | None:
+    end_left_runs(context.instance, installation)
     settings = installation.settings
     if not (settings.sounimicro_notify_url or settings.sounimicro_notify_email):
         return dg.SkipReason("Nobody is to be told: SOUNIMICRO_NOTIFY_URL and SOUNIMICRO_NOTIFY_EMAIL are not set.")

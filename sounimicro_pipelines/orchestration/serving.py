@@ -16,7 +16,7 @@ from typing import Literal
 from sounimicro_pipelines.clock import Clock
 from sounimicro_pipelines.errors import SettingsError
 from sounimicro_pipelines.installation import Installation
-from sounimicro_pipelines.orchestration.instance import open_instance
+from sounimicro_pipelines.orchestration.leftovers import open_cleared
 from sounimicro_pipelines.orchestration.webhooks import register_at_start
 
 Service = Literal["daemon", "webserver", "panels"]
@@ -61,8 +61,7 @@ class Supervisor:
     def start(self) -> None:
         """Prepares the data folder, the store and Dagster's home, and starts every service."""
         self._installation.prepare_home()
-        _ = self._installation.store
-        open_instance(self._installation.settings.dagster_home).dispose()
+        open_cleared(self._installation).dispose()
         for child in self._children:
             self._launch(child)
 

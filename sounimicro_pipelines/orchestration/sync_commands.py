@@ -12,7 +12,8 @@ from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.installation import Installation
 from sounimicro_pipelines.orchestration.engine_room import leave
 from sounimicro_pipelines.orchestration.event_storage import record_explained
-from sounimicro_pipelines.orchestration.instance import open_instance, process_tag
+from sounimicro_pipelines.orchestration.instance import process_tag
+from sounimicro_pipelines.orchestration.leftovers import open_cleared
 from sounimicro_pipelines.orchestration.main_job import QUIET, quiet_libraries
 from sounimicro_pipelines.orchestration.sync_assets import job_name
 from sounimicro_pipelines.rules.model import RULE_NAMES
@@ -58,7 +59,7 @@ def _run(installation: Installation, job: str, config: Mapping[str, Any]) -> Tol
     installation.prepare_home()
     home = installation.settings.dagster_home
     try:
-        with record_explained(home), open_instance(home) as instance:
+        with record_explained(home), open_cleared(installation) as instance:
             result = (
                 definitions_of_jobs()
                 .resolve_job_def(job)

@@ -15,6 +15,7 @@ from sounimicro_pipelines.clock import UTC, SystemClock
 from sounimicro_pipelines.errors import SettingsError
 from sounimicro_pipelines.installation import Installation
 from sounimicro_pipelines.orchestration.engine_room import TookTooLong, engine_room
+from sounimicro_pipelines.orchestration.instance import let_go_of_dead_runs
 from sounimicro_pipelines.orchestration.sync_assets import job_name, pace_of
 from sounimicro_pipelines.orchestration.sync_jobs import RULE_JOBS, WATCH, watch
 from sounimicro_pipelines.orchestration.webhooks import webhooks_watchdog
@@ -112,8 +113,11 @@ def _given_up(stored: watermarks.Feed | None, now: datetime) -> bool:
 
 
 def _last_runs(instance: dg.DagsterInstance, job: str) -> Sequence[RunRecord]:
-    """The newest runs of a job, newest first."""
-    return instance.get_run_records(RunsFilter(job_name=job), limit=3)
+    """The newest runs of a job, newest first; none that is in flight has lost its process."""
+    found = instance.get_run_records(RunsFilter(job_name=job), limit=3)
+    if _in_flight(found) and let_go_of_dead_runs(instance, job):
+        return instance.get_run_records(RunsFilter(job_name=job), limit=3)
+    return found
 
 
 def _in_flight(records: Sequence[RunRecord]) -> bool:

@@ -108,6 +108,14 @@ def starting_with(tx: Transaction, prefix: str) -> list[Run]:
     return [build(Run, row) for row in tx.rows(statement.order_by(table.c.started_at.desc(), table.c.run_id.desc()))]
 
 
+def running(tx: Transaction) -> list[Run]:
+    """Runs that have not ended, as far as the store knows, oldest first."""
+    table = tx.tables.runs
+    return [
+        build(Run, row) for row in tx.rows(select(table).where(table.c.state == "running").order_by(table.c.started_at))
+    ]
+
+
 def listing(
     tx: Transaction, *, rule: str | None = None, changed_only: bool = False, limit: int = 100, offset: int = 0
 ) -> list[Run]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,8 +16,10 @@ import pytest
 import yaml
 
 from sounimicro_pipelines.orchestration.instance import (
+    CLAIMED_TAG,
     OUR_MARK,
     PROCESS_TAG,
+    claim,
     let_go_of_dead_runs,
     open_instance,
     process_tag,
@@ -119,15 +122,21 @@ def test_a_run_whose_process_was_killed_is_let_go(tmp_path: Path) -> None:
     @dg.job
     def idle() -> None: ...
 
+    elsewhere = dead.replace(platform.node(), "another-machine")
+    inherited = {PROCESS_TAG: dead, CLAIMED_TAG: "the run that this one is a retry of"}
+    tags = {"alive": {PROCESS_TAG: own}, "dead": {PROCESS_TAG: dead}, "elsewhere": {PROCESS_TAG: elsewhere}}
     with open_instance(tmp_path) as instance:
         runs = {
-            owner: instance.create_run_for_job(idle, tags={PROCESS_TAG: owner}, status=dg.DagsterRunStatus.STARTED)
-            for owner in (own, dead)
+            name: instance.create_run_for_job(idle, tags=one, status=dg.DagsterRunStatus.STARTED)
+            for name, one in (tags | {"retry": inherited, "claimed": inherited}).items()
         }
-        let_go_of_dead_runs(instance)
-        found = {owner: instance.get_run_by_id(run.run_id) for owner, run in runs.items()}
-    statuses = {owner: run.status for owner, run in found.items() if run is not None}
-    assert statuses == {own: dg.DagsterRunStatus.STARTED, dead: dg.DagsterRunStatus.FAILURE}
+        claim(instance, runs["claimed"])
+        assert let_go_of_dead_runs(instance)
+        found = {name: instance.get_run_by_id(run.run_id) for name, run in runs.items()}
+    assert {name for name, run in found.items() if run and run.status == dg.DagsterRunStatus.FAILURE} == {"dead"}
+    claimed = found["claimed"]
+    assert claimed is not None
+    assert claimed.tags[PROCESS_TAG] == own
 
 
 def test_a_configuration_of_a_persons_own_is_kept(tmp_path: Path) -> None:

@@ -16,11 +16,13 @@ from dagster import DagsterRunStatus
 from sounimicro_pipelines.clock import UTC
 from sounimicro_pipelines.installation import Installation
 from sounimicro_pipelines.orchestration.engine_room import leave
+from sounimicro_pipelines.orchestration.instance import PROCESS_TAG, process_tag
+from sounimicro_pipelines.orchestration.leftovers import MESSAGE, end_left_runs
 from sounimicro_pipelines.orchestration.sync_assets import RULE_ASSETS, rule_key
 from sounimicro_pipelines.orchestration.sync_sensors import SENSORS
 from sounimicro_pipelines.rules.model import RULE_NAMES
 from sounimicro_pipelines.sandbox import Sandbox
-from sounimicro_pipelines.store import links, work
+from sounimicro_pipelines.store import links, runs, work
 from sounimicro_pipelines.store.work import Poke
 from sounimicro_pipelines.sync_definitions import defs
 from sounimicro_pipelines_tests.orchestration.conftest import ShiftingClock, installation_on
@@ -194,6 +196,37 @@ def test_a_batch_that_a_run_has_left_behind_gets_a_key_of_its_own(
     assert isinstance(second, dg.RunRequest)
     assert second.run_key != first.run_key
     assert ended.run_id[:8] in str(second.run_key)
+    assert run("sync_customer", settled, instance).success
+
+
+def test_a_run_that_went_down_with_the_machine_does_not_keep_its_rule_waiting(
+    settled: Installation, instance: dg.DagsterInstance
+) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait(60)
+    _, birth, machine = process_tag()[PROCESS_TAG].split("@")
+    crm_id, _ = linked_customer(settled)
+    now = settled.clock.now().astimezone(UTC)
+    lost = instance.create_run_for_job(
+        job("sync_customer"), tags={PROCESS_TAG: f"{ended.pid}@{birth}@{machine}"}, status=DagsterRunStatus.STARTED
+    )
+    with settled.store.transaction() as tx:
+        work.poke(tx, [Poke("customer", "crm", "contact", crm_id, "person")], now)
+        runs.start(tx, lost.run_id, kind="sync", by="sync", now=now, rule="customer")
+        runs.start(tx, "asked-for", kind="request", by="crm:7", now=now)
+    assert "waits a minute" in str(tick("sync_customer", settled, instance))
+    found = instance.get_run_by_id(lost.run_id)
+    assert found is not None
+    assert found.status == DagsterRunStatus.FAILURE
+    end_left_runs(instance, settled)
+    with settled.store.read() as tx:
+        ended_too, still = runs.get(tx, lost.run_id), runs.get(tx, "asked-for")
+    assert ended_too is not None
+    assert still is not None
+    assert (ended_too.state, ended_too.message) == ("failed", MESSAGE)
+    assert still.state == "running"
+    with settled.store.transaction() as tx:
+        runs.finish(tx, "asked-for", now=now, counts={})
     assert run("sync_customer", settled, instance).success
 
 
