@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 
 import dagster as dg
 from dagster import DagsterRunStatus, RunRecord, RunsFilter
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from sounimicro_pipelines.clock import UTC, SystemClock
 from sounimicro_pipelines.errors import SettingsError
@@ -17,7 +16,7 @@ from sounimicro_pipelines.installation import Installation
 from sounimicro_pipelines.orchestration.engine_room import TookTooLong, engine_room
 from sounimicro_pipelines.orchestration.instance import let_go_of_dead_runs
 from sounimicro_pipelines.orchestration.sync_assets import job_name, pace_of
-from sounimicro_pipelines.orchestration.sync_jobs import RULE_JOBS, WATCH, watch
+from sounimicro_pipelines.orchestration.sync_jobs import WATCH
 from sounimicro_pipelines.orchestration.webhooks import webhooks_watchdog
 from sounimicro_pipelines.rules.model import RULE_NAMES, RuleName
 from sounimicro_pipelines.store import watermarks, work
@@ -43,10 +42,10 @@ class _First(Exception):
     """A register has never been read: listing it is the work of a run, which may take its time."""
 
 
-def _sensor(rule: RuleName, job: UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
+def _sensor(rule: RuleName) -> dg.SensorDefinition:
     @dg.sensor(
         name=job_name(rule),
-        job=job,
+        job_name=job_name(rule),
         minimum_interval_seconds=TICK_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Polls the feeds of the rule {rule} when they are due, and asks for a run while there is work.",
@@ -138,7 +137,7 @@ def _name_of(records: Sequence[RunRecord]) -> str:
 
 @dg.sensor(
     name="keep_watching",
-    job=watch,
+    job_name=WATCH,
     minimum_interval_seconds=TICK_SECONDS,
     default_status=dg.DefaultSensorStatus.STOPPED,
     description="Turn this on for changes that travel within a second: starts the watcher again when it has ended.",
@@ -155,7 +154,7 @@ def keep_watching(
 
 
 SENSORS = [
-    *(_sensor(rule, job) for rule, job in zip(RULE_NAMES, RULE_JOBS, strict=True)),
+    *(_sensor(rule) for rule in RULE_NAMES),
     keep_watching,
     webhooks_watchdog,
 ]
