@@ -134,11 +134,15 @@ def _spread(house: House) -> list[float]:
 
 
 def _all_at_once(house: House, count: int) -> Comparison:
-    """Many changes of one rule in one moment: they are drained by one run, or two when the first had begun."""
+    """Many changes of one rule in one moment: they are drained by one run, or two when the first had begun.
+
+    Of the links of one CRM record the first is edited: it owns the fields, and the others receive its values.
+    """
     sandbox = house.sandbox
     with house.installation.store.read() as tx:
         linked = [*links.of_rule(tx, "customer"), *links.of_rule(tx, "person")]
-    chosen = linked[:count]
+    newest_first = sorted(linked, key=lambda link: link.id, reverse=True)
+    chosen = list({(link.crm_entity, link.crm_id): link for link in newest_first}.values())[:count]
     house.settle()
     before = {rule: len(house.runs(f"sync_{rule}")) for rule in ("customer", "person")}
     edits = [_change_of(sandbox, link, f"{number}") for number, link in enumerate(chosen)]
