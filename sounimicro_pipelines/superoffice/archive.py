@@ -84,14 +84,20 @@ class Archive:
         return rows
 
     async def pages(self, query: Query) -> AsyncIterator[list[Row]]:
-        """Every row of a query, page after page by primary key, until a page is empty (3.2); each key once."""
+        """Every row of a query, page after page by primary key, until a page is empty (3.2).
+
+        Each key comes once, unless the archive says that several rows may share one; those come together.
+        """
         last = 0
         for bound in query.where:
             if bound.column == query.provider.key and bound.operator == "gt":
                 last = max(last, int(bound.values[0]))  # type: ignore[arg-type]
         while True:
             found = await self.page(query.after(last))
-            rows = list({row.key: row for row in reversed(found)}.values())[::-1]
+            if query.provider.shared_key:
+                rows = _whole_groups(found, query.top)
+            else:
+                rows = list({row.key: row for row in reversed(found)}.values())[::-1]
             if not rows:
                 return
             highest = max(row.key for row in rows)
@@ -157,6 +163,14 @@ class Archive:
     def _remember_absent(self, asked: tuple[str, ...], archive: str, error: Exception) -> None:
         self._absent[asked] = self._session.clock.now()
         _log.info("%s is not available (%s).", archive, type(error).__name__)
+
+
+def _whole_groups(found: list[Row], top: int) -> list[Row]:
+    """A full page without the rows of its last key, of which the next page may hold more."""
+    if len(found) < top:
+        return found
+    last = max(row.key for row in found)
+    return [row for row in found if row.key != last] or found
 
 
 def read_row(key_column: str, columns: Sequence[ArchiveColumn], raw: Any) -> Row | None:

@@ -30,6 +30,7 @@ class Provider:
     """One archive: where it is asked, its primary key, its row types and its columns.
 
     `udef` is the prefix of its user-defined columns, such as `contactUdef`; `extra` that of its extra fields.
+    `shared_key`: several rows may have the same key.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Provider:
     changed: str | None = None
     registered: str | None = None
     deleted: str | None = None
+    shared_key: bool = False
 
     def column(self, name: str) -> ArchiveColumn:
         """The column of that name. Raises UnknownName with the nearest one."""
@@ -138,10 +140,11 @@ PROVIDERS: Mapping[str, Provider] = {"contact": SIMPLE_CONTACT, "person": PERSON
 """By the entity's name in lower case."""
 
 
-def dynamic(table: str, key: str, **kinds: str) -> Provider:
+def dynamic(table: str, key: str, *, shared: bool = False, **kinds: str) -> Provider:
     """A database table through the dynamic archive (3.3), which a tenant may not offer.
 
-    `key` is the column to page by; without one, rows are known by the answer's primary key alone.
+    `key` is the column to page by; without one, rows are known by the answer's primary key alone. `shared`: several
+    rows may have the same.
     """
     columns = {f"{table}.{name}": replace(c, name=f"{table}.{name}") for name, c in _columns(**kinds).items()}
     return Provider(
@@ -150,14 +153,15 @@ def dynamic(table: str, key: str, **kinds: str) -> Provider:
         key=f"{table}.{key}" if key else "",
         entities=(),
         columns=columns,
+        shared_key=shared,
     )
 
 
-PHONE_OWNERS = dynamic("phone", "owner_id", int="owner_id", datetime="updated")
-ADDRESS_OWNERS = dynamic("address", "owner_id", int="owner_id", datetime="updated")
-EMAIL_CONTACTS = dynamic("email", "contact_id", int="contact_id", datetime="updated")
-EMAIL_PERSONS = dynamic("email", "person_id", int="person_id", datetime="updated")
-"""Child rows with stamps of their own, paged by their owner: one row an owner is all we want."""
+PHONE_OWNERS = dynamic("phone", "owner_id", shared=True, int="owner_id", datetime="updated")
+ADDRESS_OWNERS = dynamic("address", "owner_id", shared=True, int="owner_id", datetime="updated")
+EMAIL_CONTACTS = dynamic("email", "contact_id", shared=True, int="contact_id", datetime="updated")
+EMAIL_PERSONS = dynamic("email", "person_id", shared=True, int="person_id", datetime="updated")
+"""Child rows with stamps of their own, paged by their owner, who may have several."""
 
 MERGE_LOG = dynamic(
     "mergemovelog", "", int="tableNumber operation sourceRecord destinationRecord", datetime="registered"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.rules.model import Rule
@@ -20,6 +20,7 @@ from sounimicro_pipelines.sync.holding import crm_lease, erp_lease
 from sounimicro_pipelines.sync.linking import take_off
 from sounimicro_pipelines.sync.meeting import meet_crm, meet_erp
 from sounimicro_pipelines.sync.routing import partner_pairs, pokes_for
+from sounimicro_pipelines.sync.troubles import allowed_again, failed, fingerprint_of, is_refused
 from sounimicro_pipelines.sync.weigh import Group
 from sounimicro_pipelines.sync.world import NotNow, World
 from sounimicro_pipelines.transport import AccessDenied, AuthenticationFailed, VendorError
@@ -42,10 +43,11 @@ class Change:
 
 @dataclass(slots=True)
 class RunReport:
-    """What a run did; `counts["in"]` is the sum of the others."""
+    """What a run did; `counts["in"]` is the sum of the others. `refused`: a right is missing, or was until now."""
 
     run_id: str
     rule: str | None
+    refused: bool = True
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("in", *WORDS), 0))
     changes: list[Change] = field(default_factory=list)
 
@@ -56,10 +58,12 @@ class RunReport:
 
 @dataclass(slots=True)
 class _Done:
-    """What one item came to."""
+    """What one item came to: `company_key` is where it failed, `until` when another of its links has waited enough."""
 
     agreed: list[tuple[Group, Agreed]] = field(default_factory=list)
     linked: int = 0
+    company_key: str = ""
+    until: datetime | None = None
 
     @property
     def word(self) -> str:
@@ -87,6 +91,7 @@ async def drain(
     report = RunReport(world.run_id, rule)
     with world.store.transaction() as tx:
         runs.start(tx, world.run_id, kind=kind, by=world.by, now=world.now(), rule=rule)
+        report.refused = is_refused(tx)
     try:
         await recover(world, rule)
         await look_again(world, world.rules.get(rule))
@@ -120,14 +125,20 @@ async def _work_on_all(world: World, items: Sequence[WorkItem], report: RunRepor
             await work_on(world, item, report)
         return
     gate = asyncio.Semaphore(at_once)
-
-    async def guarded(item: WorkItem) -> None:
-        async with gate:
-            await work_on(world, item, report)
-
-    async with asyncio.TaskGroup() as group:
+    queues: dict[str, list[WorkItem]] = {}
+    with world.store.read() as tx:
         for item in items:
-            group.create_task(guarded(item))
+            queues.setdefault(_lease_name(tx, world, item), []).append(item)
+
+    async def in_turn(queue: Sequence[WorkItem]) -> None:
+        async with gate:
+            for item in queue:
+                await work_on(world, item, report)
+
+    # What is about the same record would only find it busy, and wait for the next run.
+    async with asyncio.TaskGroup() as group:
+        for queue in queues.values():
+            group.create_task(in_turn(queue))
 
 
 async def work_on(world: World, item: WorkItem, report: RunReport) -> None:
@@ -151,12 +162,16 @@ async def work_on(world: World, item: WorkItem, report: RunReport) -> None:
             work.postpone(tx, item, until, failed=False)
         report.count("held")
     except (SounimicroError, Incomplete, Unsure, KeyError) as error:
-        _failed(world, item, error)
+        failed(world, item, error, company_key=done.company_key, until=done.until)
+        report.refused = report.refused or isinstance(error, AccessDenied | AuthenticationFailed)
         report.count("failed")
     else:
         with world.store.transaction() as tx:
             work.finish(tx, item, world.now())
-            issues.solve(tx, _fingerprint(item), now=world.now())
+            issues.solve(tx, fingerprint_of(item), now=world.now())
+            if report.refused:
+                keys = {item.company_key, *(group.company_key for group, _ in done.agreed)}
+                allowed_again(tx, world, keys, written=any(result.fields for _, result in done.agreed))
         report.count(done.word)
     _tell(report, done)
 
@@ -182,11 +197,11 @@ async def _process_crm(world: World, rule: Rule, item: WorkItem, done: _Done) ->
         linked = links.for_crm(tx, world.tenant, item.entity, item.record_id)
         mine = _usable(tx, world, [one for one in linked if one.rule == rule.rule or rule.rule == "partner"])
     if rule.rule == "partner":
-        for pair in partner_pairs(mine):
-            await _agree(world, Group(rule, world.rules.version("partner"), rule.fields, pair), done)
+        version = world.rules.version("partner")
+        pairs = [Group(rule, version, rule.fields, pair) for pair in partner_pairs(mine)]
+        await _agree_with_each(world, pairs, done)
         return
-    for link in mine:
-        await _agree(world, single(world, rule, link, linked), done)
+    await _agree_with_each(world, [single(world, rule, link, linked) for link in mine], done)
     crm = await world.crm.read(item.entity, item.record_id, rule.crm_paths())
     if crm is None:
         with world.store.read() as tx:
@@ -222,6 +237,27 @@ async def _after_linking(world: World, rule: Rule, link: Link, done: _Done) -> N
     with world.store.read() as tx:
         linked = links.for_crm(tx, world.tenant, link.crm_entity, link.crm_id)
     await _agree(world, single(world, rule, link, linked), done)
+
+
+async def _agree_with_each(world: World, groups: Sequence[Group], done: _Done) -> None:
+    """Agree on each link of a record: what goes wrong with one company keeps no other from its news.
+
+    Raises the first error, or else what has to wait, when all have had their turn.
+    """
+    error: Exception | None = None
+    for group in groups:
+        try:
+            await _agree(world, group, done)
+        except NotNow as wait:
+            done.until = min(done.until or wait.until, wait.until)
+            error = error or wait
+        except (Outdated, SounimicroError, KeyError) as trouble:
+            if error is None or isinstance(error, NotNow):
+                error, done.company_key = trouble, group.company_key
+    if isinstance(error, NotNow) and done.until is not None:
+        raise NotNow(done.until, error.reason)
+    if error is not None:
+        raise error
 
 
 async def _agree(world: World, group: Group, done: _Done) -> None:
@@ -300,67 +336,6 @@ def _lease_name(tx: Transaction, world: World, item: WorkItem) -> str:
     if link is not None:
         return crm_lease(link.tenant, link.crm_entity, link.crm_id)
     return erp_lease(item.company_key, item.entity, item.record_id)
-
-
-def _fingerprint(item: WorkItem) -> str:
-    return f"record:{item.rule}:{item.side}:{item.company_key}:{item.entity}:{item.record_id}"
-
-
-def _failed(world: World, item: WorkItem, error: Exception) -> None:
-    """The item waits longer each time, and rests at last; the issue says why and what to do."""
-    patience = world.patience
-    attempts = item.attempts + 1
-    dead = attempts >= patience.attempts or isinstance(error, Unsure)
-    wait = min(patience.backoff * 2 ** (attempts - 1), patience.longest_backoff)
-    retry_at = None if dead else world.later(wait)
-    kind, cause, remedy, details, dead = _explain(error, dead)
-    in_crm = item.side == "crm"
-    company = item.company_key or None
-    fingerprint = _fingerprint(item)
-    if isinstance(error, AccessDenied | AuthenticationFailed):
-        fingerprint = f"access:{item.company_key}:{error.system}:{error.call}"
-    with world.store.transaction() as tx:
-        if dead:
-            work.give_up(tx, item)
-        else:
-            work.postpone(tx, item, retry_at or world.now(), failed=True)
-        issues.report(
-            tx,
-            fingerprint=fingerprint,
-            kind=kind,
-            cause=cause,
-            remedy=remedy,
-            now=world.now(),
-            dead=dead,
-            retry_at=retry_at,
-            run_id=world.run_id,
-            rule=item.rule,
-            side=item.side,
-            tenant=world.tenant,
-            company_key=company,
-            crm_entity=item.entity if in_crm else None,
-            crm_id=item.record_id if in_crm else None,
-            erp_entity=None if in_crm else item.entity,
-            erp_id=None if in_crm else item.record_id,
-            details=details,
-        )
-    world.reporter.warning(f"{item.rule} {item.side}:{item.entity}:{item.record_id}: {kind}")
-
-
-def _explain(error: Exception, dead: bool) -> tuple[str, str, str, dict[str, object] | None, bool]:
-    if isinstance(error, Incomplete):
-        problems = {key: {"cause": one.cause, "remedy": one.remedy} for key, one in error.problems.items()}
-        first = next(iter(error.problems.values()))
-        return "incomplete", first.cause, first.remedy, {"fields": problems}, dead
-    if isinstance(error, Unsure):
-        remedy = "Look in both systems, and link the right record with the one it belongs to."
-        return "create_unknown", error.cause, remedy, {"intent": error.intent.id}, True
-    if isinstance(error, VendorError):
-        details: dict[str, object] | None = {"messages": list(error.messages)} if error.messages else None
-        return type(error).__name__.lower(), error.message, error.remedy, details, dead
-    if isinstance(error, SounimicroError):
-        return type(error).__name__.lower(), error.message, error.remedy, None, dead
-    return "internal", f"The record could not be dealt with ({type(error).__name__}).", "Report it.", None, dead
 
 
 def _tell(report: RunReport, done: _Done) -> None:

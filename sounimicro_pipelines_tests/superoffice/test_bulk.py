@@ -12,7 +12,8 @@ import pytest
 
 from sounimicro_pipelines.clock import ManualClock
 from sounimicro_pipelines.records import BulkReader, EntitySpec, RecordPage
-from sounimicro_pipelines.superoffice import FilterIgnored, SuperOfficeBulkReader, SuperOfficeClient
+from sounimicro_pipelines.superoffice import FilterIgnored, Query, SuperOfficeBulkReader, SuperOfficeClient
+from sounimicro_pipelines.superoffice.providers import PHONE_OWNERS
 from sounimicro_pipelines.transport import BadAnswer, ServerFailed
 from sounimicro_pipelines_tests.superoffice.crm_server import NOW, Answer, Call, CrmServer, rows_by_key
 
@@ -161,6 +162,23 @@ def test_a_tenant_that_answers_texts_only_gets_its_ids_from_the_lists(crm: CrmSe
         (None, None, None),
     ]
     assert len(crm.calls_to("GET", "/MDOList/category")) == 1
+
+
+def test_rows_that_share_a_key_come_whole_also_where_a_page_ends_among_them(crm: CrmServer, make_client: Make) -> None:
+    owners = [1, 1, 2, 2, 2, 3, 4, 4, 4, 4, 5]
+    stamped = [NOW + timedelta(minutes=place) for place in range(len(owners))]
+    rows = [
+        {"PrimaryKey": str(place), "phone.owner_id": owner, "phone.updated": stamp.isoformat()}
+        for place, (owner, stamp) in enumerate(zip(owners, stamped, strict=True), start=1)
+    ]
+    crm.routes["GET", "/Archive/dynamic"] = rows_by_key(rows, "phone.owner_id")
+
+    async def main() -> list[tuple[int, datetime]]:
+        async with make_client() as client:
+            query = Query(PHONE_OWNERS, ("phone.updated",), top=4)
+            return [(row.key, row["phone.updated"]) async for page in client.archive.pages(query) for row in page]
+
+    assert asyncio.run(main()) == list(zip(owners, stamped, strict=True))
 
 
 def test_an_archive_that_is_not_there_is_not_asked_again_and_again(

@@ -312,7 +312,7 @@ def _take_off_the_list(real: Any, tx: Transaction, rule: str, **named: Any) -> A
     return taken
 
 
-def _drop_failed(real: Any, world: World, item: Any, error: Exception) -> None:
+def _drop_failed(real: Any, world: World, item: Any, error: Exception, **where: Any) -> None:
     with world.store.transaction() as tx:
         work.finish(tx, item, world.now())
 
@@ -384,7 +384,7 @@ MUTANTS = (
     Mutant("work taken off the list before it is done", "both sides agree",
            wrapped(engine.work, "take", _take_off_the_list), crashed),
     Mutant("failure swallowed", "nobody is forgotten",
-           wrapped(engine, "_failed", _drop_failed), troubled(throttled=0.3)),
+           wrapped(engine, "failed", _drop_failed), troubled(throttled=0.3)),
     Mutant("erased person remembered", "an erased person is forgotten",
            instead(linking, "forget_record", lambda *_, **__: 0), erased),
     Mutant("undo overwrites later edits", "no person's update is lost",

@@ -359,6 +359,23 @@ def test_the_feeds_tell_of_edits_children_deletes_and_merges(systems: Systems) -
     systems.run(work)
 
 
+def test_of_several_addresses_and_phones_the_one_that_was_changed_last_tells_of_the_record(systems: Systems) -> None:
+    contact = contacts(systems)[15]
+    since = systems.clock.now()
+    systems.later()
+    systems.sandbox.crm.edit("contact", contact, {"Address": {"Postal": {"City": "Bodø"}}})
+    systems.later()
+    systems.sandbox.crm.edit("contact", contact, {"Address": {"Street": {"City": "Hamar"}}})
+
+    async def work(sides: Sides) -> None:
+        touched = await sides.crm.touched("contact", since)
+        assert touched is not None
+        assert {one.id: one.stamp for one in touched.changed}[contact] == systems.clock.now()
+        assert touched.high_water == systems.clock.now()
+
+    systems.run(work)
+
+
 def test_a_listing_holds_every_living_record(systems: Systems) -> None:
     async def work(sides: Sides) -> None:
         for entity in ("contact", "person", "project"):

@@ -1,0 +1,99 @@
+"""What becomes of an item that failed: an issue with cause and remedy, another attempt later, and the end of both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sounimicro_pipelines.errors import SounimicroError
+from sounimicro_pipelines.store import Transaction, issues, work
+from sounimicro_pipelines.store.work import WorkItem
+from sounimicro_pipelines.sync.creating import Incomplete, Unsure
+from sounimicro_pipelines.sync.world import World
+from sounimicro_pipelines.transport import AccessDenied, AuthenticationFailed, VendorError
+
+_REFUSALS = (AccessDenied.__name__.lower(), AuthenticationFailed.__name__.lower())
+
+
+def fingerprint_of(item: WorkItem) -> str:
+    """What the trouble with one record is known by."""
+    return f"record:{item.rule}:{item.side}:{item.company_key}:{item.entity}:{item.record_id}"
+
+
+def is_refused(tx: Transaction) -> bool:
+    """Whether a right is missing anywhere, as far as is known."""
+    return any(issues.count(tx, kind=kind) for kind in _REFUSALS)
+
+
+def allowed_again(tx: Transaction, world: World, company_keys: Iterable[str], *, written: bool) -> None:
+    """What was refused somewhere has just been done there, a read or also a write: the right is there again."""
+    for key in company_keys:
+        for way in ("read", "write") if written else ("read",):
+            issues.solve_prefix(tx, f"access:{key}:{way}:", now=world.now())
+
+
+def failed(
+    world: World, item: WorkItem, error: Exception, *, company_key: str = "", until: datetime | None = None
+) -> None:
+    """The item waits longer each time, and rests at last; the issue says why and what to do.
+
+    `company_key` is where it failed, `until` when it is looked at again at the latest.
+    """
+    patience = world.patience
+    attempts = item.attempts + 1
+    dead = attempts >= patience.attempts or isinstance(error, Unsure)
+    wait = min(patience.backoff * 2 ** (attempts - 1), patience.longest_backoff)
+    retry_at = None if dead else min(world.later(wait), until or world.later(wait))
+    kind, cause, remedy, details, dead = _explain(error, dead)
+    in_crm = item.side == "crm"
+    company = company_key or item.company_key or None
+    fingerprint = fingerprint_of(item)
+    if isinstance(error, AccessDenied | AuthenticationFailed):
+        fingerprint = _refusal(error, company_key or item.company_key)
+    with world.store.transaction() as tx:
+        if dead:
+            work.give_up(tx, item)
+        else:
+            work.postpone(tx, item, retry_at or world.now(), failed=True)
+        issues.report(
+            tx,
+            fingerprint=fingerprint,
+            kind=kind,
+            cause=cause,
+            remedy=remedy,
+            now=world.now(),
+            dead=dead,
+            retry_at=retry_at,
+            run_id=world.run_id,
+            rule=item.rule,
+            side=item.side,
+            tenant=world.tenant,
+            company_key=company,
+            crm_entity=item.entity if in_crm else None,
+            crm_id=item.record_id if in_crm else None,
+            erp_entity=None if in_crm else item.entity,
+            erp_id=None if in_crm else item.record_id,
+            details=details,
+        )
+    world.reporter.warning(f"{item.rule} {item.side}:{item.entity}:{item.record_id}: {kind}")
+
+
+def _refusal(error: AccessDenied | AuthenticationFailed, company_key: str) -> str:
+    way = "read" if isinstance(error, AuthenticationFailed) or error.call.startswith("GET") else "write"
+    return f"access:{company_key}:{way}:{error.system}:{error.call}"
+
+
+def _explain(error: Exception, dead: bool) -> tuple[str, str, str, dict[str, object] | None, bool]:
+    if isinstance(error, Incomplete):
+        problems = {key: {"cause": one.cause, "remedy": one.remedy} for key, one in error.problems.items()}
+        first = next(iter(error.problems.values()))
+        return "incomplete", first.cause, first.remedy, {"fields": problems}, dead
+    if isinstance(error, Unsure):
+        remedy = "Look in both systems, and link the right record with the one it belongs to."
+        return "create_unknown", error.cause, remedy, {"intent": error.intent.id}, True
+    if isinstance(error, VendorError):
+        details: dict[str, object] | None = {"messages": list(error.messages)} if error.messages else None
+        return type(error).__name__.lower(), error.message, error.remedy, details, dead
+    if isinstance(error, SounimicroError):
+        return type(error).__name__.lower(), error.message, error.remedy, None, dead
+    return "internal", f"The record could not be dealt with ({type(error).__name__}).", "Report it.", None, dead

@@ -1,0 +1,97 @@
+"""One CRM record with links into several ERP companies: what is wrong with one keeps no other from its news."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from sounimicro_pipelines.store import issues, links, work
+from sounimicro_pipelines.store.issues import Issue
+from sounimicro_pipelines.store.work import Poke
+from sounimicro_pipelines.sync.engine import RunReport, drain
+from sounimicro_pipelines.sync.ports import Record
+from sounimicro_pipelines.transport import AccessDenied
+from sounimicro_pipelines_tests.sync.calm import Calm, pool
+from sounimicro_pipelines_tests.sync.scenario import StorePool
+from sounimicro_pipelines_tests.sync.simulated import Row, Trouble
+
+__all__ = ["pool"]
+CITY, ERP_CITY = "Address.Postal.City", "Info.InvoiceAddress.City"
+
+
+@pytest.fixture
+def both(pool: StorePool) -> Calm:
+    scenario = Calm(1, pool, Trouble(), active=("customer",), companies=2)
+    scenario.name_companies()
+    return scenario
+
+
+def customers(calm: Calm) -> tuple[Row, dict[str, Row]]:
+    """A CRM company that is a customer of both companies, in the order of its links."""
+    crm = calm.company(calm.crm, "contact")
+    made = {
+        key: erp.person_creates(
+            "Customer",
+            {"Info.Name": crm.values["Name"], "OrgNumber": crm.values["OrgNr"]},
+            facts={"status": "active"},
+        )
+        for key, erp in calm.erp.items()
+    }
+    calm.sync()
+    with calm.store.read() as tx:
+        linked = links.for_crm(tx, calm.crm.tenant, "contact", crm.id)
+    assert len(linked) == 2
+    return crm, {link.company_key: made[link.company_key] for link in linked}
+
+
+def denied(calm: Calm, key: str) -> object:
+    """The company lets nobody read its customers; answers what lets them again."""
+    read = calm.erp[key].read
+
+    async def refuse(entity: str, record_id: int, paths: Sequence[str]) -> Record | None:
+        raise AccessDenied("Unimicro", "GET customers/ID", status=403)
+
+    calm.erp[key].read = refuse  # type: ignore[method-assign]
+    return read
+
+
+def refusals(calm: Calm) -> list[Issue]:
+    with calm.store.read() as tx:
+        return issues.listing(tx, kind="accessdenied")
+
+
+def test_a_company_without_access_keeps_no_other_from_a_change_and_is_told_as_itself(both: Calm) -> None:
+    crm, erp = customers(both)
+    first, second = erp
+    read = denied(both, first)
+    both.crm.person_types(crm, CITY, "Drammen")
+    both.sync()
+    assert erp[second].values[ERP_CITY] == "Drammen"
+    assert erp[first].values.get(ERP_CITY) != "Drammen"
+    (told,) = refusals(both)
+    assert told.company_key == first
+    both.erp[first].read = read  # type: ignore[method-assign, assignment]
+    both.poke_everything()
+    both.sync()
+    assert erp[first].values[ERP_CITY] == "Drammen"
+    assert refusals(both) == []
+
+
+def test_items_about_one_record_are_dealt_with_in_one_run_whatever_goes_in_parallel(both: Calm) -> None:
+    crm, erp = customers(both)
+    for key in erp:
+        both.crm.person_types(crm, CITY)
+        both.erp[key].person_types(erp[key], "WebUrl")
+    with both.store.transaction() as tx:
+        pokes = [Poke("customer", "crm", "contact", crm.id, "feed")]
+        pokes += [Poke("customer", "erp", "Customer", row.id, "feed", key) for key, row in erp.items()]
+        work.poke(tx, pokes, both.hostile.at())
+
+    async def drained() -> RunReport:
+        return await drain(both.world(), "customer", at_once=4)
+
+    report = asyncio.run(drained())
+    assert report.counts["held"] == 0
+    assert report.counts["in"] >= 3
