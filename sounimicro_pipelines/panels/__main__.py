@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 import uvicorn
@@ -25,6 +26,8 @@ def main() -> int:
     except SounimicroError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
+    gc.collect()
+    gc.freeze()  # what was made to start is never garbage, and would be looked through while readers wait
     try:
         uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
     finally:

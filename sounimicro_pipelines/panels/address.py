@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -119,16 +119,29 @@ class Address:
 
     def to(self, **parts: Any) -> str:
         """An address about the same record, with nothing else carried over."""
+        if parts.keys().isdisjoint(_WHOM):
+            return f"{self._whom}{_joined(parts)}".rstrip("?&")
         kept = {name: self._query[name] for name in _WHOM if self._query.get(name)}
         return self._build({**kept, **parts})
+
+    @cached_property
+    def _whom(self) -> str:
+        """How every address about the same record begins."""
+        kept = _joined({name: self._query[name] for name in _WHOM if self._query.get(name)})
+        return f"{self.path}?{kept}&" if kept else f"{self.path}?"
 
     def at(self, path: str) -> Address:
         """The same query at another path."""
         return Address(path, self._query)
 
     def _build(self, parts: Mapping[str, Any]) -> str:
-        given = [f"{key}={_quoted(str(value))}" for key, value in parts.items() if value is not None and value != ""]
-        return f"{self.path}?{'&'.join(given)}" if given else self.path
+        given = _joined(parts)
+        return f"{self.path}?{given}" if given else self.path
+
+
+def _joined(parts: Mapping[str, Any]) -> str:
+    """The query of an address, without what is not said."""
+    return "&".join(f"{key}={_quoted(str(value))}" for key, value in parts.items() if value is not None and value != "")
 
 
 @lru_cache(maxsize=4096)

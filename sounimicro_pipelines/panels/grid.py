@@ -98,22 +98,19 @@ class Grid:
 
     def text(self, row: Row, column: Column) -> str:
         """A value as the reader's language writes it."""
-        words, value = self._words, row.get(column.key)
-        if column.words is not None:
-            return column.words(row, words)
-        if column.kind == "money":
-            return words.money(value)
-        if column.kind == "date":
-            return words.date(value)
-        if column.kind == "integer":
-            return words.integer(value)
-        if column.kind == "quantity":
-            return words.quantity(value)
-        if column.kind == "percent":
-            return words.percent(value)
-        if column.codes:
-            return words.or_raw(column.codes, value)
-        return "" if value is None else str(value)
+        return self._writer(column)(row)
+
+    def _writer(self, column: Column) -> Callable[[Row], str]:
+        """What writes a column's values; made once for a column, since a page holds hundreds of them."""
+        words, key, own, codes = self._words, column.key, column.words, column.codes
+        if own is not None:
+            return lambda row: own(row, words)
+        if column.kind != "text":
+            write: Callable[[Any], str] = getattr(words, column.kind)
+            return lambda row: write(row.get(key))
+        if codes:
+            return lambda row: words.or_raw(codes, row.get(key))
+        return lambda row: "" if row.get(key) is None else str(row[key])
 
     def heading(self, column: Column) -> str:
         return self._words(f"columns.{column.key}")
@@ -131,7 +128,7 @@ class Grid:
         pages = max(1, -(-len(self.rows) // PAGE))
         page = self._address.number("page", 1, 1, pages)
         rows = self.rows[(page - 1) * PAGE : page * PAGE]
-        columns = [(column, column.classes) for column in self.columns]
+        columns = [(column, column.classes, self._writer(column)) for column in self.columns]
         sums = self.sums()
         totals = None
         if sums and self.rows:
@@ -139,7 +136,7 @@ class Grid:
         return Shown(
             caption=caption,
             headings=[self._heading(column) for column in self.columns],
-            rows=[[self._cell(row, column, classes) for column, classes in columns] for row in rows],
+            rows=[[self._cell(row, *column) for column in columns] for row in rows],
             totals=totals,
             count=len(self.rows),
             page=page,
@@ -147,11 +144,11 @@ class Grid:
             page_links=[(n, self._address.here(page=n)) for n in range(1, pages + 1)] if pages > 1 else [],
         )
 
-    def _cell(self, row: Row, column: Column, classes: str) -> Cell:
+    def _cell(self, row: Row, column: Column, classes: str, write: Callable[[Row], str]) -> Cell:
         parts = column.link(row) if column.link is not None else None
         tone = column.tone(row) if column.tone is not None else ""
         return Cell(
-            text=self.text(row, column),
+            text=write(row),
             classes=f"{classes} tone-{tone}".lstrip() if tone else classes,
             href=self._address.to(**parts) if parts else None,
             icon=column.icon(row) if column.icon is not None else "",
@@ -170,7 +167,8 @@ class Grid:
     def _filtered(self, rows: list[Row]) -> list[Row]:
         if not self.query:
             return rows
-        return [row for row in rows if any(self.query in self.text(row, c).casefold() for c in self.columns)]
+        writers = [self._writer(column) for column in self.columns]
+        return [row for row in rows if any(self.query in write(row).casefold() for write in writers)]
 
     def _sorted(self, rows: list[Row]) -> list[Row]:
         column = next((c for c in self.columns if c.key == self.sort_key), None)
@@ -179,12 +177,12 @@ class Grid:
             return rows
         with_value = [row for row in rows if row.get(column.key) is not None]
         without = [row for row in rows if row.get(column.key) is None]
-        coded = bool(column.codes or column.words)
+        write = self._writer(column) if column.codes or column.words else None
 
         def order(row: Row) -> Any:
             value = row[column.key]
-            if coded:
-                return self.text(row, column).casefold()
+            if write is not None:
+                return write(row).casefold()
             return natural(value) if isinstance(value, str) else value
 
         return sorted(with_value, key=order, reverse=self.descending) + without

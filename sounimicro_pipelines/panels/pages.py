@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
+from markupsafe import escape
 from starlette.exceptions import HTTPException
 
 from sounimicro_pipelines.panels import exports
 from sounimicro_pipelines.panels.address import Address, Subject
-from sounimicro_pipelines.panels.cache import standing
+from sounimicro_pipelines.panels.cache import FETCHED
 from sounimicro_pipelines.panels.erp_tab import pages as erp_pages
 from sounimicro_pipelines.panels.errors import BadRequest, NotFound
 from sounimicro_pipelines.panels.figures import party as party_figures
@@ -91,32 +93,31 @@ def _company(panels: Panels, tx: Transaction, address: Address, language: Words,
     tab = TABS.get(address.word("tab", DEFAULT_TAB))
     if tab is None or tab.only_for not in (None, subject.role):
         raise BadRequest("not_a_choice", name="tab")
-    stands = standing(tx, subject.company)
-    key = ("page", str(address), language.language, subject, stands)
-    kept = panels.cache.get(key) if stands is not None else None
-    if kept is not None:
-        return HTMLResponse(kept)
-    version = panels.cache.known(
-        stands,
-        ("version", subject.company, tab.tables),
-        lambda: party_figures.version_of(tx, subject.company, tab.tables),
-    )
-    visit = Visit(
-        tx=tx,
-        address=address,
-        words=language,
-        subject=subject,
-        party=party_figures.load_party(tx, subject),
-        version=version,
-        now=panels.clock.now(),
-    )
-    screen = tab.build(visit)
+    now = panels.clock.now()
+
+    def visit(version: party_figures.Version) -> Visit:
+        party = party_figures.load_party(tx, subject)
+        return Visit(tx, address, language, subject, party, version, now)
+
     wanted = address.choice("format", ("html", "csv", "xlsx"), "html")
     if wanted != "html":
-        return _file(visit, screen, wanted)
-    body = _page(visit, screen, tab.name).encode()
-    panels.cache.put(key, body)
-    return HTMLResponse(body)
+        here = visit(party_figures.version_of(tx, subject.company, tab.tables))
+        return _file(here, tab.build(here), wanted)
+
+    def make(version: party_figures.Version) -> bytes:
+        here = visit(version)
+        return _page(here, tab.build(here), tab.name).encode()
+
+    key = ("page", str(address), language.language, subject)
+    body, version = panels.cache.answer(tx, subject, key, tab.tables, make)
+    return HTMLResponse(body.replace(FETCHED.encode(), _fetched(language, version, now).encode()))
+
+
+def _fetched(language: Words, version: party_figures.Version, now: datetime) -> str:
+    """When the figures were fetched, as the head of a page says it."""
+    moment, age = escape(language.moment(version.fetched_at)), language.age(version.fetched_at, now)
+    said = escape(language("layout.fetched", moment=age))
+    return f'<time datetime="{version.fetched_at.isoformat()}" title="{moment}">{said}</time>'
 
 
 def _lands_on_erp(panels: Panels, tx: Transaction, address: Address, viewer: Viewer) -> bool:
@@ -195,7 +196,7 @@ def _page(visit: Visit, screen: Screen, tab: str) -> str:
         xlsx_href=address.here(format="xlsx", page=None),
         tabs=tabs,
         other=other,
-        age=language.age(visit.version.fetched_at, visit.now),
+        fetched=FETCHED,
         title=f"{screen.title} – {party.name}",
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import jinja2
 
+from sounimicro_pipelines.panels.markup import table_rows
 from sounimicro_pipelines.panels.signin.viewer import open_to_all
 from sounimicro_pipelines.panels.words import Words
 
@@ -20,7 +21,9 @@ _ENVIRONMENT = jinja2.Environment(
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
+    auto_reload=False,
 )
+_ENVIRONMENT.globals["table_rows"] = table_rows
 
 
 def render(template: str, language: Words, **values: Any) -> str:

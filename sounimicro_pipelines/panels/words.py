@@ -29,8 +29,7 @@ class Words:
         self._texts = catalogue(language)
         locale = Locale.parse(_LOCALES[language])
         symbols = locale.number_symbols["latn"]
-        self._group = str(symbols["group"])
-        self._decimal = str(symbols["decimal"])
+        self._signs = str.maketrans({",": str(symbols["group"]), ".": str(symbols["decimal"])})
         self._minus = str(symbols["minusSign"])
         self._plural = locale.plural_form
         self._locale = locale
@@ -56,9 +55,8 @@ class Words:
 
     def number(self, value: Decimal | int, decimals: int) -> str:
         """A number with exactly so many decimals: `1 234,50`, with the language's own minus."""
-        rounded = Decimal(value).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
-        plain = f"{abs(rounded):,.{decimals}f}"
-        shown = plain.replace(",", "\0").replace(".", self._decimal).replace("\0", self._group)
+        rounded = Decimal(value).quantize(_unit(decimals), ROUND_HALF_UP)
+        shown = f"{abs(rounded):,.{decimals}f}".translate(self._signs)
         return self._minus + shown if rounded < 0 else shown
 
     def money(self, value: Decimal | None) -> str:
@@ -134,6 +132,12 @@ def choose_language(wish: str | None, accept_language: str | None) -> str:
         if code == "en":
             return "en"
     return "nb"
+
+
+@cache
+def _unit(decimals: int) -> Decimal:
+    """The smallest difference between numbers with so many decimals."""
+    return Decimal(1).scaleb(-decimals)
 
 
 @cache

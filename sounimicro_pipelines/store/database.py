@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,8 @@ class Transaction:
     def __init__(self, connection: Connection, tables: StoreTables) -> None:
         self.connection = connection
         self.tables = tables
+        self.asked: list[tuple[str, Mapping[str, Any]]] = []
+        """The report tables that were read in it, and which of their rows: column → value."""
 
     @property
     def is_postgres(self) -> bool:

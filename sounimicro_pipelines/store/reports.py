@@ -213,11 +213,10 @@ def digests(tx: Transaction, company: str, table_name: str, keys: Sequence[str] 
 
 def set_digests(tx: Transaction, company: str, table_name: str, changed: Mapping[str, tuple[str, int]]) -> None:
     """Note the digest and row count of groups that were written."""
-    name = f"{tx.tables.sync_schema}.report_groups" if tx.tables.sync_schema else f"{tx.tables.prefix}report_groups"
     mark = "%s" if tx.is_postgres else "?"
     _many(
         tx,
-        f"INSERT INTO {name} (company, table_name, group_key, digest, rows) "  # noqa: S608 - our own name
+        f"INSERT INTO {_groups(tx)} (company, table_name, group_key, digest, rows) "  # noqa: S608 - our own name
         f"VALUES ({mark}, {mark}, {mark}, {mark}, {mark}) ON CONFLICT (company, table_name, group_key) "
         "DO UPDATE SET digest = excluded.digest, rows = excluded.rows",
         [(company, table_name, key, digest, rows) for key, (digest, rows) in changed.items()],
@@ -286,13 +285,48 @@ def published(tx: Transaction, company: str) -> dict[str, Published]:
     return {row.table_name: build(Published, row) for row in rows}
 
 
+def standing(tx: Transaction, company: str) -> tuple[Any, ...] | None:
+    """What changes whenever a company's figures do: all its tables are published in one transaction."""
+    mark = "%s" if tx.is_postgres else "?"
+    row = tx.connection.exec_driver_sql(
+        f"SELECT run_id, fetched_at, erp_as_of, ties_out, finding FROM {qualified(tx, 'published')}"  # noqa: S608
+        f" WHERE company = {mark} AND table_name = 'party'",
+        (company,),
+    ).first()
+    return tuple(row) if row is not None else None
+
+
+def digests_of_party(
+    tx: Transaction, company: str, role: str, party_id: int, tables: Iterable[str]
+) -> dict[str, str | None]:
+    """Table → digest of the party's rows, of tables with `role` and `party_id` in their key; None for no rows."""
+    found: dict[str, str | None] = dict.fromkeys(tables)
+    if found:
+        mark = "%s" if tx.is_postgres else "?"
+        rows = tx.connection.exec_driver_sql(
+            f"SELECT table_name, digest FROM {_groups(tx)} WHERE company = {mark} AND group_key = {mark}"  # noqa: S608
+            f" AND table_name IN ({', '.join(mark for _ in found)})",
+            (company, f'["{role}",{int(party_id)}]', *found),
+        )
+        found.update((str(table), str(digest)) for table, digest in rows)
+    return found
+
+
 def read_rows(
-    tx: Transaction, name: str, where: Mapping[str, Any], *, order: str = "", limit: int | None = None
+    tx: Transaction,
+    name: str,
+    where: Mapping[str, Any],
+    *,
+    order: str = "",
+    limit: int | None = None,
+    aside: bool = False,
 ) -> list[dict[str, Any]]:
     """Rows of a report table whose columns have these values (all rows when none is named).
 
-    `order` is SQL of our own, never a visitor's.
+    `order` is SQL of our own, never a visitor's. What is read `aside` is not noted in the transaction's `asked`.
     """
+    if not aside:
+        tx.asked.append((name, where))
     mark = "%s" if tx.is_postgres else "?"
     conditions = " AND ".join(f'"{column}" = {mark}' for column in where) or "1 = 1"
     statement = f"SELECT * FROM {qualified(tx, name)} WHERE {conditions}"  # noqa: S608 - names are ours, values are bound
@@ -302,7 +336,9 @@ def read_rows(
         statement += f" LIMIT {int(limit)}"
     result = tx.connection.exec_driver_sql(statement, tuple(where.values()))
     columns = tuple(result.keys())
-    return [dict(zip(columns, row, strict=True)) for row in result]
+    rows = result.cursor.fetchall() if result.cursor is not None else ()  # of the driver's own: half the time
+    result.close()
+    return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def published_companies(tx: Transaction) -> list[str]:
@@ -363,6 +399,11 @@ class _Lines(io.TextIOBase):
 
 def _names(table: ReportTable) -> str:
     return ", ".join(f'"{name}"' for name in ("company", *(column.name for column in table.columns)))
+
+
+def _groups(tx: Transaction) -> str:
+    schema = tx.tables.sync_schema
+    return f"{schema}.report_groups" if schema else f"{tx.tables.prefix}report_groups"
 
 
 def _driver(tx: Transaction) -> Any:

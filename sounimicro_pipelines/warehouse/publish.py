@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from sounimicro_pipelines.store import Store, Transaction, reports
 from sounimicro_pipelines.store.reports import Published, PublishedBuild, ReportColumn, ReportTable
 from sounimicro_pipelines.warehouse.connection import Warehouse
 from sounimicro_pipelines.warehouse.groups import BUCKET, INTEGERS, Groups, Suspects, finished_builds, suspects_since
+from sounimicro_pipelines.warehouse.leisure import at_leisure
 
 FETCH_ROWS = 5000
 ATTEMPTS = 5
@@ -137,12 +138,19 @@ def publish(
         name: meta if isinstance(meta, PublishMeta) else PublishMeta.of(*meta)
         for name, meta in sorted(publish_meta.items())
     }
-    with Warehouse(Path(source)) if isinstance(source, (str, Path)) else source as warehouse:
+    opening = Warehouse(Path(source)) if isinstance(source, (str, Path)) else source
+    with ExitStack() as stack:
+        # Comparing is most of the work, and holds no lock.
+        warehouse = at_leisure(lambda: stack.enter_context(opening))
         builds = finished_builds(warehouse)
-        for _ in range(ATTEMPTS):
+
+        def compare() -> tuple[dict[str, Published], list[_Plan]]:
             with store.read() as tx:
-                version = reports.published(tx, company)
                 plans = [_plan(warehouse, tx, schema, name, meta, company, builds) for name, meta in metas.items()]
+                return reports.published(tx, company), plans
+
+        for _ in range(ATTEMPTS):
+            version, plans = at_leisure(compare)
             with store.transaction() as tx:
                 reports.hold_company(tx, company)
                 if reports.published(tx, company) != version:

@@ -12,6 +12,7 @@ from fastapi import Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 
+from sounimicro_pipelines.panels.cache import FETCHED
 from sounimicro_pipelines.panels.field_names import problem_text
 from sounimicro_pipelines.panels.figures.party import Party, Version
 from sounimicro_pipelines.panels.words import choose_language, words
@@ -91,11 +92,11 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 
 
 def head(card: Party, version: Version) -> dict[str, Any]:
-    """Whom, which version, and the summary: the beginning of every answer about a party."""
+    """Whom, which version, and the summary: the beginning of every answer about a party. Holds FETCHED."""
     return {
         "whom": asdict(card.subject),
         "stand": {
-            "fetched_at": version.fetched_at,
+            "fetched_at": FETCHED,
             "as_of": version.as_of,
             "ties_out": version.ties_out,
             "finding": version.finding,
@@ -115,7 +116,7 @@ def head(card: Party, version: Version) -> dict[str, Any]:
     }
 
 
-def encoded(body: dict[str, Any]) -> bytes:
+def encoded(body: Any) -> bytes:
     """JSON without a detour over floats."""
     return msgspec.json.encode(body)
 

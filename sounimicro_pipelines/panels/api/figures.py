@@ -23,7 +23,7 @@ from sounimicro_pipelines.panels.api.answers import (
     encoded,
     head,
 )
-from sounimicro_pipelines.panels.cache import standing
+from sounimicro_pipelines.panels.cache import FETCHED
 from sounimicro_pipelines.panels.document_links import DocumentLink, party_documents
 from sounimicro_pipelines.panels.errors import BadRequest
 from sounimicro_pipelines.panels.figures import (
@@ -36,7 +36,7 @@ from sounimicro_pipelines.panels.figures import (
     turnover,
     vouchers,
 )
-from sounimicro_pipelines.panels.figures.party import load_party, version_of
+from sounimicro_pipelines.panels.figures.party import Version, load_party
 from sounimicro_pipelines.store import Transaction
 
 if TYPE_CHECKING:
@@ -326,15 +326,11 @@ async def _about(
     await panels.walls.see(request, subject)
 
     def read(tx: Transaction) -> bytes:
-        stands = standing(tx, subject.company)
-        key = ("api", request.url.path, request.url.query, stands)
-        kept = panels.cache.get(key) if stands is not None else None
-        if kept is None:
-            version = panels.cache.known(
-                stands, ("version", subject.company, tables), lambda: version_of(tx, subject.company, tables)
-            )
-            kept = encoded({**head(load_party(tx, subject), version), **body(tx, subject)})
-            panels.cache.put(key, kept)
-        return kept
+        def make(version: Version) -> bytes:
+            return encoded({**head(load_party(tx, subject), version), **body(tx, subject)})
+
+        key = ("api", request.url.path, request.url.query)
+        answer, version = panels.cache.answer(tx, subject, key, tables, make)
+        return answer.replace(encoded(FETCHED), encoded(version.fetched_at))
 
     return Response(await panels.read(read), media_type="application/json")

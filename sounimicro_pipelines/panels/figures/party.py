@@ -151,13 +151,16 @@ def _party(tx: Transaction, subject: Subject, row: dict[str, Any]) -> Party:
 
 
 def in_other_role(tx: Transaction, party: Party) -> Subject | None:
-    """The same organisation in the other role of the same ERP company, when there is exactly one."""
+    """The same organisation in the other role of the same ERP company, when there is exactly one.
+
+    Read aside: an answer about a party is not made anew because another party has changed.
+    """
     subject, org_number = party.subject, party.org_number
     if not org_number:
         return None
     other = "supplier" if subject.role == "customer" else "customer"
     rows = reports.read_rows(
-        tx, "party", {"company": subject.company, "org_number": org_number, "role": other}, limit=2
+        tx, "party", {"company": subject.company, "org_number": org_number, "role": other}, limit=2, aside=True
     )
     return Subject(subject.company, other, int(rows[0]["party_id"])) if len(rows) == 1 else None
 
