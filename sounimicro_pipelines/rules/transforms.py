@@ -56,6 +56,14 @@ class Transform:
     def key(self, text: str) -> str:
         return text
 
+    def spelling(self, text: str) -> str:
+        """Equal for two texts that say the same in other letters: case, spacing, and «A/S» for «AS».
+
+        Such a difference is a change when somebody makes it, but no reason to ask anybody when two records meet.
+        """
+        words = re.sub(r"\ba(?:/s|\.s\.?)(?!\w)", "as", text.casefold())
+        return "".join(words.split())
+
 
 class LongText(Transform):
     name = "long_text"

@@ -6,7 +6,10 @@ Place 0 is the CRM; places 1 and up are the ERP's rows (two under the partner ru
 * One new value, on one side or the same on several, travels to the rest.
 * Different new values are a conflict, settled by the field's policy; the overwritten ones are kept as losers.
 * Values that differ but have not changed since the last agreement are left: each side holds it in its own way.
-* At the first meeting nothing that is filled gives way to nothing that is empty.
+* At the first meeting nothing that is filled gives way to nothing that is empty, and nobody is asked about two ways of
+  writing the same: each side keeps its own until somebody changes it.
+* A one-way field has one side that decides, at the first meeting as later. The policy settles what is left, which is
+  two ERP rows that differ; what stood on the other side is kept as a loser.
 """
 
 from __future__ import annotations
@@ -30,13 +33,15 @@ ERP = 1
 class View:
     """One place of a field: what it holds now, and at the last agreement (None: there has been none).
 
-    `stamp` is when a person last changed it there, as a number that grows with time; None when unknown.
+    `stamp` is when a person last changed it there, as a number that grows with time; None when unknown. `spelling` is
+    equal for two ways of writing the same; "" when it was not asked for.
     """
 
     now: Reading
     before: Reading | None
     presence: Presence = "present"
     stamp: float | None = None
+    spelling: str = ""
 
     @property
     def changed(self) -> bool:
@@ -130,6 +135,8 @@ def _by_policy(
         if newest is not None and None not in stamps and stamps.count(newest) == 1:
             winner = rivals[stamps.index(newest)]
     if winner is None:
+        if first and views[CRM].spelling and len({view.spelling for view in views}) == 1:
+            return Decision("nothing", "same_in_words", agreed=True)
         return Decision("conflict", "ask")
     if first:
         losers = tuple(

@@ -156,7 +156,7 @@ def _weigh_field(scene: Scene, one: RuleField, found: Weighed) -> None:
     if decision.kind == "nothing":
         if decision.agreed:
             found.settled[one.key] = {place: view.now.text for place, view in enumerate(views)}
-        if decision.reason in ("equal", "equal_where_written"):
+        if decision.reason in ("equal", "equal_where_written", "same_in_words"):
             found.equal.append(one.key)
         return
     if decision.kind in ("conflict", "held"):
@@ -226,11 +226,18 @@ def _views(scene: Scene, one: RuleField, found: Weighed) -> tuple[View, ...]:
             found.confirmed.setdefault(intent.id, []).append(one.key)
             found.settled[one.key] = {p: r.text for p, r in enumerate(before) if r is not None}
     views = []
+    first = None in before
     for place, record in enumerate(scene.records):
         touches = [record.touch_of(path).at for path in paths_of(one, record.side)]
         stamps = [moment.timestamp() for moment in touches if moment is not None]
         views.append(
-            View(now[place], before[place], presence_of(one, record, scene.ports[place]), max(stamps, default=None))
+            View(
+                now[place],
+                before[place],
+                presence_of(one, record, scene.ports[place]),
+                max(stamps, default=None),
+                one.transformer.spelling(now[place].text) if first else "",
+            )
         )
     return tuple(views)
 
