@@ -1,7 +1,8 @@
 """Groups of a mart's rows, by which it is compared with what is published and replaced there.
 
 A group is one party's rows (or one scope's), or, where there is neither, those of some neighbouring ids. After a build
-by parts only the groups of what was made anew can differ from what the last publish left: these are the suspects.
+by parts only the groups of what was made anew can differ from what the last publish left: these are the suspects. Where
+the last publish was of the build before, the rows that changed since are known one by one.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from sounimicro_pipelines.store.reports import GroupCondition
 
 BUCKET = 256
 """How many neighbouring ids make a group where rows belong to nothing larger."""
+CHANGES = "changes_"
+"""Begins the names of the tables, in `reports_state`, of the rows that the last build took from a published mart and
+put there: `is_new` says which, the other columns are the mart's. A mart without such a table stayed as it was."""
 INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
 
 
@@ -81,14 +85,20 @@ class Groups:
 class Suspects:
     """What was made anew since a build, and may differ from what was published of it.
 
-    `source` is the SQL of what was made anew, `names` the groups that it is in, `rows` a table with all their rows and
-    no others where there is one (the mart has them in any case), `limit` the SQL of a condition that they all meet.
+    `source` is the SQL of what was made anew, `names` the groups that it is in, `limit` the SQL of a condition that
+    their rows all meet.
     """
 
     source: str
     names: tuple[str, ...]
-    rows: str | None
     limit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The table of the rows that went and that came (`is_new`) with a build; None where there were none."""
+
+    table: str | None
 
 
 def finished_builds(warehouse: duckdb.DuckDBPyConnection) -> list[int]:
@@ -96,18 +106,10 @@ def finished_builds(warehouse: duckdb.DuckDBPyConnection) -> list[int]:
     return [build for (build,) in _ask(warehouse, "SELECT build FROM reports_state.build ORDER BY build")]
 
 
-def suspects_since(
-    warehouse: duckdb.DuckDBPyConnection,
-    groups: Groups,
-    mart: str,
-    rebuilt: str,
-    scope: Sequence[str],
-    build: int,
-    builds: Sequence[int],
-) -> Suspects | None:
-    """What may differ from what was published of `build`, one of the finished `builds`; None when nothing tells.
+def suspects_since(warehouse: duckdb.DuckDBPyConnection, groups: Groups, rebuilt: str, build: int) -> Suspects | None:
+    """What may differ from what was published of `build`, a finished one; None when nothing tells.
 
-    `rebuilt` is the table of what each build made anew, `scope` the columns by which builds make the mart anew.
+    `rebuilt` is the table of what each build made anew.
     """
     columns = warehouse.execute(
         "SELECT column_name FROM duckdb_columns() WHERE schema_name = 'reports_state' AND table_name = ?"
@@ -118,18 +120,22 @@ def suspects_since(
         return None
     source = f'(SELECT * FROM reports_state."{rebuilt}" WHERE build > {int(build)})'
     names = warehouse.execute(f"SELECT DISTINCT {groups.name('t')} FROM {source} AS t ORDER BY 1").fetchall()
-    rows = f'reports_state."made_{mart}"'
-    # Only a group that is built as a whole has all its rows among those that one build made.
-    is_made = (
-        not groups.bucketed
-        and set(groups.columns) == set(scope)
-        and list(builds[-2:]) == [build, builds[-1]]
-        and _ask(warehouse, "SELECT build FROM reports_state.made_build") == [(builds[-1],)]
-        and _ask(warehouse, f"SELECT count(*) FROM {rows}") != []
-    )
-    return Suspects(
-        source, tuple(name for (name,) in names), rows if is_made else None, _range(warehouse, groups, source)
-    )
+    return Suspects(source, tuple(name for (name,) in names), _range(warehouse, groups, source))
+
+
+def changes_since(warehouse: duckdb.DuckDBPyConnection, mart: str, build: int, builds: Sequence[int]) -> Changes | None:
+    """What the last of the finished `builds` changed in a mart, if `build` is the one before it; else None."""
+    if list(builds[-2:]) != [build, builds[-1]]:
+        return None
+    if _ask(warehouse, "SELECT build FROM reports_state.changed_build") != [(builds[-1],)]:
+        return None
+    name = f"{CHANGES}{mart}"
+    there = warehouse.execute(
+        "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'reports_state' AND table_name = ?"
+        " AND database_name = current_database()",
+        [name],
+    ).fetchall()
+    return Changes(f'reports_state."{name}"' if there else None)
 
 
 def _range(warehouse: duckdb.DuckDBPyConnection, groups: Groups, source: str) -> str:

@@ -21,9 +21,18 @@ import xxhash
 
 from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.store import Store, Transaction, reports
-from sounimicro_pipelines.store.reports import Published, PublishedBuild, ReportColumn, ReportTable
+from sounimicro_pipelines.store.reports import GroupCondition, Published, PublishedBuild, ReportColumn, ReportTable
 from sounimicro_pipelines.warehouse.connection import Warehouse
-from sounimicro_pipelines.warehouse.groups import BUCKET, INTEGERS, Groups, Suspects, finished_builds, suspects_since
+from sounimicro_pipelines.warehouse.groups import (
+    BUCKET,
+    INTEGERS,
+    Changes,
+    Groups,
+    Suspects,
+    changes_since,
+    finished_builds,
+    suspects_since,
+)
 from sounimicro_pipelines.warehouse.leisure import at_leisure
 
 FETCH_ROWS = 5000
@@ -42,14 +51,12 @@ class PublishError(SounimicroError):
 class PublishMeta:
     """What a model says in `meta.publish`: the columns that make a row its own, and the indexes that readers want.
 
-    `rebuilt` is the table that tells what each build made anew of it, by the columns of `scope`; empty where a model
-    tells nothing of the kind.
+    `rebuilt` is the table that tells what each build made anew of it; empty where a model tells nothing of the kind.
     """
 
     key: tuple[str, ...]
     indexes: tuple[tuple[str, ...], ...] = ()
     rebuilt: str = ""
-    scope: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, key: Sequence[str], index: Sequence[str | Sequence[str]] = ()) -> PublishMeta:
@@ -101,14 +108,17 @@ class _Plan:
     """One mart and what must be written of it."""
 
     table: ReportTable
+    key: tuple[str, ...]
     duckdb_types: tuple[str, ...]
     groups_of: Groups
     suspects: Suspects | None
+    changes: Changes | None
     shape: str
     rows: int
     groups: int
     changed: dict[str, tuple[str, int]]
     removed: list[str]
+    to_write: int
     is_first: bool
 
 
@@ -191,7 +201,6 @@ def meta_from_manifest(manifest: Mapping[str, Any], schema: str = "reports") -> 
             found[node.get("alias") or node["name"]] = replace(
                 PublishMeta.of(wish["key"], wish.get("index", ())),
                 rebuilt=f"rebuilt_{scope['touched']}" if scope else "",
-                scope=tuple(scope.get("columns", ())),
             )
     return found
 
@@ -226,47 +235,123 @@ def _plan(
     shape = xxhash.xxh3_64_hexdigest(repr((described, indexes, groups, BUCKET)).encode())
     source = f'"{schema}"."{name}"'
 
-    suspects = None
+    suspects, changes = None, None
+    changed: dict[str, tuple[str, int]] = {}
+    removed: list[str] = []
+    groups_seen = to_write = 0
     standing = reports.published_build(tx, company, name)
+    is_first = False
     if meta.rebuilt and standing is not None and standing.shape == shape and standing.build in builds:
-        suspects = suspects_since(warehouse, groups, name, meta.rebuilt, meta.scope, standing.build, builds)
-    rows_of = f"{source} AS t"
-    if suspects is not None and suspects.rows is not None:
-        rows_of = f"{suspects.rows} AS t"
-    elif suspects is not None:
-        groups.pick(warehouse, suspects.source, "suspects")
-        rows_of += groups.only("suspects", nulls=False) + suspects.limit
-    now = _digests(warehouse, rows_of, columns, groups, shape)
-    before = reports.digests(tx, company, name, suspects.names if suspects is not None else None)
+        changes = changes_since(warehouse, name, standing.build, builds)
+        found = _changed(warehouse, tx, company, table, meta, groups, changes, shape)
+        if found is None:
+            changes = None
+            suspects = suspects_since(warehouse, groups, meta.rebuilt, standing.build)
+        else:
+            changed, removed, to_write = found
+            groups_seen = len(changed)
+    if changes is None:
+        rows_of = f"{source} AS t"
+        if suspects is not None:
+            groups.pick(warehouse, suspects.source, "suspects")
+            rows_of += groups.only("suspects", nulls=False) + suspects.limit
+        now = _digests(warehouse, rows_of, columns, groups, shape)
+        before = reports.digests(tx, company, name, suspects.names if suspects is not None else None)
+        changed = {key: value for key, value in now.items() if before.get(key) != value[0]}
+        removed = [key for key in before if key not in now]
+        to_write = sum(count for _, count in changed.values())
+        groups_seen, is_first = len(now), suspects is None and not before
     counted = warehouse.execute(f"SELECT count(*) FROM {source}").fetchone()
     return _Plan(
         table=table,
+        key=meta.key,
         duckdb_types=tuple(kind for _, kind in described),
         groups_of=groups,
         suspects=suspects,
+        changes=changes,
         shape=shape,
         rows=int(counted[0]) if counted else 0,
-        groups=len(now),
-        changed={key: value for key, value in now.items() if before.get(key) != value[0]},
-        removed=[key for key in before if key not in now],
-        is_first=suspects is None and not before,
+        groups=groups_seen,
+        changed=changed,
+        removed=removed,
+        to_write=to_write,
+        is_first=is_first,
     )
+
+
+def _changed(
+    warehouse: duckdb.DuckDBPyConnection,
+    tx: Transaction,
+    company: str,
+    table: ReportTable,
+    meta: PublishMeta,
+    groups: Groups,
+    changes: Changes | None,
+    shape: str,
+) -> tuple[dict[str, tuple[str, int]], list[str], int] | None:
+    """The groups that a build's changes leave with other rows, those that they leave with none, and how many rows came.
+
+    A group's digest is a sum over its rows, so that it follows from the one before and the rows that went and came.
+    None when it does not: nothing is known of the changes, or they do not fit what was published.
+    """
+    kinds = {column.name: column.kind for column in table.columns}
+    if changes is None or any(kinds[column] not in ("integer", "text") for column in meta.key):
+        return None
+    if changes.table is None:
+        return {}, [], 0
+    went, came = (
+        _sums(warehouse, f"{changes.table} AS t WHERE {which}", table.columns, groups)
+        for which in ("NOT is_new", "is_new")
+    )
+    names = sorted({*went, *came})
+    before = reports.digests(tx, company, table.name, names)
+    changed: dict[str, tuple[str, int]] = {}
+    removed: list[str] = []
+    for name in names:
+        said, *numbers = before.get(name, f"{shape} 0 0 0").split(" ")
+        if said != shape or len(numbers) != 3:
+            return None
+        minus, plus = went.get(name, (0, 0, 0)), came.get(name, (0, 0, 0))
+        rows, one, two = (
+            int(was, 16) - less + more for was, less, more in zip(reversed(numbers), minus, plus, strict=True)
+        )
+        if min(one, two, rows) < 0 or (rows == 0) != (one == two == 0):
+            return None
+        if rows:
+            changed[name] = _digest(shape, rows, one, two), rows
+        else:
+            removed.append(name)
+    return changed, removed, sum(rows for rows, _, _ in came.values())
 
 
 def _digests(
     warehouse: duckdb.DuckDBPyConnection, source: str, columns: Sequence[ReportColumn], groups: Groups, shape: str
 ) -> dict[str, tuple[str, int]]:
     """Group → digest and number of rows."""
+    return {
+        name: (_digest(shape, rows, one, two), rows)
+        for name, (rows, one, two) in _sums(warehouse, source, columns, groups).items()
+    }
+
+
+def _digest(shape: str, rows: int, one: int, two: int) -> str:
+    return f"{shape} {two:x} {one:x} {rows:x}"
+
+
+def _sums(
+    warehouse: duckdb.DuckDBPyConnection, source: str, columns: Sequence[ReportColumn], groups: Groups
+) -> dict[str, tuple[int, int, int]]:
+    """Group → number of rows, and the sums of two hashes of each."""
     listed = ", ".join(f't."{column.name}"' for column in columns)
     backwards = ", ".join(f't."{column.name}"' for column in reversed(columns))
     parts = groups.parts("t")
     named = ", ".join(f"{part} AS part_{place}" for place, part in enumerate(parts))
     cursor = warehouse.execute(
-        f"SELECT {groups.name_of([f'part_{place}' for place in range(len(parts))])}, n, hex(one), hex(two) FROM ("
+        f"SELECT {groups.name_of([f'part_{place}' for place in range(len(parts))])}, n, one, two FROM ("
         f"SELECT {named}, count(*) AS n, sum(hash({listed})::HUGEINT) AS one, sum(hash({backwards}, 1)::HUGEINT) AS two"
         f" FROM {source} GROUP BY {', '.join(parts)})"
     )
-    return {key: (f"{shape}{one}{two}", count) for key, count, one, two in _stream(cursor)}
+    return {name: (rows, one, two) for name, rows, one, two in _stream(cursor)}
 
 
 def _write(
@@ -276,38 +361,56 @@ def _write(
     is_new = reports.ensure(tx, table)
     if not is_new:
         reports.ensure_indexes(tx, table)
-    whole = plan.is_first or (plan.suspects is None and len(plan.changed) == plan.groups)
+    whole = plan.is_first or (plan.changes is None and plan.suspects is None and len(plan.changed) == plan.groups)
     if whole and not is_new:
         reports.delete_company(tx, table.name, company)
         reports.drop_digests(tx, company, table.name)
     elif not whole:
-        gone = [plan.groups_of.condition(key) for key in (*plan.changed, *plan.removed)]
-        reports.delete_groups(tx, table.name, company, gone)
+        reports.delete_groups(tx, table.name, company, _gone(warehouse, plan))
         reports.drop_digests(tx, company, table.name, plan.removed)
     written = 0
-    if plan.changed:
-        source = f'"{schema}"."{table.name}"'
-        rows_of = plan.suspects.rows if plan.suspects is not None else None
-        select = _select(plan, f"{rows_of or source} AS t", company, postgres=tx.is_postgres)
-        if not whole:
-            among = plan.suspects.source if plan.suspects is not None else source
-            plan.groups_of.pick(warehouse, among, "changed_groups", [*plan.changed])
-            select += plan.groups_of.only("changed_groups", nulls=plan.suspects is None)
-            select += plan.suspects.limit if plan.suspects is not None else ""
-        cursor = warehouse.execute(select)
+    if plan.to_write:
+        cursor = warehouse.execute(_written(warehouse, schema, plan, company, whole=whole, postgres=tx.is_postgres))
         if tx.is_postgres:
             written = reports.copy_lines(tx, table, (row[0] for row in _stream(cursor)))
         else:
             written = reports.insert_tuples(tx, table, _stream(cursor))
-        reports.set_digests(tx, company, table.name, plan.changed)
+    reports.set_digests(tx, company, table.name, plan.changed)
     if is_new:
         reports.ensure_indexes(tx, table)
-    expected = sum(count for _, count in plan.changed.values())
-    if written != expected:
+    if written != plan.to_write:
         raise PublishError(
-            f"{table.name}: {written} rows were written where {expected} were due.", remedy="Publish again."
+            f"{table.name}: {written} rows were written where {plan.to_write} were due.", remedy="Publish again."
         )
     return TableResult(table.name, plan.rows, plan.groups, len(plan.changed), len(plan.removed), written)
+
+
+def _gone(warehouse: duckdb.DuckDBPyConnection, plan: _Plan) -> list[GroupCondition]:
+    """What must be removed of a table that is not written as a whole: rows by their key, or groups of them."""
+    if plan.changes is None:
+        return [plan.groups_of.condition(name) for name in (*plan.changed, *plan.removed)]
+    if plan.changes.table is None:
+        return []
+    listed = ", ".join(f'"{column}"' for column in plan.key)
+    rows = warehouse.execute(f"SELECT {listed} FROM {plan.changes.table} WHERE NOT is_new").fetchall()
+    return [GroupCondition(plan.key, row) for row in rows]
+
+
+def _written(
+    warehouse: duckdb.DuckDBPyConnection, schema: str, plan: _Plan, company: str, *, whole: bool, postgres: bool
+) -> str:
+    """The SQL of the rows to write."""
+    if plan.changes is not None:
+        return _select(plan, f"{plan.changes.table} AS t WHERE is_new", company, postgres=postgres)
+    source = f'"{schema}"."{plan.table.name}"'
+    select = _select(plan, f"{source} AS t", company, postgres=postgres)
+    if whole:
+        return select
+    plan.groups_of.pick(
+        warehouse, plan.suspects.source if plan.suspects is not None else source, "changed_groups", [*plan.changed]
+    )
+    select += plan.groups_of.only("changed_groups", nulls=plan.suspects is None)
+    return select + (plan.suspects.limit if plan.suspects is not None else "")
 
 
 def _column(table: str, name: str, kind: str) -> ReportColumn:

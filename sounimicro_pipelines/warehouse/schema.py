@@ -228,11 +228,16 @@ def _bring_up(
     name = table_name(table)
     have = existing.get(table)
     if have is None:
-        connection.execute(f"CREATE TABLE {name} ({', '.join(f'{quoted(c)} {kind}' for c, kind in columns)})")
+        connection.execute(f"CREATE TABLE {name} ({', '.join(_declared(c, kind) for c, kind in columns)})")
         return
     for column, kind in columns:
         if column not in have:
-            connection.execute(f"ALTER TABLE {name} ADD COLUMN {quoted(column)} {kind}")
+            connection.execute(f"ALTER TABLE {name} ADD COLUMN {_declared(column, kind)}")
         elif have[column] != kind:
             cast = f"TRY_CAST({quoted(column)} AS {kind})"
             connection.execute(f"ALTER TABLE {name} ALTER {quoted(column)} SET DATA TYPE {kind} USING {cast}")
+
+
+def _declared(column: str, kind: str) -> str:
+    """A column as it is made. DuckDB is forty times as slow at unpacking 128-bit decimals as at reading them plain."""
+    return f"{quoted(column)} {kind}{' USING COMPRESSION uncompressed' if kind.startswith('DECIMAL') else ''}"

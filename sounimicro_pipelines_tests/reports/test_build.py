@@ -86,6 +86,24 @@ def test_nothing_is_made_anew_when_nothing_changed(new_company: NewCompany, dbt_
     assert set(again.touched.values()) == {0}
 
 
+def test_exact_decimals_are_kept_as_they_are_read(new_company: NewCompany, dbt_target: Path) -> None:
+    """Packed into bits, a hundred million of them take half a minute to read."""
+    path = new_company("plain")
+    (line, *_) = VENDOR_SAMPLE["JournalEntryLine"]
+    lines = [{**line, "ID": 80000 + place, "Amount": place * 7} for place in range(3000)]
+    write_raw(path, {**VENDOR_SAMPLE, "JournalEntryLine": lines})
+    build_reports(path, company="alpha", as_of=AS_OF, target=dbt_target)
+    with duckdb.connect(str(path)) as connection:
+        kept = {
+            table: connection.execute(
+                f"select distinct compression from pragma_storage_info('{table}')"
+                " where lower(column_name) = 'amount' and segment_type not in ('VALIDITY', 'BOOLEAN')"
+            ).fetchall()
+            for table in ("raw.journal_entry_line", "reports.statement_line", "reports.voucher_line")
+        }
+    assert kept == {table: [("Uncompressed",)] for table in kept}
+
+
 def test_a_new_currency_code_reaches_the_orders_of_a_customer_who_is_deleted(
     new_company: NewCompany, dbt_target: Path
 ) -> None:

@@ -164,9 +164,9 @@ def _begin_counting(marts: Path) -> None:
 
 
 COUNTED: dict[str, PublishMeta | tuple[Any, Any]] = {
-    "party": PublishMeta(("role", "party_id"), (), "rebuilt_party", ("role", "party_id")),
-    "open_item": PublishMeta(("role", "party_id", "journal_entry_line_id"), (), "rebuilt_party", ("role", "party_id")),
-    "voucher_line": PublishMeta(("voucher_id", "journal_entry_line_id"), (), "rebuilt_voucher", ("voucher_id",)),
+    "party": PublishMeta(("role", "party_id"), (), "rebuilt_party"),
+    "open_item": PublishMeta(("role", "party_id", "journal_entry_line_id"), (), "rebuilt_party"),
+    "voucher_line": PublishMeta(("voucher_id", "journal_entry_line_id"), (), "rebuilt_voucher"),
 }
 
 
@@ -200,35 +200,88 @@ def test_after_a_build_by_parts_only_what_it_made_anew_is_looked_at(marts: Path,
     assert {row[-1] for row in rows(store, "party")} == {"Moss"}
 
 
-def test_rows_that_the_last_build_made_are_read_from_where_it_put_them(marts: Path, store: Store) -> None:
+def _changes(mart: str, which: str, **instead: str) -> list[str]:
+    """Statements by which a build replaces the rows that meet a condition, and keeps them for the publisher."""
+    new = ", ".join(f"{value} AS {column}" for column, value in instead.items())
+    come = f"UNION ALL SELECT true, * REPLACE ({new}) FROM reports.{mart} WHERE {which}" if new else ""
+    return [
+        f"CREATE OR REPLACE TABLE reports_state.changes_{mart} AS"
+        f" SELECT false AS is_new, * FROM reports.{mart} WHERE {which} {come}",
+        f"DELETE FROM reports.{mart} WHERE {which}",
+        f"INSERT INTO reports.{mart} SELECT * EXCLUDE is_new FROM reports_state.changes_{mart} WHERE is_new",
+    ]
+
+
+def test_the_rows_that_the_last_build_changed_are_written_one_by_one(marts: Path, store: Store) -> None:
     _begin_counting(marts)
+    change(marts, "INSERT INTO reports.party VALUES ('customer', NULL, 'Unknown', 5.00)")
     run(marts, store, publish_meta=COUNTED)
     change(
         marts,
         "INSERT INTO reports_state.build VALUES (2)",
         "INSERT INTO reports_state.rebuilt_party VALUES (2, 'customer', 3), (2, 'customer', 4)",
-        "CREATE TABLE reports_state.made_build AS SELECT 2::BIGINT AS build",
-        "CREATE TABLE reports_state.made_party AS FROM reports.party WHERE party_id = 3",
-        "UPDATE reports_state.made_party SET balance = 7",
-        "DELETE FROM reports.party WHERE party_id IN (3, 4)",
-        "INSERT INTO reports.party FROM reports_state.made_party",
+        "INSERT INTO reports_state.rebuilt_voucher VALUES (2, 999)",
+        "CREATE TABLE reports_state.changed_build AS SELECT 2::BIGINT AS build",
+        *_changes("open_item", "journal_entry_line_id IN (3005, 3007)", remaining_amount="7"),
+        *_changes("party", "party_id IN (4) OR party_id IS NULL"),
+        # A row that a build did not touch is not looked at.
+        "UPDATE reports.open_item SET remaining_amount = 1 WHERE journal_entry_line_id = 5005",
     )
     result = {table.table: table for table in run(marts, store, "r2", publish_meta=COUNTED).tables}
-    party = result["party"]
-    assert (party.changed_groups, party.removed_groups, party.written_rows) == (1, 1, 1)
-    assert reports.as_decimal(rows(store, "party", "party_id")[3][4]) == Decimal(7)
+    items, party, vouchers = result["open_item"], result["party"], result["voucher_line"]
+    assert (items.rows, items.changed_groups, items.removed_groups, items.written_rows) == (PARTIES * 10, 1, 0, 2)
+    assert (party.changed_groups, party.removed_groups, party.written_rows) == (0, 2, 0)
+    assert (vouchers.changed_groups, vouchers.written_rows) == (0, 0)
+    now = {row[3]: reports.as_decimal(row[5]) for row in rows(store, "open_item")}
+    assert (now[3005], now[3006], now[3007]) == (Decimal(7), Decimal("-7407.00"), Decimal(7))
+    assert now[5005] == Decimal("-6172.50")
     assert len(rows(store, "party")) == PARTIES - 1
 
-    # Rows of an older build are not those of the last.
+    # What the groups' digests have become is what the marts say: only the row that nobody spoke of is another one.
+    change(marts, "DELETE FROM reports_state.build", "INSERT INTO reports_state.build VALUES (3)")
+    late = {table.table: table for table in run(marts, store, "r3", publish_meta=COUNTED).tables}
+    assert (late["open_item"].changed_groups, late["open_item"].written_rows) == (1, 10)
+    assert (late["party"].changed_groups, late["party"].removed_groups) == (0, 0)
+    assert store_copy(marts, store) == {name: sorted(map(str, rows(store, name))) for name in META}
+
+
+def test_changes_that_are_not_those_since_the_last_publish_are_not_taken_for_them(marts: Path, store: Store) -> None:
+    _begin_counting(marts)
+    run(marts, store, publish_meta=COUNTED)
+    for build_number, party in ((2, 3), (3, 5)):  # two builds before the next publish
+        change(
+            marts,
+            f"INSERT INTO reports_state.build VALUES ({build_number})",
+            f"INSERT INTO reports_state.rebuilt_party VALUES ({build_number}, 'customer', {party})",
+            f"CREATE OR REPLACE TABLE reports_state.changed_build AS SELECT {build_number}::BIGINT AS build",
+            *_changes("party", f"party_id = {party}", balance="9"),
+        )
+    run(marts, store, "r2", publish_meta=COUNTED)
+    balances = {row[2]: reports.as_decimal(row[4]) for row in rows(store, "party")}
+    assert (balances[3], balances[5]) == (Decimal(9), Decimal(9))
+
+    # A build without a table of changes, as dbt makes it.
     change(
         marts,
-        "INSERT INTO reports_state.build VALUES (3)",
-        "INSERT INTO reports_state.rebuilt_party VALUES (3, 'customer', 5)",
-        "UPDATE reports.party SET balance = 9 WHERE party_id = 5",
+        "INSERT INTO reports_state.build VALUES (4)",
+        "INSERT INTO reports_state.rebuilt_party VALUES (4, 'customer', 6)",
+        "UPDATE reports.party SET balance = 8 WHERE party_id = 6",
     )
     run(marts, store, "r3", publish_meta=COUNTED)
-    assert reports.as_decimal(rows(store, "party", "party_id")[4][4]) == Decimal(9)
-    assert len(rows(store, "party")) == PARTIES - 1
+    assert reports.as_decimal(rows(store, "party", "party_id")[6][4]) == Decimal(8)
+
+    # Rows that went and were never published: the groups are compared as a whole.
+    change(
+        marts,
+        "INSERT INTO reports_state.build VALUES (5)",
+        "INSERT INTO reports_state.rebuilt_party VALUES (5, 'customer', 99)",
+        "CREATE OR REPLACE TABLE reports_state.changed_build AS SELECT 5::BIGINT AS build",
+        "CREATE OR REPLACE TABLE reports_state.changes_party AS"
+        " SELECT false AS is_new, 'customer' AS role, 99 AS party_id, 'Kunde 99' AS name,"
+        " 1.00::DECIMAL(19,2) AS balance",
+    )
+    assert run(marts, store, "r4", publish_meta=COUNTED).written_rows == 0
+    assert len(rows(store, "party")) == PARTIES
 
 
 def test_a_table_that_one_publish_left_out_is_looked_at_as_a_whole_by_the_next(marts: Path, store: Store) -> None:

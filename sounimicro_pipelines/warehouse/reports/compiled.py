@@ -18,14 +18,16 @@ from typing import Any
 
 import duckdb
 
+from sounimicro_pipelines.warehouse.groups import CHANGES
 from sounimicro_pipelines.warehouse.reports.errors import ReportBuildFailed, ReportProjectBroken
 from sounimicro_pipelines.warehouse.reports.project import PreparedProject, bind, common_flags, dbt_on
+from sounimicro_pipelines.warehouse.reports.replaced import forget_changes, replace
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One model of an incremental build. `touched` names the table of what its scope must be made anew for, `made` the
-    table that holds what was made: one that stays for the publisher where the model is published."""
+    temporary table that holds what was made; `is_published` where the publisher asks what has changed."""
 
     name: str
     schema: str
@@ -33,11 +35,8 @@ class Step:
     touched: str
     columns: tuple[str, ...]
     made: str
+    is_published: bool
     sql: str
-
-    @property
-    def is_kept(self) -> bool:
-        return self.made.startswith(KEPT)
 
 
 def kept_steps(prepared: PreparedProject) -> Sequence[Step] | None:
@@ -66,9 +65,8 @@ def compile_steps(prepared: PreparedProject, db_path: Path, log: Path) -> Sequen
     return steps
 
 
-FORMAT = 2
+FORMAT = 3
 """Of the kept steps; another number makes them anew."""
-KEPT = "reports_state."
 _TOUCHED_OF_TABLE = re.compile(
     r'from "(?:reports|intermediate)"\."(?P<name>\w+)" as (?P<alias>\w+)\s+'
     r'semi join "reports_state"\."touched_(?P<scope>\w+)" as touched on[^\n]+'
@@ -97,12 +95,13 @@ def build_compiled(
     try:
         connection.execute("delete from reports_state.this_build")
         connection.execute("insert into reports_state.this_build values (?, ?, ?, ?)", [company, as_of, build, project])
+        forget_changes(connection)
         for step in steps:
             name = step.name
             started = time.perf_counter()
             _run(connection, step)
             seconds[name] = time.perf_counter() - started
-        connection.execute("create or replace table reports_state.made_build as select ?::bigint as build", [build])
+        connection.execute("create table reports_state.changed_build as select ?::bigint as build", [build])
         connection.execute("commit")
     except duckdb.Error as error:
         _roll_back(connection)
@@ -112,7 +111,7 @@ def build_compiled(
         _roll_back(connection)
         raise
     for step in steps:
-        if step.touched and not step.is_kept:
+        if step.touched:
             connection.execute(f"drop table if exists {step.made}")
     return seconds
 
@@ -121,18 +120,17 @@ def _run(connection: duckdb.DuckDBPyConnection, step: Step) -> None:
     table = f'"{step.schema}"."{step.name}"'
     if step.materialized == "table":
         connection.execute(f"create or replace table {table} as (\n{step.sql}\n)")
-        return
-    if step.touched:
-        kind = "table" if step.is_kept else "temp table"
-        connection.execute(f"create or replace {kind} {step.made} as from {table} limit 0")
+    elif not step.touched:
+        connection.execute(f"insert into {table} by name (\n{step.sql}\n)")
+    else:
+        connection.execute(f"create or replace temp table {step.made} as from {table} limit 0")
+        touched = f"reports_state.touched_{step.touched}"
+        if not connection.execute(f"select 1 from {touched} limit 1").fetchall():
+            return
         connection.execute(f"insert into {step.made} by name (\n{step.sql}\n)")
         same = " and ".join(f"gone.{column} = touched.{column}" for column in step.columns)
-        connection.execute(
-            f"delete from {table} as gone using reports_state.touched_{step.touched} as touched where {same}"
-        )
-        connection.execute(f"insert into {table} by name select * from {step.made}")
-        return
-    connection.execute(f"insert into {table} by name (\n{step.sql}\n)")
+        of_scope = f"semi join {touched} as touched on {same}"
+        replace(connection, table, step.made, of_scope, f"{CHANGES}{step.name}" if step.is_published else None)
 
 
 def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
@@ -178,7 +176,7 @@ def _is_table(node: Any) -> bool:
 
 
 def _made(node: Any) -> str:
-    return f'{KEPT if node.config.meta.get("publish") else "temp."}"made_{node.name}"'
+    return f'temp."made_{node.name}"'
 
 
 def _step(node: Any, database: str, scopes: Mapping[str, str], made: Mapping[str, str]) -> Step:
@@ -198,5 +196,6 @@ def _step(node: Any, database: str, scopes: Mapping[str, str], made: Mapping[str
         touched=scope.get("touched", ""),
         columns=tuple(scope.get("columns", ())),
         made=made[node.name],
+        is_published="publish" in node.config.meta,
         sql=_TOUCHED_OF_TABLE.sub(of_this_build, sql),
     )
