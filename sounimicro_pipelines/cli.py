@@ -129,16 +129,21 @@ def sandbox(ports: str | None, env_file: Path | None, live: float, faults: bool,
 def doctor() -> None:
     """Check credentials, rights, names, number series, webhooks and disk; say what to do about each finding."""
     from sounimicro_pipelines.doctor import examine
+    from sounimicro_pipelines.panels.diagnosis import tell
+    from sounimicro_pipelines.panels.words import words
+    from sounimicro_pipelines.settings import terminal_language
 
+    language = words(terminal_language())
     findings = examine(Installation.of_this_process())
     for finding in findings:
-        click.secho(f"{finding.mark} {finding.title}", fg=finding.color)
-        if finding.text:
-            click.echo(f"    {finding.text}")
-        if finding.remedy:
-            click.echo(f"    → {finding.remedy}")
+        told = tell(language, finding)
+        click.secho(f"{finding.mark} {told.title}", fg=finding.color)
+        if told.text:
+            click.echo(f"    {told.text}")
+        if told.remedy:
+            click.echo(f"    → {told.remedy}")
     bad = sum(finding.is_bad for finding in findings)
-    click.echo(f"{len(findings)} checks, {bad} that need attention." if bad else f"{len(findings)} checks, all well.")
+    click.echo(language("doctor.summary.bad" if bad else "doctor.summary.ok", checks=len(findings), bad=bad))
     sys.exit(1 if bad else 0)
 
 

@@ -10,10 +10,11 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
+from decimal import Decimal
 
 from sounimicro_pipelines.doctor_sync import crm_numbers, crm_webhook, erp_series, erp_webhook, webhook_settings
 from sounimicro_pipelines.errors import SounimicroError
-from sounimicro_pipelines.findings import Finding, bad
+from sounimicro_pipelines.findings import Finding, bad, found
 from sounimicro_pipelines.installation import Company, Installation
 from sounimicro_pipelines.settings import is_loopback
 from sounimicro_pipelines.store import companies
@@ -26,6 +27,7 @@ from sounimicro_pipelines.unimicro.query import Query
 
 LITTLE_DISK_GB = 2
 CERTIFICATE_NOTICE = timedelta(days=30)
+MOST_NAMES = 8
 
 
 def examine(installation: Installation) -> list[Finding]:
@@ -48,22 +50,24 @@ def _machine(installation: Installation) -> Iterator[Finding]:
         probe = installation.settings.home / ".doctor"
         probe.write_bytes(b"ok")
         probe.unlink()
-    except (SounimicroError, OSError) as error:
-        text = str(error) if isinstance(error, SounimicroError) else f"It cannot be written to: {error.strerror}."
-        yield Finding("Data folder", "bad", text, "Give this user the right to it, or name another in SOUNIMICRO_HOME.")
+    except SounimicroError as error:
+        yield bad("data_folder", error)
         return
-    yield Finding("Data folder", text=str(installation.settings.home))
+    except OSError as error:
+        yield found("data_folder", "bad", reason=error.strerror)
+        return
+    yield found("data_folder", path=installation.settings.home)
     free = shutil.disk_usage(installation.settings.home).free / 1e9
     if free < LITTLE_DISK_GB:
-        yield Finding("Disk", "bad", f"{free:.1f} GB are free.", "Free some space, or move SOUNIMICRO_HOME.")
+        yield found("disk", "bad", gigabytes=Decimal(f"{free:.1f}"))
     else:
-        yield Finding("Disk", text=f"{free:,.0f} GB are free.")
+        yield found("disk", gigabytes=Decimal(round(free)))
     try:
         with installation.store.transaction() as tx:  # a store that can only be read opens without a word
             companies.touch(tx)
-        yield Finding("Store", text=installation.store.shown_url)
+        yield found("store", url=installation.store.shown_url)
     except SounimicroError as error:
-        yield bad("Store", error)
+        yield bad("store", error)
 
 
 def _doors(installation: Installation) -> Iterator[Finding]:
@@ -71,43 +75,36 @@ def _doors(installation: Installation) -> Iterator[Finding]:
     for name, bind in (("Panels", settings.panels_bind), ("Dagster", settings.dagster_bind)):
         host = bind.rpartition(":")[0].strip("[]")
         if is_loopback(host):
-            yield Finding(f"{name} address", text=f"http://{bind}, for this machine alone.")
+            yield found("address", "ok", "local", server=name, bind=bind)
         elif name == "Dagster":
-            yield Finding(
-                f"{name} address",
-                "bad",
-                f"{bind} is open to the network, and Dagster's screens have no sign-in.",
-                "Bind to 127.0.0.1 and put a proxy with sign-in in front.",
-            )
+            yield found("address", "bad", "exposed", server=name, bind=bind)
         else:
-            yield Finding(f"{name} address", text=f"http://{bind}")
+            yield found("address", "ok", "open", server=name, bind=bind)
     yield from webhook_settings(installation)
     if not (settings.sounimicro_notify_url or settings.sounimicro_notify_email):
-        yield Finding(
-            "Notices", "note", "Nobody is told when a run fails: set SOUNIMICRO_NOTIFY_URL or SOUNIMICRO_NOTIFY_EMAIL."
-        )
+        yield found("notices", "note")
 
 
 async def _crm(installation: Installation) -> AsyncIterator[Finding]:
     try:
         client = installation.superoffice()
     except SounimicroError as error:
-        yield bad("CRM settings", error)
+        yield bad("crm_settings", error)
         return
     async with client:
         try:
             principal = await client.principal()
         except SounimicroError as error:
-            yield bad("CRM sign-in", error)
+            yield bad("crm_sign_in", error)
             return
-        yield Finding("CRM sign-in", text=f"Tenant {client.tenant}, associate {principal.associate_id}.")
+        yield found("crm_sign_in", tenant=client.tenant, associate=principal.associate_id)
         async for finding in _crm_reading(client):
             yield finding
         try:
             async for finding in crm_numbers(installation, client):
                 yield finding
         except SounimicroError as error:
-            yield bad("Numbers in the CRM", error)
+            yield bad("crm_numbers", error)
         async for finding in crm_webhook(installation, client):
             yield finding
 
@@ -117,42 +114,33 @@ async def _crm_reading(client: SuperOfficeClient) -> AsyncIterator[Finding]:
         try:
             items = await client.lists.items(list_name)
         except VendorError as error:
-            yield bad(f"CRM list {list_name}", error)
+            yield bad("crm_list", error, list=list_name)
             continue
         live = [item for item in items if not item.deleted]
         if live:
-            yield Finding(f"CRM list {list_name}", text=f"{len(live)} items.")
+            yield found("crm_list", list=list_name, number=len(live))
         else:
-            yield Finding(
-                f"CRM list {list_name}", "bad", "It is empty.", "Fill it in the CRM under Settings and maintenance."
-            )
+            yield found("crm_list", "bad", list=list_name)
 
 
 async def _erp(installation: Installation) -> AsyncIterator[Finding]:
     try:
         client = installation.unimicro()
     except SounimicroError as error:
-        yield bad("ERP settings", error)
+        yield bad("erp_settings", error)
         return
     async with client:
-        left = client.certificate.expires - installation.clock.now()
-        if left < CERTIFICATE_NOTICE:
-            yield Finding(
-                "ERP certificate",
-                "bad",
-                f"It expires on {client.certificate.expires:%Y-%m-%d}.",
-                "Make a new one for the client in the Unimicro developer portal, and set UNIMICRO_CERTIFICATE_FILE.",
-            )
-        else:
-            yield Finding("ERP certificate", text=f"Valid until {client.certificate.expires:%Y-%m-%d}.")
+        expires = client.certificate.expires
+        is_near = expires - installation.clock.now() < CERTIFICATE_NOTICE
+        yield found("erp_certificate", "bad" if is_near else "ok", day=expires.date())
         try:
             used, skipped = await installation.companies(client)
         except SounimicroError as error:
-            yield bad("ERP companies", error)
+            yield bad("erp_companies", error)
             return
-        yield Finding("ERP companies", text=f"In use: {', '.join(f'{one.name} ({one.alias})' for one in used)}.")
+        yield found("erp_companies", names=", ".join(f"{one.name} ({one.alias})" for one in used))
         for one in skipped:
-            yield Finding("ERP companies", "note", f"Skipped {one.company.name or one.company.key}: {one.reason}.")
+            yield found("erp_companies", "note", name=one.company.name or one.company.key, why=one.why)
         for company in used:
             async for finding in _erp_company(client, company):
                 yield finding
@@ -166,17 +154,20 @@ async def _erp_company(client: UnimicroClient, company: Company) -> AsyncIterato
     connection = client.company(company)
     async for finding in _rights(connection, company):
         yield finding
-    for check in (_filters, _number_series, _documents):
+    checks = (("filters", _filters), ("number_series", _number_series), ("copies_of_invoices", _documents))
+    for name, check in checks:
         try:
             async for finding in check(connection, company):
                 yield finding
         except VendorError as error:
-            yield bad(f"{company.alias}: {check.__name__.strip('_').replace('_', ' ')}", error)
+            yield bad(name, error, company=company.alias)
 
 
 async def _rights(connection: CompanyClient, company: Company) -> AsyncIterator[Finding]:
     """Every entity that the reports and rules need: may we read it, and does the ERP know our field names?"""
-    denied, broken, unknown = [], [], []
+    denied: list[str] = []
+    broken: list[tuple[str, VendorError]] = []
+    unknown: list[str] = []
     for spec in SPECS:
         try:
             if spec.source == "biz":
@@ -187,43 +178,33 @@ async def _rights(connection: CompanyClient, company: Company) -> AsyncIterator[
             continue
         except VendorError as error:
             if not spec.optional:
-                broken.append(f"{spec.entity}: {error.message}")
+                broken.append((spec.entity, error))
             continue
         if fields:
             known = {name.lower() for name in fields}
             unknown += [f"{spec.entity}.{one.name}" for one in spec.columns if one.name.lower() not in known]
-    title = f"{company.alias}: rights"
+    alias = company.alias
     if denied:
-        yield Finding(
-            title,
-            "bad",
-            f"No access to {', '.join(denied)}; what they feed stays empty, the rest runs.",
-            "Give the client's role in this company the right to read them.",
-        )
-    for line in broken:
-        yield Finding(title, "bad", line, "See the product's log, and the vendor's status page.")
+        yield found("rights", "bad", "denied", company=alias, registers=", ".join(denied))
+    for entity, trouble in broken:
+        yield found("rights", "bad", "broken", company=alias, register=entity, message=trouble.message)
     if not denied and not broken:
-        yield Finding(title, text=f"{len(SPECS)} registers can be read.")
+        yield found("rights", company=alias, number=len(SPECS))
     if unknown:
-        yield Finding(
-            f"{company.alias}: field names",
-            "bad",
-            f"The ERP's metadata does not name {', '.join(unknown[:8])}{' and more' if len(unknown) > 8 else ''}.",
-            "The ERP's interface has changed; get the version of this product that knows it.",
-        )
+        more = ", …" if len(unknown) > MOST_NAMES else ""
+        yield found("field_names", "bad", company=alias, fields=f"{', '.join(unknown[:MOST_NAMES])}{more}")
 
 
 async def _filters(connection: CompanyClient, company: Company) -> AsyncIterator[Finding]:
     """A filter on a stamp in the future must find nothing: proves that stamps are understood (reference, 8, no. 2)."""
     ahead = connection.client.clock.now() + timedelta(days=365)
     await connection.find(Query("Customer", where("CreatedAt").gt(ahead), top=1))
-    yield Finding(f"{company.alias}: filters on stamps", text="Understood.")
+    yield found("filters", company=company.alias)
 
 
 async def _number_series(connection: CompanyClient, company: Company) -> AsyncIterator[Finding]:
     """Customers and suppliers get their numbers from a series that is open and not used up."""
     series = await connection.find(Query("NumberSeries", top=500))
-    title = f"{company.alias}: number series"
     full = [
         str(one.get("DisplayName") or one.get("Name"))
         for one in series
@@ -234,23 +215,15 @@ async def _number_series(connection: CompanyClient, company: Company) -> AsyncIt
         and one["NextNumber"] > one["ToNumber"]
     ]
     if not series:
-        yield Finding(title, "note", "None can be read; the ERP allots numbers by rules that are not shown here.")
+        yield found("number_series", "note", company=company.alias)
     elif full:
-        yield Finding(title, "bad", f"Used up: {', '.join(full)}.", "Widen the series in Unimicro's settings.")
+        yield found("number_series", "bad", company=company.alias, names=", ".join(full))
     else:
-        yield Finding(title, text=f"{len(series)} series, none used up.")
+        yield found("number_series", company=company.alias, number=len(series))
 
 
 async def _documents(connection: CompanyClient, company: Company) -> AsyncIterator[Finding]:
     """A copy of an invoice can be opened only when the ERP stores what it distributes (reference, 7.4)."""
     settings = await connection.get("CompanySettings", 1)
-    title = f"{company.alias}: copies of invoices"
-    if settings.get("StoreDistributedInvoice"):
-        yield Finding(title, text="The ERP keeps a copy of each invoice that it sends.")
-    else:
-        yield Finding(
-            title,
-            "note",
-            "The ERP is not set to keep copies of the invoices that it sends; the panels link to the ERP instead.",
-            "Turn on storing of distributed invoices in Unimicro's company settings.",
-        )
+    is_kept = settings.get("StoreDistributedInvoice")
+    yield found("copies_of_invoices", "ok" if is_kept else "note", company=company.alias)

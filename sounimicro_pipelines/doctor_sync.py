@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from sounimicro_pipelines.errors import SounimicroError
-from sounimicro_pipelines.findings import Finding, bad
+from sounimicro_pipelines.findings import Finding, bad, found
 from sounimicro_pipelines.installation import Company, Installation
 from sounimicro_pipelines.rules import Registries, Rule, RuleSet, load_rules
 from sounimicro_pipelines.superoffice import SuperOfficeClient, Where, allotted_number, is_own_number
-from sounimicro_pipelines.sync.hooks import NAME, wanted
+from sounimicro_pipelines.sync.hooks import NAME, missing
 from sounimicro_pipelines.transport import AccessDenied, VendorError
 from sounimicro_pipelines.unimicro.client import CompanyClient, UnimicroClient
 from sounimicro_pipelines.unimicro.events import plans
@@ -38,29 +38,18 @@ async def crm_numbers(installation: Installation, client: SuperOfficeClient) -> 
 
 
 async def _crm_number(client: SuperOfficeClient, rules: RuleSet, rule: Rule, erp_path: str) -> Finding:
-    title = f"Number of a {rule.rule} in the CRM"
     path = next((one.crm[0] for one in rule.fields if one.erp == (erp_path,) and one.crm), None)
     row = f"{{erp: {erp_path}, crm: {await _proposal(client, rules, rule)}, direction: to_crm}}"
     if path is None:
-        return Finding(
-            title,
-            "note",
-            f"The rule {rule.rule} gives {erp_path} no field of the CRM; the ERP tab alone shows it.",
-            f"To have it in the CRM, write in the rule, if nothing else uses the field: {row}.",
-        )
+        return found("crm_number", "note", "no_field", what=rule.rule, number=erp_path, rule=rule.rule, row=row)
     allotted = ""
     if is_own_number(rule.crm, path):
         allotted = allotted_number(rule.crm, await client.default(rule.crm))
     if allotted:
-        kept = rule.crm == "contact"
-        what = "so the ERP's number is not written there" if kept else "and the ERP's number replaces it there"
-        return Finding(
-            title,
-            "note",
-            f"The CRM allots {path} by itself (a new record gets {allotted}), {what}.",
-            f"Turn allotting off for it in the CRM, or write in the rule {rule.rule}, if nothing else uses it: {row}.",
-        )
-    return Finding(title, text=f"{erp_path} stands in {path}.")
+        said = "allotted" if rule.crm == "contact" else "replaced"
+        texts = {"what": rule.rule, "field": path, "allotted": allotted, "rule": rule.rule, "row": row}
+        return found("crm_number", "note", said, **texts)
+    return found("crm_number", what=rule.rule, number=erp_path, field=path)
 
 
 async def _proposal(client: SuperOfficeClient, rules: RuleSet, rule: Rule) -> str:
@@ -82,32 +71,22 @@ async def erp_series(client: UnimicroClient, companies: Sequence[Company]) -> As
         try:
             rows = await client.company(company).find(Query("NumberSeries", top=500))
         except VendorError as error:
-            yield bad(f"{company.alias}: number series of the sync", error)
+            yield bad("series", error, company=company.alias, what="sync")
             continue
         for name, beginning in SERIES.items():
-            found = _series(rows, beginning)
-            if found is None:
+            row = _series(rows, beginning)
+            if row is None:
                 continue
-            first, last = _whole(found.get("FromNumber")), _whole(found.get("ToNumber"))
+            first, last = _whole(row.get("FromNumber")), _whole(row.get("ToNumber"))
             ranges.setdefault(name, []).append((company.alias, first, last))
-            left = last - _whole(found.get("NextNumber")) + 1
+            left = last - _whole(row.get("NextNumber")) + 1
             if last and 0 < left <= FEW_LEFT:
-                yield Finding(
-                    f"{company.alias}: number series of a {name}",
-                    "note",
-                    f"«{found.get('DisplayName') or found.get('Name')}» has {left} numbers left.",
-                    "Widen the series in Unimicro's settings.",
-                )
+                called = str(row.get("DisplayName") or row.get("Name"))
+                yield found("series", "note", "few", company=company.alias, what=name, name=called, left=left)
     for name in ("customer", "project"):
         shared = _overlapping(ranges.get(name, []))
         if shared:
-            yield Finding(
-                f"Number series of a {name}",
-                "note",
-                f"{' and '.join(shared)} allot the same numbers. Where the CRM keeps them unique, the first to come "
-                "gets the number in the CRM; the others are in step without it, each with a note.",
-                "Give the companies series that do not overlap, or name another field for the number in the rule.",
-            )
+            yield found("series", "note", "shared", what=name, companies=", ".join(shared))
 
 
 def _series(rows: Sequence[Mapping[str, Any]], beginning: str) -> Mapping[str, Any] | None:
@@ -140,18 +119,16 @@ async def crm_webhook(installation: Installation, client: SuperOfficeClient) -> 
     try:
         ours = [one for one in await client.webhooks.list() if one.name == NAME]
     except VendorError as error:
-        yield bad("CRM webhook", error)
+        yield bad("crm_webhook", error)
         return
     if not ours:
-        yield _not_registered("CRM webhook")
+        yield found("crm_webhook", "note", "missing")
     elif not ours[0].active:
-        text = f"The CRM has stopped calling ({ours[0].state}): {ours[0].last_error or 'it does not say why'}."
-        remedy = "See that the panels answer at PANELS_PUBLIC_URL; `sounimicro serve` sets the webhook going again."
-        yield Finding("CRM webhook", "bad", text, remedy)
+        yield found("crm_webhook", "bad", state=ours[0].state, error=ours[0].last_error or "–")
     elif not ours[0].target_url.startswith(f"{base}/"):
-        yield Finding("CRM webhook", "note", f"It calls {ours[0].target_url}.", "`sounimicro serve` turns it to us.")
+        yield found("crm_webhook", "note", "elsewhere", url=ours[0].target_url)
     else:
-        yield Finding("CRM webhook", text=f"Registered, and calls {ours[0].target_url}.")
+        yield found("crm_webhook", url=ours[0].target_url)
 
 
 async def erp_webhook(
@@ -161,33 +138,23 @@ async def erp_webhook(
     settings = installation.settings
     if settings.panels_public_url is None or settings.unimicro_webhook_signing_key is None:
         return
-    title = f"{company.alias}: webhook"
+    alias = company.alias
     try:
-        found = await plans(connection, NAME)
+        ours = await plans(connection, NAME)
     except AccessDenied:
-        text = "The client may not manage event plans, so changes are found by polling alone, which is slower."
-        yield Finding(title, "note", text, "Give the client's role in this company the right to event plans.")
+        yield found("erp_webhook", "note", "denied", company=alias)
         return
     except SounimicroError as error:
-        yield bad(title, error)
+        yield bad("erp_webhook", error, company=alias)
         return
-    if not found:
-        yield _not_registered(title)
-    elif not found[0].get("Active"):
-        yield Finding(title, "note", "The event plan is not active.", "`sounimicro serve` sets it going again.")
+    if not ours:
+        yield found("erp_webhook", "note", "missing", company=alias)
+    elif not ours[0].get("Active"):
+        yield found("erp_webhook", "note", "stopped", company=alias)
     else:
-        yield Finding(title, text="Registered.")
+        yield found("erp_webhook", company=alias)
 
 
 def webhook_settings(installation: Installation) -> list[Finding]:
     """What is missing for webhooks at all."""
-    return [
-        Finding("Webhooks", "note", f"{line} Changes are found by polling alone meanwhile, which is slower.")
-        for line in wanted(installation.settings)
-    ]
-
-
-def _not_registered(title: str) -> Finding:
-    return Finding(
-        title, "note", "Not registered yet.", "`sounimicro serve` registers it as soon as the panels answer."
-    )
+    return [found("webhooks", "note", why=kind) for kind in missing(installation.settings)]

@@ -1,23 +1,31 @@
-"""What a check of the doctor's found, and what to do about it."""
+"""What a check of the doctor's found. Its words are in the catalogues, and are said at the door that tells of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from sounimicro_pipelines.errors import SettingsError, SounimicroError
+from sounimicro_pipelines.errors import SounimicroError
 
 Level = Literal["ok", "note", "bad"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found. `remedy` says what to do; it is empty when all is well."""
+    """What one check found.
 
-    title: str
+    `check` names the check and `said` what it found (by default its level): together the key of its texts.
+    `parameters` fill them in, `company` is the alias of the ERP company that was looked at, and `error` is what ended
+    the check, which is told in the error's own words.
+    """
+
+    check: str
     level: Level = "ok"
-    text: str = ""
-    remedy: str = ""
+    said: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    company: str = ""
+    error: SounimicroError | None = None
 
     @property
     def mark(self) -> str:
@@ -32,7 +40,11 @@ class Finding:
         return self.level == "bad"
 
 
-def bad(title: str, error: SounimicroError) -> Finding:
-    """A check that an error has ended, in the error's own words."""
-    text = "; ".join(error.problems) if isinstance(error, SettingsError) else error.message
-    return Finding(title, "bad", text, error.remedy)
+def found(check: str, level: Level = "ok", said: str = "", *, company: str = "", **parameters: Any) -> Finding:
+    """What a check found, with what its texts are filled in with."""
+    return Finding(check, level, said, parameters, company)
+
+
+def bad(check: str, error: SounimicroError, *, company: str = "", **parameters: Any) -> Finding:
+    """A check that an error has ended."""
+    return Finding(check, "bad", "error", parameters, company, error)

@@ -8,6 +8,7 @@ missing or wrong value becomes one line that says what is needed and where to ge
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -254,6 +255,12 @@ def load_settings(env_file: Path | None = Path(".env")) -> Settings:
         raise SettingsError([f"{env_file} in the working directory cannot be read ({reason})."]) from None
     _ = settings.company_aliases, settings.company_groups
     return settings
+
+
+def terminal_language() -> str:
+    """The language of whoever sits at the terminal, as the system's own settings say: `nb`, or else `en`."""
+    said = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
+    return "nb" if said.lower().startswith(("nb", "no", "nn")) else "en"
 
 
 def is_loopback(host: str | None) -> bool:

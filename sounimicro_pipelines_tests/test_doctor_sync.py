@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 from sounimicro_pipelines.doctor_sync import crm_numbers, crm_webhook, erp_series, erp_webhook, webhook_settings
 from sounimicro_pipelines.findings import Finding
 from sounimicro_pipelines.installation import Installation
+from sounimicro_pipelines.panels.diagnosis import tell
+from sounimicro_pipelines.panels.words import words
 from sounimicro_pipelines.sandbox import Sandbox
 from sounimicro_pipelines.sandbox.superoffice.webhooks import Hook
 from sounimicro_pipelines.sync.hooks import NAME
@@ -34,15 +37,28 @@ def installation(sandbox: Sandbox, tmp_path: Path) -> Iterator[Installation]:
     opened.store.close()
 
 
-def of_crm(installation: Installation, check: Any) -> dict[str, Finding]:
+@dataclass(frozen=True)
+class Shown:
+    level: str
+    text: str
+    remedy: str
+
+
+def shown(findings: list[Finding]) -> dict[str, Shown]:
+    """Findings by their title, as the terminal tells them."""
+    told = [(one, tell(words("en"), one)) for one in findings]
+    return {one.title: Shown(finding.level, one.text, one.remedy) for finding, one in told}
+
+
+def of_crm(installation: Installation, check: Any) -> dict[str, Shown]:
     async def main() -> list[Finding]:
         async with installation.superoffice() as client:
             return [one async for one in check(installation, client)]
 
-    return {one.title: one for one in asyncio.run(main())}
+    return shown(asyncio.run(main()))
 
 
-def of_erp(installation: Installation) -> dict[str, Finding]:
+def of_erp(installation: Installation) -> dict[str, Shown]:
     async def main() -> list[Finding]:
         async with installation.unimicro() as client:
             used, _ = await installation.companies(client)
@@ -53,7 +69,7 @@ def of_erp(installation: Installation) -> dict[str, Finding]:
                 found += [one async for one in check]
             return found
 
-    return {one.title: one for one in asyncio.run(main())}
+    return shown(asyncio.run(main()))
 
 
 def test_a_number_that_the_crm_allots_itself_gets_another_field_proposed(
@@ -119,6 +135,6 @@ def test_webhooks_are_said_to_be_missing_registered_or_stopped(sandbox: Sandbox,
     (hook,) = sandbox.crm.webhooks.hooks.values()
     hook.state, hook.last_error = "TooManyErrors", "HTTP 502"
     stopped = of_crm(installation, crm_webhook)["CRM webhook"]
-    assert stopped.is_bad
+    assert stopped.level == "bad"
     assert "TooManyErrors" in stopped.text
     assert "HTTP 502" in stopped.text

@@ -36,19 +36,33 @@ class HookState:
     message: str = ""
 
 
-def wanted(settings: Settings) -> list[str]:
-    """What is missing for webhooks, one line each; empty when both vendors' can be registered."""
-    problems = []
+WANTED = {
+    "no_address": "PANELS_PUBLIC_URL is not set, so the two systems do not know where to call.",
+    "not_https": "PANELS_PUBLIC_URL is not https, which webhooks need.",
+    "no_crm_secret": "SUPEROFFICE_WEBHOOK_SECRET is not set.",
+    "no_erp_key": "UNIMICRO_WEBHOOK_SIGNING_KEY is not set.",
+}
+"""For logs."""
+
+
+def missing(settings: Settings) -> list[str]:
+    """What is missing for webhooks, by its key in `WANTED`; empty when both vendors' can be registered."""
+    found = []
     url = settings.panels_public_url
     if url is None:
-        problems.append("PANELS_PUBLIC_URL is not set, so the two systems do not know where to call.")
+        found.append("no_address")
     elif urlsplit(url).scheme != "https" and not is_loopback(urlsplit(url).hostname):
-        problems.append("PANELS_PUBLIC_URL is not https, which webhooks need.")
+        found.append("not_https")
     if settings.superoffice_webhook_secret is None:
-        problems.append("SUPEROFFICE_WEBHOOK_SECRET is not set.")
+        found.append("no_crm_secret")
     if settings.unimicro_webhook_signing_key is None:
-        problems.append("UNIMICRO_WEBHOOK_SIGNING_KEY is not set.")
-    return problems
+        found.append("no_erp_key")
+    return found
+
+
+def wanted(settings: Settings) -> list[str]:
+    """What is missing for webhooks, one line each."""
+    return [WANTED[one] for one in missing(settings)]
 
 
 async def ensure_hooks(connection: Connection, settings: Settings, now: datetime) -> list[HookState]:

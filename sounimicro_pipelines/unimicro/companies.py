@@ -23,12 +23,23 @@ class Company:
     is_template: bool = False
 
 
+REASONS = {
+    "not_named": "it is not named in SOUNIMICRO_COMPANIES",
+    "template": "it is a template company (SOUNIMICRO_INCLUDE_TEST_COMPANIES=true uses it, or name it)",
+    "test": "it is a test company (SOUNIMICRO_INCLUDE_TEST_COMPANIES=true uses it, or name it)",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A company that is not used, and why."""
+    """A company that is not used, and why: a key of `REASONS`."""
 
     company: Company
-    reason: str
+    why: str
+
+    @property
+    def reason(self) -> str:
+        return REASONS[self.why]
 
 
 def parse_companies(rows: Iterable[Mapping[str, Any]]) -> list[Company]:
@@ -94,13 +105,13 @@ def choose(companies: Sequence[Company], settings: Settings) -> tuple[list[Compa
 
 def _reason_to_skip(company: Company, key: str, aliases: Mapping[str, str], include_test: bool) -> str:
     if aliases:
-        return "" if key in aliases else "it is not named in SOUNIMICRO_COMPANIES"
+        return "" if key in aliases else "not_named"
     if include_test:
         return ""
     if company.is_template:
-        return "it is a template company (SOUNIMICRO_INCLUDE_TEST_COMPANIES=true uses it, or name it)"
+        return "template"
     if company.is_test:
-        return "it is a test company (SOUNIMICRO_INCLUDE_TEST_COMPANIES=true uses it, or name it)"
+        return "test"
     return ""
 
 

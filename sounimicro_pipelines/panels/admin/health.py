@@ -18,7 +18,7 @@ from sounimicro_pipelines.panels.admin.acting import Trouble, trouble
 from sounimicro_pipelines.panels.admin.frame import AdminPage, AtDesk, Desk
 from sounimicro_pipelines.panels.admin.naming import company_rows, hidden_companies
 from sounimicro_pipelines.panels.admin.placing import Placed, placed, put_in_place
-from sounimicro_pipelines.panels.words import Words
+from sounimicro_pipelines.panels.diagnosis import tell
 from sounimicro_pipelines.store import Transaction, issues, reports, runs, watermarks
 from sounimicro_pipelines.superoffice import WebPanel
 from sounimicro_pipelines.sync.opening import Connection
@@ -33,17 +33,6 @@ class Checked:
 
     at: datetime
     findings: Sequence[Finding]
-
-
-@dataclass(frozen=True, slots=True)
-class ShownFinding:
-    """A finding in the reader's language; `text` and `remedy` are the doctor's own words."""
-
-    title: str
-    level: str
-    said: str
-    text: str
-    remedy: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +108,7 @@ async def _show(desk: Desk, problem: Trouble | None = None) -> Response:
 
     fresh, feeds, waiting, last_run = await desk.panels.read(read)
     checked = _kept(desk.request)
-    findings = [_finding(words, one) for one in checked.findings] if checked else []
+    findings = [(one.level, tell(words, one)) for one in checked.findings] if checked else []
     return desk.show(
         "admin_health.html",
         PAGE.name,
@@ -137,7 +126,7 @@ async def _show(desk: Desk, problem: Trouble | None = None) -> Response:
         last_run=last_run,
         checked_at=words.moment(checked.at) if checked else "",
         findings=findings,
-        bad=sum(one.level == "bad" for one in findings),
+        bad=sum(level == "bad" for level, _ in findings),
     )
 
 
@@ -159,19 +148,6 @@ def _fresh(desk: Desk, tx: Transaction, alias: str, name: str) -> Freshness:
     ties_out = False if False in verdicts else True if all(verdicts) else None
     words = desk.words
     return Freshness(name, words.moment(fetched), words.age(fetched, desk.panels.clock.now()), ties_out)
-
-
-def _finding(words: Words, one: Finding) -> ShownFinding:
-    """The doctor's titles and the most frequent texts in the reader's language; the rest in its own words."""
-    company, _, title = one.title.rpartition(": ")
-    slug = title.lower().replace(" ", "_")
-    for known in (slug, slug.rpartition("_")[0]):
-        if words.has(f"health.titles.{known}"):
-            rest = title[len(known) :].strip() if known != slug else ""
-            title, slug = f"{words(f'health.titles.{known}')} {rest}".strip(), known
-            break
-    said = words(f"health.said.{slug}.{one.level}") if words.has(f"health.said.{slug}.{one.level}") else ""
-    return ShownFinding(f"{company}: {title}" if company else title, one.level, said, one.text, one.remedy)
 
 
 def _keep(request: Request, checked: Checked) -> None:

@@ -343,6 +343,8 @@ def test_the_doctor_is_asked_on_screen(world: OperatedWorld, admin: Browser) -> 
     page = follow(admin, press(admin, "/admin/health", "/admin/health/check"))
     assert "Innlogging i CRM" in page
     assert "ikke satt til å lagre kopier av fakturaene" in page
+    assert "registre kan leses" in page
+    assert 'lang="en"' not in page.split('<ul class="findings">')[1].split("</ul>")[0]
 
 
 def test_the_log_tells_who_did_what_without_names(world: OperatedWorld, admin: Browser) -> None:
