@@ -14,6 +14,7 @@ from sounimicro_pipelines.records import EntitySpec, RecordPage
 from sounimicro_pipelines.superoffice.archive import TEXT_OF, Row
 from sounimicro_pipelines.superoffice.client import SuperOfficeClient
 from sounimicro_pipelines.superoffice.entities import DELETED, LIST_KEY_STEP, LISTS, entity_specs
+from sounimicro_pipelines.superoffice.feeds import Touched
 from sounimicro_pipelines.superoffice.providers import PROJECT_MEMBER, PROVIDERS, Provider
 from sounimicro_pipelines.superoffice.query import Query, Where
 from sounimicro_pipelines.superoffice.values import as_int, moment_to_wire, parse_moment
@@ -69,7 +70,10 @@ class SuperOfficeBulkReader:
         async for rows in self._client.feeds.changed_rows(query, since):
             seen.update(row.key for row in rows)
             yield _page(spec, await self._resolved(rows), began)
-        touched = {c.id: c.at for c in await self._client.feeds.touched(spec.entity, since) or () if c.id not in seen}
+        told = await self._client.feeds.touched(spec.entity, since) or Touched()
+        if told.failure is not None:
+            _log.warning("%s: children that were changed alone come with the next full listing.", told.failure.message)
+        touched = {one.id: one.at for one in told.changes if one.id not in seen}
         wanted = sorted(touched)
         for start in range(0, len(wanted), _KEYS_A_CALL):
             keys = wanted[start : start + _KEYS_A_CALL]

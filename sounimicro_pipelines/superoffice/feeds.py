@@ -23,6 +23,7 @@ from sounimicro_pipelines.superoffice.providers import (
     Provider,
 )
 from sounimicro_pipelines.superoffice.query import Query, Where
+from sounimicro_pipelines.transport import ServerFailed
 
 CHILDREN: Final[Mapping[str, tuple[Provider, ...]]] = {
     "contact": (PHONE_OWNERS, ADDRESS_OWNERS, EMAIL_CONTACTS),
@@ -39,6 +40,14 @@ class Change:
     id: int
     at: datetime | None
     by: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """Records whose children were changed; `failure`: a table at which the system failed, so some may be missing."""
+
+    changes: Sequence[Change] = ()
+    failure: ServerFailed | None = None
 
 
 class Feeds:
@@ -70,23 +79,28 @@ class Feeds:
                 if fresh:
                     yield fresh
 
-    async def touched(self, entity: str, since: datetime) -> list[Change] | None:
+    async def touched(self, entity: str, since: datetime) -> Touched | None:
         """Records whose phones, addresses or e-mails were changed since, which does not move their own stamp.
 
         None where the tenant tells of none of these tables. An owner's id alone does not say whether it is a
-        company's or a person's, so some that were not touched may be among them.
+        company's or a person's, so some that were not touched may be among them. The dynamic archive may be left out
+        of an installation, so one at which the system fails takes nothing from the other tables.
         """
         available = False
+        failure: ServerFailed | None = None
         found: dict[int, Change] = {}
         for provider in CHILDREN[provider_of(entity).entities[0]]:
             stamp = next(name for name, column in provider.columns.items() if column.kind == "datetime")
-            rows = await self._archive.optional(Query(provider, (stamp,)), (stamp, since))
+            try:
+                rows = await self._archive.optional(Query(provider, (stamp,)), (stamp, since))
+            except ServerFailed as error:
+                rows, failure = None, error
             available = available or rows is not None
             for row in rows or ():
                 moment, held = row.get(stamp), found.get(row.key)
                 if row.key > 0 and (held is None or (moment and held.at and moment > held.at)):
                     found[row.key] = Change(row.key, moment)
-        return list(found.values()) if available else None
+        return Touched(list(found.values()), failure) if available or failure is not None else None
 
     async def deleted(self, entity: str, since: datetime) -> list[int] | None:
         """Records soft-deleted since; None where the archive cannot say (projects have no soft delete)."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
+
+import httpx
 
 from sounimicro_pipelines.clock import Clock
 from sounimicro_pipelines.settings import SuperOfficeSettings
@@ -21,10 +23,12 @@ from sounimicro_pipelines.superoffice.session import Session
 from sounimicro_pipelines.superoffice.tenant import TenantAddress
 from sounimicro_pipelines.superoffice.tokens import IdentityProvider, claim
 from sounimicro_pipelines.superoffice.values import as_bool, as_int, member
-from sounimicro_pipelines.transport import AuthenticationFailed, Transport, ValidationFailed
+from sounimicro_pipelines.transport import AccessDenied, AuthenticationFailed, Transport, ValidationFailed, VendorError
 
 _EARLY: Final = timedelta(minutes=2)
 _LIFE_WITHOUT_WORD: Final = 1200
+_FRESH: Final = timedelta(minutes=5)
+"""A token that is younger is not the reason of a 403: most are the person's rights, and each renewal is a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +55,12 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """A person's credentials. `renew_at` is two minutes before the access token ends."""
+    """A person's credentials. `renew_at` is two minutes before the access token ends, `made_at` when it began."""
 
     access: str = field(repr=False)
     refresh: str | None = field(repr=False)
     renew_at: datetime
+    made_at: datetime | None = None
 
 
 class UserSignIn:
@@ -159,6 +164,7 @@ class UserSignIn:
             access=access,
             refresh=newer if isinstance(newer, str) and newer else refresh,
             renew_at=self._clock.now() + max(life - _EARLY, life / 2),
+            made_at=self._clock.now(),
         )
 
     def _person(self, claims: Mapping[str, Any], call: str) -> Person:
@@ -186,6 +192,23 @@ class UserSession(Session):
         super().__init__(address, None, transport, clock, authorizer=self._authorize)
         self._sign_in = sign_in
         self.tokens = tokens
+
+    async def request(
+        self, method: str, segments: Sequence[str | int], *, call: str, **options: Any
+    ) -> tuple[Any, httpx.Response]:
+        """As `Session.request`. A 403 may be the old token's alone (1.2): it is believed of a fresh one."""
+        try:
+            return await super().request(method, segments, call=call, **options)
+        except AccessDenied as refusal:
+            made_at = self.tokens.made_at
+            is_fresh = made_at is not None and self.clock.now() - made_at < _FRESH
+            if is_fresh or self.tokens.refresh is None:
+                raise
+            try:
+                self.tokens = await self._sign_in.renew(self.tokens)
+            except VendorError:
+                raise refusal from None
+        return await super().request(method, segments, call=call, **options)
 
     async def _authorize(self, refused: bool) -> Mapping[str, str]:
         if (refused or self.clock.now() >= self.tokens.renew_at) and self.tokens.refresh is not None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sounimicro_pipelines.errors import SounimicroError
@@ -51,6 +52,7 @@ NUMBERS: Final[Mapping[str, str]] = {"contact": "Number2", "project": "ProjectNu
 """The fields that hold the ERP's number unless the rules say otherwise."""
 
 _FEW: Final = 50
+_LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _LISTS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     "contact": {"category": ("category", "Category.Id"), "business": ("business", "Business.Id")},
     "person": {"position": ("perspos", "Position.Id")},
@@ -165,7 +167,9 @@ class CrmSide:
 
     async def touched(self, entity: str, since: datetime) -> Changes | None:
         found = await self._client.feeds.touched(entity, since)
-        return None if found is None else _changes([(one.id, one.at) for one in found])
+        if found is None:
+            return None
+        return replace(_changes([(one.id, one.at) for one in found.changes]), trouble=found.failure)
 
     async def deleted(self, entity: str, since: datetime) -> list[int] | None:
         return await self._client.feeds.deleted(entity, since)
@@ -182,6 +186,14 @@ class CrmSide:
                 continue
             merges.append(Merged(entity, one.source, one.destination, one.registered))
         return merges
+
+    async def is_deleted(self, entity: str, record_id: int) -> bool:
+        """By the archive's date: a person carries no mark of its own (vendor reference 2.5, 8.5)."""
+        provider = PROVIDERS[entity]
+        if provider.deleted is None:
+            return False
+        query = Query(provider, (), (Where(provider.key, "eq", record_id),))
+        return bool(await self._client.archive.optional(query, (provider.deleted, _LONG_AGO)))
 
     async def listing(self, entity: str) -> AsyncIterator[Sequence[Changed]]:
         provider = PROVIDERS[entity]

@@ -19,9 +19,9 @@ from pydantic import SecretStr
 from sounimicro_pipelines.clock import Clock
 from sounimicro_pipelines.rules import RULE_NAMES, RuleError, RuleSet, load_rules
 from sounimicro_pipelines.store import Store, Transaction, companies, issues, rule_versions, watermarks, web, work
-from sounimicro_pipelines.superoffice import parse_event, signature_holds
+from sounimicro_pipelines.superoffice import CrmEvent, parse_event, signature_holds
 from sounimicro_pipelines.sync.opening import plain_registries
-from sounimicro_pipelines.sync.routing import AT_ONCE, pokes_for
+from sounimicro_pipelines.sync.routing import AT_ONCE, TOLD_DELETED, pokes_for
 from sounimicro_pipelines.unimicro.events import WINDOW, BadEvent, BadSignature, Event, TooOld, receive
 
 Vendor = Literal["superoffice", "unimicro"]
@@ -120,7 +120,7 @@ class Deliveries:
                 return self._replayed(tx, "superoffice", scope, now)
             if event.is_test or event.entity not in CRM_RECORDS or event.record_id <= 0:
                 return Poked("accepted")
-            return Poked("accepted", self._poke_crm(tx, event.entity, event.record_id, now))
+            return Poked("accepted", self._poke_crm(tx, event, now))
 
     def unimicro(self, alias: str, headers: Mapping[str, str], body: bytes) -> Poked:
         """A call to the address of an ERP company."""
@@ -148,11 +148,22 @@ class Deliveries:
         """A call whose body was not read to its end."""
         return self._dropped(vendor, "unknown", "unreadable")
 
-    def _poke_crm(self, tx: Transaction, entity: str, record_id: int, now: datetime) -> int:
+    def _poke_crm(self, tx: Transaction, event: CrmEvent, now: datetime) -> int:
         rules = self._rules_in_force(tx)
         if rules is None:
             return _hurry(tx, f"crm:{self._tenant}:")
-        pokes = pokes_for(tx, rules, self._tenant, "crm", "", entity, [record_id], origin="webhook", priority=AT_ONCE)
+        pokes = pokes_for(
+            tx,
+            rules,
+            self._tenant,
+            "crm",
+            "",
+            event.entity,
+            [event.record_id],
+            origin="webhook",
+            priority=AT_ONCE,
+            hint=TOLD_DELETED if event.name.endswith("deleted") else None,
+        )
         return work.poke(tx, pokes, now)
 
     def _poke_erp(self, tx: Transaction, company_key: str, event: Event, now: datetime) -> int:

@@ -12,9 +12,10 @@ from sounimicro_pipelines.rules.model import Rule
 from sounimicro_pipelines.store import Outdated, Transaction, intents, issues, links, runs, watermarks, work
 from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.store.work import Poke, WorkItem
-from sounimicro_pipelines.sync.agreement import Agreed, agree
+from sounimicro_pipelines.sync.agreement import Agreed, Gone, agree
 from sounimicro_pipelines.sync.allotting import look_again
 from sounimicro_pipelines.sync.creating import Incomplete, Unsure, give_up_creates
+from sounimicro_pipelines.sync.decide import CRM
 from sounimicro_pipelines.sync.ending import check_guard, handle_gone
 from sounimicro_pipelines.sync.holding import crm_lease, erp_lease
 from sounimicro_pipelines.sync.linking import take_off
@@ -201,8 +202,15 @@ async def _process_crm(world: World, rule: Rule, item: WorkItem, done: _Done) ->
         pairs = [Group(rule, version, rule.fields, pair) for pair in partner_pairs(mine)]
         await _agree_with_each(world, pairs, done)
         return
-    await _agree_with_each(world, [single(world, rule, link, linked) for link in mine], done)
-    crm = await world.crm.read(item.entity, item.record_id, rule.crm_paths())
+    groups = [single(world, rule, link, linked) for link in mine]
+    if (item.hint or {}).get("deleted") and await world.crm.is_deleted(item.entity, item.record_id):
+        for group in groups:
+            done.agreed.append((group, Agreed(gone=Gone(CRM, group.links[0], "deleted"))))
+            await handle_gone(world, Gone(CRM, group.links[0], "deleted"))
+        crm = None
+    else:
+        await _agree_with_each(world, groups, done)
+        crm = await world.crm.read(item.entity, item.record_id, rule.crm_paths())
     if crm is None:
         with world.store.read() as tx:
             left = intents.living_for(tx, tenant=world.tenant, crm=(item.entity, item.record_id))

@@ -15,7 +15,7 @@ from sounimicro_pipelines.store import Outdated, Transaction, issues, links, wat
 from sounimicro_pipelines.store.watermarks import Feed as StoredFeed
 from sounimicro_pipelines.sync.ending import apply_merge
 from sounimicro_pipelines.sync.ports import Changed, Changes, Merged
-from sounimicro_pipelines.sync.routing import pokes_for
+from sounimicro_pipelines.sync.routing import TOLD_DELETED, pokes_for
 from sounimicro_pipelines.sync.world import World
 from sounimicro_pipelines.transport import AccessDenied, AuthenticationFailed, VendorError
 
@@ -123,14 +123,22 @@ async def _poll_one(world: World, feed: Feed, stored: StoredFeed, result: Polled
     fresh, told = _unseen(changes.changed, seen, started)
     # A stamp ahead of our clock (a wrong one, or a clock that runs fast) must not hide what is changed until then.
     stamps = [min(stamp, started) for stamp in (stored.watermark, changes.high_water) if stamp is not None]
-    high = max(stamps, default=None)
+    high = since + overlap if changes.trouble is not None else max(stamps, default=None)
     if high is None:
         high = started if feed.kind != "own" else started - overlap
     keep = (high - overlap - SETTLED).isoformat()
     told = {key: stamp for key, stamp in told.items() if stamp >= keep}
     with world.store.transaction() as tx:
         pokes = pokes_for(
-            tx, world.rules, world.tenant, feed.side, feed.company_key, feed.entity, fresh, origin=_origin(feed, full)
+            tx,
+            world.rules,
+            world.tenant,
+            feed.side,
+            feed.company_key,
+            feed.entity,
+            fresh,
+            origin=_origin(feed, full),
+            hint=TOLD_DELETED if feed.kind == "deleted" and feed.side == "crm" else None,
         )
         for one in merged:
             linked = links.for_crm(tx, world.tenant, one.entity, one.source)
@@ -145,7 +153,10 @@ async def _poll_one(world: World, feed: Feed, stored: StoredFeed, result: Polled
             cursor={"seen": told},
             full=full,
         )
-        issues.solve(tx, f"feed:{feed.name}", now=world.now())
+        if changes.trouble is None:
+            issues.solve(tx, f"feed:{feed.name}", now=world.now())
+        else:
+            _tell(tx, world, feed, changes.trouble)
     result.feeds.append(feed.name)
 
 
@@ -204,7 +215,7 @@ def _origin(feed: Feed, full: bool) -> str:
 
 
 def _not_read(world: World, feed: Feed, error: VendorError, result: Polled) -> None:
-    denied = isinstance(error, AccessDenied | AuthenticationFailed)
+    denied = _is_refusal(error)
     result.failed[feed.name] = error.message
     with world.store.transaction() as tx:
         watermarks.fail(
@@ -215,20 +226,28 @@ def _not_read(world: World, feed: Feed, error: VendorError, result: Polled) -> N
             state="no_access" if denied else "failed",
             message=error.message,
         )
-        issues.report(
-            tx,
-            fingerprint=f"feed:{feed.name}",
-            kind="feed",
-            severity="error" if denied else "warning",
-            cause=error.message,
-            remedy=error.remedy,
-            now=world.now(),
-            run_id=world.run_id,
-            side=feed.side,
-            tenant=world.tenant,
-            company_key=feed.company_key or None,
-        )
+        _tell(tx, world, feed, error)
     world.reporter.warning(f"The feed {feed.name} could not be read ({type(error).__name__}).")
+
+
+def _is_refusal(error: VendorError) -> bool:
+    return isinstance(error, AccessDenied | AuthenticationFailed)
+
+
+def _tell(tx: Transaction, world: World, feed: Feed, error: VendorError) -> None:
+    issues.report(
+        tx,
+        fingerprint=f"feed:{feed.name}",
+        kind="feed",
+        severity="error" if _is_refusal(error) else "warning",
+        cause=error.message,
+        remedy=error.remedy,
+        now=world.now(),
+        run_id=world.run_id,
+        side=feed.side,
+        tenant=world.tenant,
+        company_key=feed.company_key or None,
+    )
 
 
 def rewind_company(tx: Transaction, world: World, company_key: str) -> None:

@@ -235,6 +235,9 @@ class CrmOverlay(_Overlay):
     async def merges(self, since: datetime) -> list[Merged] | None:
         return await self._crm.merges(since)
 
+    async def is_deleted(self, entity: str, record_id: int) -> bool:
+        return record_id > 0 and await self._crm.is_deleted(entity, record_id)
+
 
 class ErpOverlay(_Overlay):
     """An ERP company that takes no writes."""

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from sounimicro_pipelines.rules.values import Scalar, Side
 from sounimicro_pipelines.sync.match import Identity
+from sounimicro_pipelines.transport import VendorError
 
 GuidOf = Callable[[str], str]
 """The idempotency key for the object at a place of a new record; the same place gives the same key."""
@@ -93,10 +94,14 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a feed tells. `high_water` is the newest stamp by the system's clock."""
+    """What a feed tells. `high_water` is the newest stamp by the system's clock.
+
+    `trouble` says why it does not tell all; what it has not told is asked for again.
+    """
 
     changed: Sequence[Changed] = ()
     high_water: datetime | None = None
+    trouble: VendorError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +198,9 @@ class CrmPort(Port, Protocol):
 
     async def merges(self, since: datetime) -> list[Merged] | None:
         """Merges since, oldest first; None where the tenant does not tell."""
+
+    async def is_deleted(self, entity: str, record_id: int) -> bool:
+        """Whether a record is deleted that the tenant may still answer with, unmarked. Costs a search."""
 
 
 class ErpPort(Port, Protocol):

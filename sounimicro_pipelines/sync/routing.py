@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from sounimicro_pipelines.sync.weigh import Group
     from sounimicro_pipelines.sync.world import World
 
+TOLD_DELETED = {"deleted": True}
+"""The hint of a CRM record of which the CRM itself has said that it is deleted."""
 AT_ONCE = 1
 """The priority of what a person waits for; feeds use 5, a nightly comparison 8."""
 

@@ -181,6 +181,29 @@ def test_rows_that_share_a_key_come_whole_also_where_a_page_ends_among_them(crm:
     assert asyncio.run(main()) == list(zip(owners, stamped, strict=True))
 
 
+def test_a_table_at_which_the_crm_fails_takes_nothing_from_the_others(crm: CrmServer, make_client: Make) -> None:
+    def child(call: Call) -> Any:
+        if "address.updated" in call.query["$select"]:
+            return Answer(500)
+        if "phone.updated" not in call.query["$select"] or "gt 0" not in call.query["$filter"]:
+            return {"value": []}
+        return {"value": [{"PrimaryKey": "1", "phone.owner_id": 2, "phone.updated": NOW.isoformat()}]}
+
+    crm.routes["GET", "/Contact"] = Register([contact(1), contact(2)])
+    crm.routes["GET", "/Archive/dynamic"] = child
+
+    async def main() -> None:
+        async with make_client() as client:
+            touched = await client.feeds.touched("contact", NOW - timedelta(hours=1))
+            assert touched is not None
+            assert [(one.id, one.at) for one in touched.changes] == [(2, NOW)]
+            assert isinstance(touched.failure, ServerFailed)
+
+    asyncio.run(main())
+    records, _ = read(make_client, "contact", since=NOW - timedelta(hours=1))
+    assert [one["contactId"] for one in records] == [2]
+
+
 def test_an_archive_that_is_not_there_is_not_asked_again_and_again(
     crm: CrmServer, make_client: Make, clock: ManualClock
 ) -> None:

@@ -17,7 +17,7 @@ from sounimicro_pipelines.settings import SuperOfficeSettings
 from sounimicro_pipelines.superoffice import SuperOfficeClient, TokenRejected
 from sounimicro_pipelines.superoffice.client import read_entity
 from sounimicro_pipelines.superoffice.oidc import UserSignIn
-from sounimicro_pipelines.transport import AuthenticationFailed
+from sounimicro_pipelines.transport import AccessDenied, AuthenticationFailed
 from sounimicro_pipelines_tests.superoffice.crm_server import NOW, PREFIX, TENANT, Answer, Call, CrmServer
 
 REDIRECT = "https://panels.example.no/auth/callback"
@@ -141,6 +141,37 @@ def test_a_persons_own_session_uses_and_renews_their_token(
     assert sent == [f"Bearer 8A:{TENANT}.1", f"Bearer 8A:{TENANT}.2"]
     assert crm.sign_ins == 0
     assert all("so-apptoken" not in call.headers for call in crm.calls_to("GET", "/Contact/7"))
+
+
+def test_a_403_is_believed_of_a_fresh_token_and_not_of_an_old_one(
+    crm: CrmServer, settings: SuperOfficeSettings, clock: ManualClock
+) -> None:
+    provider = Provider(crm)
+    dead = {f"Bearer 8A:{TENANT}.1"}
+    crm.routes["GET", "/Contact/7"] = lambda call: (
+        Answer(403) if call.headers["authorization"] in dead else {"ContactId": 7, "TableRight": {"Mask": "Select"}}
+    )
+
+    async def main() -> None:
+        async with SuperOfficeClient(settings, clock=clock) as client:
+            users = client.people
+            begun = await users.start(REDIRECT)
+            provider.nonce = begun.nonce
+            _, tokens = await users.finish("good", begun, REDIRECT)
+            session = client.as_person(tokens)
+            with pytest.raises(AccessDenied):
+                await read_entity(session, "contact", 7)
+            assert session.tokens == tokens
+            clock.advance(600)
+            assert (await read_entity(session, "contact", 7)).id == 7
+            assert session.tokens.access != tokens.access
+            dead.add(f"Bearer {session.tokens.access}")
+            with pytest.raises(AccessDenied):
+                await read_entity(session, "contact", 7)
+
+    asyncio.run(main())
+    sent = [call.headers["authorization"][-2:] for call in crm.calls_to("GET", "/Contact/7")]
+    assert sent == [".1", ".1", ".2", ".2"]
 
 
 def test_nothing_of_a_person_is_signed_for_the_system_user(

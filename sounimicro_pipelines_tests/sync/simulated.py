@@ -607,6 +607,10 @@ class SimulatedCrm(System):
 
         await self.world.call(write=True, effect=effect)
 
+    async def is_deleted(self, entity: str, record_id: int) -> bool:
+        row = self.rows.get((entity, record_id))
+        return row is not None and row.deleted is not None
+
     async def merges(self, since: datetime) -> list[Merged] | None:
         def effect() -> list[Merged]:
             return [one for one in self.merge_log if one.at is not None and one.at > since]

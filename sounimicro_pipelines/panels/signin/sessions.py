@@ -188,6 +188,7 @@ def to_json(opening: Opening) -> dict[str, Any]:
         "access": opening.tokens.access,
         "refresh": opening.tokens.refresh,
         "renew_at": opening.tokens.renew_at.isoformat(),
+        "made_tokens_at": opening.tokens.made_at.isoformat() if opening.tokens.made_at else None,
         "signed_in_at": opening.signed_in_at.isoformat(),
     }
 
@@ -206,7 +207,9 @@ def from_json(kept: dict[str, Any]) -> Opening:
 
 
 def _tokens(kept: dict[str, Any]) -> Tokens:
-    return Tokens(kept["access"], kept["refresh"], datetime.fromisoformat(kept["renew_at"]))
+    made_at = kept.get("made_tokens_at")
+    renew_at = datetime.fromisoformat(kept["renew_at"])
+    return Tokens(kept["access"], kept["refresh"], renew_at, datetime.fromisoformat(made_at) if made_at else None)
 
 
 def _opening(session: Session) -> Opening:
