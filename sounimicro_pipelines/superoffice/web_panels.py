@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,12 +33,15 @@ class WebPanels:
         self._session = session
 
     async def list(self) -> list[WebPanel]:
+        return [panel for raw in await self._listed() if (panel := _panel(raw)) is not None]
+
+    async def _listed(self) -> Sequence[Any]:
         call = "GET List/WebPanel/Items"
         answer = await self._session.json("GET", _SEGMENTS, call=call)
         listed = answer if isinstance(answer, list) else member(answer, "value")
         if not isinstance(listed, list):
             raise BadAnswer(SYSTEM, call, detail="it holds no list of web panels")
-        return [panel for raw in listed if (panel := _panel(raw)) is not None]
+        return listed
 
     async def find(self, prog_id: str) -> WebPanel | None:
         """The panel with this ProgId that is not deleted."""
@@ -69,6 +73,18 @@ class WebPanels:
         if created is None:
             raise BadAnswer(SYSTEM, call, detail="it is no web panel", effect_unknown=True)
         return created, True
+
+    async def turn(self, panel: WebPanel, url: str) -> WebPanel:
+        """Let a panel open another address; all else of it stays as it is. Raises BadAnswer when it is gone."""
+        call = "PUT List/WebPanel/Items"
+        raw = next((one for one in await self._listed() if (was := _panel(one)) and was.id == panel.id), None)
+        if raw is None:
+            raise BadAnswer(SYSTEM, call, detail="the web panel is gone")
+        body = {**raw, "Url": url}
+        turned = _panel(await self._session.json("PUT", (*_SEGMENTS, str(panel.id)), call=call, json=body))
+        if turned is None:
+            raise BadAnswer(SYSTEM, call, detail="it is no web panel", effect_unknown=True)
+        return turned
 
 
 def _panel(raw: Any) -> WebPanel | None:

@@ -46,12 +46,17 @@ class PlannedChange:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An issue that a sync would raise."""
+    """An issue that a sync would raise: what about (records as in a PlannedChange, "" where there is none)."""
 
     kind: str
     cause: str
     remedy: str
     fingerprint: str
+    company_key: str = ""
+    rule: str = ""
+    crm: str = ""
+    erp: str = ""
+    field: str = ""
 
 
 @dataclass(slots=True)
@@ -145,7 +150,21 @@ def _collect(store: Store, last: int, known: set[str], result: Plan) -> None:
             result.changes.append(_planned(one))
         for issue in reversed(issues.listing(tx, limit=100_000)):
             if issue.fingerprint not in known:
-                result.findings.append(Finding(issue.kind, issue.cause, issue.remedy, issue.fingerprint))
+                result.findings.append(_finding(issue))
+
+
+def _finding(issue: issues.Issue) -> Finding:
+    return Finding(
+        kind=issue.kind,
+        cause=issue.cause,
+        remedy=issue.remedy,
+        fingerprint=issue.fingerprint,
+        company_key=issue.company_key or "",
+        rule=issue.rule or "",
+        crm=_named(issue.crm_entity, issue.crm_id) if issue.crm_entity and issue.crm_id is not None else "",
+        erp=_named(issue.erp_entity, issue.erp_id) if issue.erp_entity and issue.erp_id is not None else "",
+        field=issue.field or "",
+    )
 
 
 def _planned(entry: Entry) -> PlannedChange:

@@ -97,7 +97,9 @@ def test_a_plan_tells_old_and_new_values_and_what_would_be_asked(calm: Calm) -> 
     found = planned(calm)
     (address,) = [one for one in found.changes if one.field == "Address.Postal.Address1"]
     assert (address.side, address.old, address.new) == ("erp", "", "Postboks 123 Sentrum")
-    assert [one.kind for one in found.findings] == ["conflict"]
+    assert [(one.kind, one.field) for one in found.findings] == [("conflict", "Name")]
+    assert found.findings[0].crm.startswith("contact:")
+    assert found.findings[0].erp.startswith("Customer:")
     new = [one for one in found.changes if one.crm == f"contact:{fresh.id}"]
     assert [(one.kind, one.erp, one.field, one.new) for one in new] == [
         ("create", "Customer:new", "", ""),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sounimicro_pipelines.errors import SettingsError, SounimicroError
 from sounimicro_pipelines.orchestration.engine_room import TookTooLong
@@ -19,11 +19,16 @@ from sounimicro_pipelines.transport import VendorError
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What could not be done, what to do about it, and the HTTP status of the page that says so."""
+    """What could not be done, what to do about it, and the HTTP status of the page that says so.
+
+    `href` leads to where it is done, `link` says so; "" where there is no such place.
+    """
 
     title: str
     advice: str
     status: int
+    href: str = ""
+    link: str = ""
 
 
 async def ask_engine(desk: Desk, work: Callable[[ErpButton], Awaitable[Outcome]]) -> Outcome:
@@ -42,7 +47,11 @@ async def ask_engine(desk: Desk, work: Callable[[ErpButton], Awaitable[Outcome]]
 def trouble(words: Words, error: SounimicroError) -> Trouble:
     """An error as the reader is told of it."""
     if isinstance(error, RequestRefused):
-        return _known(words, f"trouble.{error.kind}", error, 409)
+        refused = _known(words, f"trouble.{error.kind}", error, 409)
+        if error.kind == "not_live":
+            href = f"/admin/go-live?lang={words.language}"
+            return replace(refused, href=href, link=words("trouble.not_live.link"))
+        return refused
     if isinstance(error, Outdated):
         return _known(words, "trouble.outdated", error, 409)
     if isinstance(error, RecordBusy):

@@ -19,7 +19,13 @@ from sounimicro_pipelines.panels.admin import rule_screen
 from sounimicro_pipelines.panels.admin.frame import AtDesk, Desk
 from sounimicro_pipelines.panels.admin.preview import SHOWN, Preview, preview
 from sounimicro_pipelines.panels.admin.rule_form import Row, RuleForm, form_from, form_of
-from sounimicro_pipelines.panels.admin.telling import actor_text, change_text, mistake_text, planned_views
+from sounimicro_pipelines.panels.admin.telling import (
+    actor_text,
+    change_text,
+    finding_texts,
+    mistake_text,
+    planned_views,
+)
 from sounimicro_pipelines.panels.admin.tenant import Fields
 from sounimicro_pipelines.panels.errors import NotFound
 from sounimicro_pipelines.rules import RULE_NAMES, Mistake, Rule, RuleError, read_rule
@@ -263,6 +269,7 @@ async def _show(desk: Desk, form: RuleForm, shown: Shown) -> Response:
         pending=pending,
         planned=planned_views(words, tried.new[:SHOWN], tried.companies) if tried else [],
         dropped=planned_views(words, tried.gone[:SHOWN], tried.companies) if tried else [],
+        asked=finding_texts(words, tried.findings[:SHOWN], tried.companies) if tried else [],
         screen=await rule_screen.screen(desk, form, known, shown.search),
         complete=known.complete,
         rule_tabs=rule_tabs(desk, form.name, "edit"),

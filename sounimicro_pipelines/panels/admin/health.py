@@ -71,17 +71,17 @@ async def check(desk: AtDesk) -> Response:
 
 @router.post("/admin/health/panels")
 async def place_panels(desk: AtDesk) -> Response:
-    """Put those of our panels into the CRM's list that are missing there; those that stand there are left alone."""
+    """Put those of our panels into the CRM's list that are missing there, and right the addresses of the others."""
     origin = _origin(desk)
     if origin is None:
         words = desk.words
         return await _show(desk, Trouble(words("placing.no_address.title"), words("placing.no_address.advice"), 409))
     try:
-        made = await desk.panels.engine.act(lambda connection: put_in_place(connection.crm, origin, desk.words))
+        made, turned = await desk.panels.engine.act(lambda connection: put_in_place(connection.crm, origin, desk.words))
     except SounimicroError as error:
         return await _show(desk, trouble(desk.words, error))
-    await desk.change(lambda tx: desk.audit(tx, "panels_placed", "crm:web_panels", made=made))
-    return desk.redirect(PAGE.path, done="placed" if made else "placed_before")
+    await desk.change(lambda tx: desk.audit(tx, "panels_placed", "crm:web_panels", made=made, turned=turned))
+    return desk.redirect(PAGE.path, done="placed" if made else "placed_again" if turned else "placed_before")
 
 
 async def _show(desk: Desk, problem: Trouble | None = None) -> Response:

@@ -55,19 +55,24 @@ def placed(panels: list[WebPanel], origin: str, tenant: str) -> list[Placed]:
     return told
 
 
-async def put_in_place(crm: SuperOfficeClient, origin: str, words: Words) -> int:
-    """Put those of our panels into the CRM's list that are missing there; answers how many there were.
+async def put_in_place(crm: SuperOfficeClient, origin: str, words: Words) -> tuple[int, int]:
+    """Put those of our panels into the CRM's list that are missing there, and turn those to us that open another
+    address; answers how many of each. Where in the CRM a panel stands is left as an administrator has moved it.
 
-    Those that stand there are left alone. Raises the VendorError family, AccessDenied without administrator's rights.
+    Raises the VendorError family, AccessDenied without administrator's rights.
     """
-    made = 0
+    made = turned = 0
     for place in PLACES:
-        _, created = await crm.web_panels.ensure(
+        url = place.url(origin, crm.tenant)
+        panel, created = await crm.web_panels.ensure(
             place.prog_id,
             name=words(f"placing.names.{place.text}"),
-            url=place.url(origin, crm.tenant),
+            url=url,
             visible_in=place.visible_in,
             tooltip=words(f"placing.about.{place.text}"),
         )
         made += created
-    return made
+        if panel.url != url:
+            await crm.web_panels.turn(panel, url)
+            turned += 1
+    return made, turned

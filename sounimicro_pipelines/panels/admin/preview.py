@@ -50,8 +50,8 @@ class Preview:
 
     @property
     def more(self) -> int:
-        """Changes that are not listed."""
-        return max(0, len(self.new) - SHOWN) + max(0, len(self.gone) - SHOWN)
+        """What is not listed."""
+        return sum(max(0, len(one) - SHOWN) for one in (self.new, self.gone, self.findings))
 
 
 async def preview(engine: Engine, name: RuleName, document: str, by: str) -> Preview:

@@ -14,7 +14,7 @@ from sounimicro_pipelines.rules import Mistake, Registries
 from sounimicro_pipelines.rules.changes import Change
 from sounimicro_pipelines.rules.model import RuleField
 from sounimicro_pipelines.rules.writing import quiet_text
-from sounimicro_pipelines.sync.plan import NEW, PlannedChange
+from sounimicro_pipelines.sync.plan import NEW, Finding, PlannedChange
 
 _ACTORS = {"terminal": "terminal", "sync": "shipped", "local": "local"}
 _WORDED = {
@@ -103,6 +103,23 @@ def planned_views(words: Words, changes: Sequence[PlannedChange], companies: Map
             what = words("rules.preview.written", field=name, system=words(f"rules.systems.{one.side}"))
         found.append(PlannedView(place[:1].upper() + place[1:], what, one.old, one.new))
     return found
+
+
+def finding_texts(words: Words, findings: Sequence[Finding], companies: Mapping[str, str]) -> list[str]:
+    """What a sync would ask of a person, line by line: of which records, about which field, and what."""
+    told = []
+    for one in findings:
+        company = companies.get(one.company_key, one.company_key)
+        records = [_record(words, record) for record in (one.crm, one.erp) if record]
+        if len(records) == 2:
+            place = words("rules.preview.place", crm=records[0], erp=records[1], company=company)
+        else:
+            place = ", ".join([*records, *([company] if company else [])])
+        paths = one.field.split("+") if one.field else []
+        parts = [place, field_name(words, paths, paths) if paths else "", words.or_raw("rules.preview.kinds", one.kind)]
+        text = ": ".join(part for part in parts if part)
+        told.append(text[:1].upper() + text[1:])
+    return told
 
 
 def _record(words: Words, record: str) -> str:

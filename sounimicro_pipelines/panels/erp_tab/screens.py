@@ -100,6 +100,7 @@ async def find_screen(
         company=company,
         role=_role_of(case, role),
         hits=hits,
+        live_href=_live_href(case, company),
         find=text,
         hidden_pairs=_hidden(case, company, role),
         clear_href=case.at(view="find", company=company.alias, role=role or None),
@@ -271,17 +272,25 @@ async def _page(
         tabs=tabs,
         csrf=case.viewer.csrf,
         refused=refused,
-        notice=_notice(case, refused),
+        notice=_notice(case, refused, data.get("company")),
         **({"company_href": None, "done": None} | data),
     )
     return HTMLResponse(page, status)
 
 
-def _notice(case: Case, refused: Refused | None) -> dict[str, str] | None:
+def _live_href(case: Case, company: CompanyRow) -> str | None:
+    """Where an administrator sets the company live."""
+    if not case.viewer.is_administrator:
+        return None
+    return Address(f"/admin/go-live/{company.alias}", {"lang": case.address.get("lang") or ""}).to()
+
+
+def _notice(case: Case, refused: Refused | None, company: CompanyRow | None) -> dict[str, str | None] | None:
     if refused is None:
         return None
     parameters = dict(refused.parameters)
     return {
+        "href": _live_href(case, company) if refused.key == "erp_not_live" and company is not None else None,
         "title": case.words(f"errors.{refused.key}.title", **parameters),
         "advice": case.words(f"errors.{refused.key}.advice", **parameters),
         "tone": "wait" if refused.may_be_repeated else "bad",

@@ -337,6 +337,20 @@ def test_the_panels_are_put_into_the_crm_once_and_found_again(world: OperatedWor
     assert "lå der fra før" in follow(admin, press(admin, "/admin/health", "/admin/health/panels"))
 
 
+def test_a_panel_whose_address_has_changed_is_turned_to_us_and_stays_where_it_was_moved(
+    world: OperatedWorld, admin: Browser
+) -> None:
+    press(admin, "/admin/health", "/admin/health/panels")
+    row = next(one for one in world.sandbox.crm.db["webpanel"] if one["values"]["ProgId"] == "sounimicro.person")
+    ours = row["values"]["Url"]
+    row["values"] = {**row["values"], "Url": "https://old.example.no/panel/person", "VisibleIn": "SaleCard"}
+    assert "Åpner en annen adresse" in admin.get("/admin/health").text
+    page = follow(admin, press(admin, "/admin/health", "/admin/health/panels"))
+    assert "åpner nå den riktige adressen" in page
+    assert page.count("Står i CRM") == 4
+    assert (row["values"]["Url"], row["values"]["VisibleIn"]) == (ours, "SaleCard")
+
+
 def test_the_doctor_is_asked_on_screen(world: OperatedWorld, admin: Browser) -> None:
     for settings in world.sandbox.erp.rows(1, "CompanySettings"):
         world.sandbox.erp.edit(1, "CompanySettings", settings["ID"], {"StoreDistributedInvoice": False})

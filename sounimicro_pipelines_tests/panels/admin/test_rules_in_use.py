@@ -7,10 +7,13 @@ from collections.abc import Iterator
 import pytest
 from fastapi.testclient import TestClient
 
+from sounimicro_pipelines.panels.admin.telling import finding_texts
+from sounimicro_pipelines.panels.words import words
 from sounimicro_pipelines.rules.values import ItemMap
 from sounimicro_pipelines.rules.versions import list_items
 from sounimicro_pipelines.sandbox import Fault
 from sounimicro_pipelines.store import history, rule_versions, web
+from sounimicro_pipelines.sync.plan import Finding
 from sounimicro_pipelines_tests.panels.admin.conftest import Office
 from sounimicro_pipelines_tests.panels.admin.forms import Form
 
@@ -30,6 +33,16 @@ def _as_shipped(office: Office) -> Iterator[None]:
 
 def opened(client: TestClient, path: str = CUSTOMER) -> Form:
     return Form(client.get(path).text)
+
+
+def test_what_a_person_would_be_asked_is_told_with_its_records_and_field() -> None:
+    found = Finding("conflict", "c", "r", "f", "key-1", "customer", "contact:7", "Customer:9", "Name")
+    other = Finding("disk", "c", "r", "f2")
+    told = finding_texts(words("nb"), [found, other], {"key-1": "Nord AS"})
+    assert told == [
+        f"Firma 7 i CRM, kunde 9 i Nord AS: Navn: {words('nb').or_raw('rules.preview.kinds', 'conflict')}",
+        "Disk",
+    ]
 
 
 def stored(office: Office) -> ItemMap:
@@ -57,7 +70,7 @@ def test_a_preview_says_what_would_happen_and_what_would_not_and_writes_nothing(
     assert "Postadresse – Retning: fra ⇄ Begge veier til Ikke synkronisert" in told
     assert "Skjer ikke lenger" in told
     assert "<td>Postadresse i CRM</td><td>Postboks 123</td><td>Postboks 7</td>" in told
-    assert "Prøvd på den sist synkroniserte posten (koblinger i alt: 1)" in told
+    assert "Et utvalg: prøvd på den sist synkroniserte posten, av 1 koblinger i alt" in told
     assert Form(page.text).pairs == form.pairs
     journal = office.bench.sandbox.journal
     assert [*journal.writes("crm", since=mark), *journal.writes("erp", since=mark)] == []

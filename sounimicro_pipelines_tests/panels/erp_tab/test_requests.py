@@ -388,6 +388,7 @@ def test_a_company_that_has_not_gone_live_says_so_and_takes_nothing(here: Desk, 
     assert answer.status_code == 409
     assert "ikke satt i gang" in answer.text
     assert 'value="Ført inn AS"' in answer.text
+    assert "/admin/go-live/other" not in find.text + answer.text
     refused = ask(seller, "create", **record(here, contact, **place))
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "erp_not_live")
 
@@ -549,3 +550,12 @@ def test_the_requests_are_in_the_openapi_document(seller: Browser) -> None:
         post = paths[f"/api/v1/requests/{name}"]["post"]
         assert "$ref" in post["requestBody"]["content"]["application/json"]["schema"]
         assert {"200", "403", "409", "422", "503"} <= set(post["responses"])
+
+
+def test_an_administrator_is_led_to_where_a_company_goes_live(here: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(here.world.app.state.panels.walls, "_company_groups", {})
+    contact = here.contact("Leder An AS", OrgNr=here.org_number())
+    administrator = here.world.signed_in(ADMINISTRATOR)
+    find = administrator.get(here.path("company", contact, view="find", company="other", role="customer"))
+    assert '<a href="/admin/go-live/other">' in find.text
+    assert administrator.get("/admin/go-live/other").status_code == 200
