@@ -73,6 +73,30 @@ class EntitySpec:
     options: dict[str, str] = field(default_factory=dict)
 
 
+class Held(Protocol):
+    """The records of an entity that the warehouse holds already, in the order of their keys, told by their bytes.
+
+    A place is a record's number in that order.
+    """
+
+    def __len__(self) -> int: ...
+
+    def behind(self, key: int) -> int:
+        """The place of the first record whose key is greater."""
+
+    def keys(self, places: range) -> list[int]:
+        """The keys of the records at those places."""
+
+    def size(self, place: int) -> int:
+        """That record's size in bytes."""
+
+    def run(self, body: bytes, before: int, place: int) -> tuple[int, int]:
+        """How far the JSON list `body` goes on, behind the byte at `before`, with the records from `place` as they are.
+
+        Answers where the comma or bracket behind the last of them is, and the place behind it; unmoved when none is.
+        """
+
+
 Newest: TypeAlias = Callable[[bytes], datetime | None]
 """The newest stamp among records that stand one a line, None when there is none."""
 
@@ -83,11 +107,18 @@ class RecordPage:
 
     A row may be a view into the answer it came in: `bytes(row)` is what may be kept. `stamps` is the newest stamp among
     them by the vendor's clock, or what finds it among some of them: of records that are known already, nobody needs it.
+    `known` are the places of records that stood on the page as they are held; they are not among the rows.
     """
 
     rows: Sequence[bytes]
     size: int
     stamps: datetime | Newest | None
+    known: tuple[range, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many records the page had."""
+        return len(self.rows) + sum(map(len, self.known))
 
     @property
     def high_water(self) -> datetime | None:
@@ -102,8 +133,8 @@ class BulkReader(Protocol):
     def specs(self) -> Sequence[EntitySpec]:
         """Everything that can be read, parents before children."""
 
-    def full(self, spec: EntitySpec) -> AsyncIterator[RecordPage]:
-        """Every record, in any order, each once."""
+    def full(self, spec: EntitySpec, held: Held | None = None) -> AsyncIterator[RecordPage]:
+        """Every record, in any order, each once. Those that are `held` as they are may be told by their places."""
 
     def changed(self, spec: EntitySpec, since: datetime) -> AsyncIterator[RecordPage]:
         """Records that were created or changed after `since`, themselves or in their children.

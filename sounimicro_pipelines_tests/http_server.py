@@ -66,7 +66,11 @@ async def serve(handler: Handler) -> AsyncIterator[str]:
                     await asyncio.sleep(answer.delay)
                 if answer.drop:
                     return
-                payload = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+                payload = (
+                    answer.body
+                    if isinstance(answer.body, bytes)
+                    else json.dumps(answer.body, separators=(",", ":")).encode()
+                )
                 out = {"content-type": "application/json", "content-length": str(len(payload)), **answer.headers}
                 head_out = f"HTTP/1.1 {answer.status} X\r\n" + "".join(f"{k}: {v}\r\n" for k, v in out.items()) + "\r\n"
                 writer.write(head_out.encode("latin-1") + payload[: answer.cut])

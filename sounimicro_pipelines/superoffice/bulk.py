@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from sounimicro_pipelines.records import EntitySpec, RecordPage
+from sounimicro_pipelines.records import EntitySpec, Held, RecordPage
 from sounimicro_pipelines.superoffice.archive import TEXT_OF, Row
 from sounimicro_pipelines.superoffice.client import SuperOfficeClient
 from sounimicro_pipelines.superoffice.entities import DELETED, LIST_KEY_STEP, LISTS, entity_specs
@@ -48,8 +48,8 @@ class SuperOfficeBulkReader:
     def specs(self) -> Sequence[EntitySpec]:
         return self._specs
 
-    async def full(self, spec: EntitySpec) -> AsyncIterator[RecordPage]:
-        """Every record. Raises the VendorError family."""
+    async def full(self, spec: EntitySpec, held: Held | None = None) -> AsyncIterator[RecordPage]:
+        """Every record, `held` or not: they are written anew from columns. Raises the VendorError family."""
         began = self._client.clock.now()
         if spec.entity in PROVIDERS:
             async for rows in self._client.archive.pages(_query(spec)):

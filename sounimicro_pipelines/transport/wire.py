@@ -240,11 +240,18 @@ class Connection(asyncio.BufferedProtocol):
 
     def _begin_block(self) -> None:
         assert self._left is not None
+        # What came with the head goes before the rest: a page in one piece need not be put together again.
+        begun = b"".join(self._pieces) if self._held + self._left <= BLOCK_BYTES else b""
+        if begun:
+            self._pieces.clear()
+            self._held = 0
+            self._left += len(begun)
         size = min(self._left, BLOCK_BYTES)
         if len(self._room) < size:
             # Kept for the pages to come, with some room to vary: fresh memory costs as much as copying it.
             self._room = memoryview(bytearray(min(size + size // 4, BLOCK_BYTES)))
-        self._block, self._filled = self._room[:size], 0
+        self._block, self._filled = self._room[:size], len(begun)
+        self._block[: len(begun)] = begun
 
     def _end_block(self) -> None:
         assert self._block is not None

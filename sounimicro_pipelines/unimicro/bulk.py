@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from sounimicro_pipelines.records import ChildTable, EntitySpec, RecordPage
+from sounimicro_pipelines.records import ChildTable, EntitySpec, Held, RecordPage
 from sounimicro_pipelines.transport import AccessDenied, AuthenticationFailed, NotFound
 from sounimicro_pipelines.unimicro.company import SYSTEM, CompanyClient, Record
 from sounimicro_pipelines.unimicro.entities import PAGE_PLAIN, SPECS
@@ -42,14 +42,14 @@ class UnimicroBulkReader:
     def specs(self) -> Sequence[EntitySpec]:
         return self._specs
 
-    async def full(self, spec: EntitySpec) -> AsyncIterator[RecordPage]:
+    async def full(self, spec: EntitySpec, held: Held | None = None) -> AsyncIterator[RecordPage]:
         """Every record. Raises AccessDenied, Unavailable (optional specs), NotFound, FilterIgnored and the rest."""
         if spec.options.get("single"):
             yield await self._first(spec, self._single(spec))
             return
         newest = await self._first(spec, self._newest_id(spec))
         ranges = Ranges(newest, self._company.transport.limits.max_in_flight, spec.page_size)
-        async for record_page in self._drain(spec, ranges):
+        async for record_page in self._drain(spec, ranges, held):
             yield record_page
 
     async def changed(self, spec: EntitySpec, since: datetime) -> AsyncIterator[RecordPage]:
@@ -105,7 +105,14 @@ class UnimicroBulkReader:
         )
         return max(page.ids, default=0)
 
-    async def _page(self, spec: EntitySpec, condition: Expression | None, after: int, end: int | None) -> Page:
+    async def _page(
+        self,
+        spec: EntitySpec,
+        condition: Expression | None,
+        after: int,
+        end: int | None,
+        held: Held | None = None,
+    ) -> Page:
         """One page of the IDs above `after` and up to `end`, in order."""
         parts: list[Expression] = [] if condition is None else [condition]
         parts.append(where("ID").gt(after))
@@ -125,7 +132,7 @@ class UnimicroBulkReader:
             "GET",
             spec.route,
             call=call,
-            decode=lambda response: read_page(response, call, never),
+            decode=lambda response: read_page(response, call, never, held, after),
             params=query.params(),
         )
         last = after
@@ -137,7 +144,7 @@ class UnimicroBulkReader:
             raise FilterIgnored(SYSTEM, call, status=200, detail="the rows go beyond the range that was asked for")
         return page
 
-    async def _drain(self, spec: EntitySpec, ranges: Ranges) -> AsyncIterator[RecordPage]:
+    async def _drain(self, spec: EntitySpec, ranges: Ranges, held: Held | None) -> AsyncIterator[RecordPage]:
         workers = self._company.transport.limits.max_in_flight if ranges.parallel else 1
         pages: asyncio.Queue[RecordPage | BaseException | None] = asyncio.Queue(maxsize=workers)
 
@@ -145,10 +152,10 @@ class UnimicroBulkReader:
             try:
                 while (part := ranges.take()) is not None:
                     while not part.done:
-                        page = await self._page(spec, None, part.after, part.end)
+                        page = await self._page(spec, None, part.after, part.end, held)
                         kept = page.up_to(part.end)
-                        part.seen(page.last_id(spec.route) if page.rows else None)
-                        if kept.rows:
+                        part.seen(page.last_id(spec.route) if page.has_records else None)
+                        if kept.count:
                             await pages.put(kept)
                     ranges.release(part)
             except Exception as error:

@@ -10,12 +10,13 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import httpx
 import msgspec
 
 from sounimicro_pipelines.clock import UTC
-from sounimicro_pipelines.records import RecordPage
+from sounimicro_pipelines.records import Held, RecordPage
 from sounimicro_pipelines.transport import BadAnswer
 from sounimicro_pipelines.unimicro.company import SYSTEM
 from sounimicro_pipelines.unimicro.expressions import parse_moment
@@ -28,26 +29,38 @@ class _Head(msgspec.Struct, gc=False):
 
 
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_SPLIT = msgspec.json.Decoder(list[msgspec.Raw])
+SPLIT = msgspec.json.Decoder(list[msgspec.Raw])
 _HEAD = msgspec.json.Decoder(_Head)
 _LEADING_ID = re.compile(rb'\{"ID":([1-9]\d{0,17})[,}]').match
+_LIST_END = ord("]")
+_TRIED = 8
+"""How many of the next held records are looked for behind one that is not as it was."""
+_SPARE = 4096
+"""How far behind its place, beside its size, a held record is looked for, in bytes."""
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page. `ids` are those of the rows, in their order.
+    """One page. `ids` are those of all its records, in their order, and `row_ids` those of the rows.
 
-    A row whose ID cannot be read stays among the rows, for the warehouse to put aside, and is not in `ids`.
+    A row whose ID cannot be read stays among the rows, for the warehouse to put aside, and is not in `ids`. Records
+    that the warehouse holds as they are may be left out of the rows; `known` are their places in what it holds.
     """
 
     rows: Sequence[bytes]
     ids: Sequence[int]
     size: int
+    row_ids: Sequence[int]
+    known: tuple[range, ...] = ()
+
+    @property
+    def has_records(self) -> bool:
+        return bool(self.rows or self.known)
 
     @property
     def record_page(self) -> RecordPage:
-        return RecordPage(self.rows, self.size, newest_stamp)
+        return RecordPage(self.rows, self.size, newest_stamp, self.known)
 
     def last_id(self, route: str) -> int:
         """Where to go on. Raises BadAnswer when no row shows its ID."""
@@ -61,27 +74,108 @@ class Page:
         return min((moment or _NEVER for moment in moments), default=None)
 
     def up_to(self, end: int | None) -> RecordPage:
-        """The rows with IDs up to `end`: another reader may have taken over those above it meanwhile."""
-        if end is None or not self.ids or self.ids[-1] <= end or len(self.ids) != len(self.rows):
+        """The records with IDs up to `end`: another reader may have taken over those above it meanwhile."""
+        if end is None or not self.ids or self.ids[-1] <= end or len(self.row_ids) != len(self.rows):
             return self.record_page
-        return RecordPage(self.rows[: bisect_right(self.ids, end)], self.size, newest_stamp)
+        rows = bisect_right(self.row_ids, end)
+        known = bisect_right(self.ids, end) - rows
+        parts = []
+        for part in self.known:
+            parts.append(part[:known])
+            known -= len(parts[-1])
+        return RecordPage(self.rows[:rows], self.size, newest_stamp, tuple(filter(None, parts)))
 
 
-def read_page(response: httpx.Response, call: str, never_kept: str | None = None) -> Page:
-    """The rows of a list, without the field `never_kept`. Raises BadAnswer when it is no whole JSON list of records."""
+def read_page(
+    response: httpx.Response,
+    call: str,
+    never_kept: str | None = None,
+    held: Held | None = None,
+    after: int = 0,
+) -> Page:
+    """The rows of a list, without the field `never_kept`. Raises BadAnswer when it is no whole JSON list of records.
+
+    Of records that stand as they are `held`, those with IDs above `after` are recognised without being looked into.
+    """
     body = _one_line(response.content, response, call)
+    may_hold = never_kept is not None and f'"{never_kept}"'.encode() in body
+    if held is not None and not may_hold and (page := recognised(body, held, after)) is not None:
+        return page
     try:
-        rows = _SPLIT.decode(body)
+        rows = SPLIT.decode(body)
     except (msgspec.DecodeError, UnicodeError):
         raise _bad(body, response, call) from None
-    kept = _kept(rows, body, never_kept)
+    kept = _kept(rows, never_kept) if may_hold else rows
     ids = _leading_ids(kept)
     if ids is None:
         heads = _heads_of(b"\n".join(kept))
         if len(heads) < len(kept):
             raise _bad(body, response, call)
         ids = [head.ID for head in heads if head.ID]
-    return Page(kept, ids, len(response.content))
+    return Page(kept, ids, len(response.content), ids)
+
+
+def recognised(body: bytes, held: Held, after: int) -> Page | None:
+    """A list told by the records that are held; None when it is not told so, whole and in order, from its bytes.
+
+    What stands between two stretches of held records is taken apart as JSON. A record that is held was JSON when it
+    was loaded, so a list that is put together of both is one too.
+    """
+    if not body.startswith(b"["):
+        return None
+    known = list[range]()
+    rows, ids, row_ids = list[bytes](), list[int](), list[int]()
+    start, place = 0, held.behind(after)
+    end, behind = held.run(body, start, place)
+    while True:
+        if behind > place:
+            known.append(range(place, behind))
+            ids += held.keys(known[-1])
+            if body[end] == _LIST_END:
+                return None if body[end + 1 :].strip() else Page(rows, ids, len(body), row_ids, tuple(known))
+        onward = _next_held(body, end, held, behind)
+        if onward is None or onward.start > end:
+            between = b"[%b" % body[end + 1 :] if onward is None else b"[%b]" % body[end + 1 : onward.start]
+            try:
+                part = SPLIT.decode(between)
+            except (msgspec.DecodeError, UnicodeError):
+                return None
+            found = _leading_ids(part)
+            if not found and (part or end or onward is not None):
+                return None
+            rows += part
+            row_ids += found or ()
+            ids += found or ()
+        if onward is None:
+            return Page(rows, ids, len(body), row_ids, tuple(known))
+        start, place, end, behind = onward
+
+
+class _Stretch(NamedTuple):
+    """Held records in a list: the byte before the first and the one behind the last, their places likewise."""
+
+    start: int
+    place: int
+    end: int
+    behind: int
+
+
+def _next_held(body: bytes, end: int, held: Held, place: int) -> _Stretch | None:
+    """The next stretch behind the byte at `end`, where the record at `place` does not stand as it is held.
+
+    That one was changed as a rule, so those behind it are looked for: to search for what is not there is what costs.
+    """
+    reach = end + _SPARE + held.size(place) if place < len(held) else end
+    for candidate in range(place + 1, min(place + _TRIED, len(held))):
+        reach += 2 * held.size(candidate)
+        (key,) = held.keys(range(candidate, candidate + 1))
+        found = end
+        while (found := body.find(b'{"ID":%d,' % key, found + 1, reach)) >= 0:
+            if body[found - 1] in b"[,":
+                stretch = _Stretch(found - 1, candidate, *held.run(body, found - 1, candidate))
+                if stretch.behind > candidate:
+                    return stretch
+    return None
 
 
 def newest_stamp(lines: bytes) -> datetime | None:
@@ -98,10 +192,8 @@ def _leading_ids(rows: Sequence[bytes]) -> list[int] | None:
     return ids if len(ids) == len(rows) else None
 
 
-def _kept(rows: Sequence[bytes], body: bytes, never: str | None) -> Sequence[bytes]:
+def _kept(rows: Sequence[bytes], never: str | None) -> Sequence[bytes]:
     """The rows without that field; every other value as it came."""
-    if never is None or f'"{never}"'.encode() not in body:
-        return rows
     kept = []
     for raw in rows:
         try:

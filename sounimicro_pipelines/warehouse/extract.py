@@ -195,6 +195,7 @@ class _Feed:
         self._started_at = run.clock.now()
         self._started = run.clock.monotonic()
         self._landing = LandingRun(run.company_dir, spec.entity, run.name)
+        self._known = KnownDigests.nothing()
         self._sieve: Sieve | None = None
         self._rows: list[bytes] = []
         self._size = 0
@@ -210,11 +211,10 @@ class _Feed:
     async def read(self) -> FeedResult:
         run, spec = self._run, self._spec
         removed = None
-        known = KnownDigests.nothing()
         if self._is_full:
             if self._state.full_at is not None:
-                known = await run.database.run(lambda connection: KnownDigests.of_table(connection, spec))
-            pages = run.reader.full(spec)
+                self._known = await run.database.run(lambda connection: KnownDigests.of_table(connection, spec))
+            pages = run.reader.full(spec, self._known if len(self._known) else None)
         else:
             since = _aware(self._state.watermark or self._state.full_at or _naive(self._started_at)) - OVERLAP
             try:
@@ -222,7 +222,7 @@ class _Feed:
             except AccessDenied:
                 removed = None
             pages = run.reader.changed(spec, since)
-        self._sieve = Sieve(spec, self._landing, known)
+        self._sieve = Sieve(spec, self._landing, self._known)
         try:
             async for page in pages:
                 await self._take(page)
@@ -257,14 +257,16 @@ class _Feed:
 
     async def _take(self, page: RecordPage) -> None:
         self._rows += page.rows
-        self._size += page.size
-        self.read_rows += len(page.rows)
+        self._size += sum(map(len, page.rows)) if page.known else page.size
+        self.read_rows += page.count
         self.read_bytes += page.size
+        if page.known:
+            self._seen.append(self._known.keys_of(page.known))
         if callable(page.stamps):
             self._newest_stamp = page.stamps
         else:
             self._rise(page.stamps)
-        self._run.on_page(self._spec.entity, len(page.rows))
+        self._run.on_page(self._spec.entity, page.count)
         if self._size >= CHUNK_BYTES:
             await self._hand_over()
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from sounimicro_pipelines.clock import UTC
-from sounimicro_pipelines.records import ChildTable, Column, EntitySpec, RecordPage
+from sounimicro_pipelines.records import ChildTable, Column, EntitySpec, Held, RecordPage
 
 STAMPS = (Column("CreatedAt", "datetime"), Column("UpdatedAt", "datetime"), Column("Deleted", "bool"))
 CUSTOMER = EntitySpec(
@@ -87,7 +87,7 @@ class Register:
     def put(self, entity: str, **record: Any) -> None:
         self.records.setdefault(entity, {})[record["ID"]] = record
 
-    def full(self, spec: EntitySpec) -> AsyncIterator[RecordPage]:
+    def full(self, spec: EntitySpec, held: Held | None = None) -> AsyncIterator[RecordPage]:
         self.asked.append((spec.entity, "full", None))
         return self._pages(spec, list(self.records.get(spec.entity, {}).values()))
 
