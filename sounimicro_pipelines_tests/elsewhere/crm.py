@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import copy
+import hashlib
+import hmac
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -38,11 +40,26 @@ _PREFIX = "http://schemes.superoffice.net/identity/"
 
 
 class Crm(Wire):
-    """`people_*` act as users. `allots_number`: the tenant gives new companies a number in Number2 itself."""
+    """`people_*` act as users.
 
-    def __init__(self, clock: Clock, app_key: rsa.RSAPrivateKey, *, allots_number: bool = False) -> None:
+    `allots_number`: the tenant gives new companies a number in Number2 itself. `shows_deleted`: what has been deleted
+    softly is still answered, unmarked. `demands_org_number`: it takes no company without one.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        app_key: rsa.RSAPrivateKey,
+        *,
+        allots_number: bool = False,
+        shows_deleted: bool = False,
+        demands_org_number: bool = False,
+    ) -> None:
         self.clock = clock
         self.allots_number = allots_number
+        self.shows_deleted = shows_deleted
+        self.demands_org_number = demands_org_number
+        self.hooks: list[dict[str, Any]] = []
         self.entities: dict[str, dict[int, dict[str, Any]]] = {"contact": {}, "person": {}, "project": {}}
         self.keys: dict[tuple[str, ...], str] = {}
         """Foreign keys: (app, device, identifier, key, table, record) → value."""
@@ -74,6 +91,21 @@ class Crm(Wire):
 
     def people_delete(self, name: str, record: int) -> None:
         self.entities[name][record]["_deleted"] = self._now()
+
+    def delivery(self, event: str, record: int) -> tuple[dict[str, str], bytes]:
+        """What the tenant's hook would send: spelt in its own way, without what the vendor calls optional."""
+        body = {
+            "PrimaryKey": record,
+            "Event": event,
+            "Entity": event.partition(".")[0],
+            "EventId": f"{event}-{record}-{self.clock.now().timestamp()}",
+            "Timestamp": self.clock.now().isoformat(),
+            "ContextIdentifier": TENANT.upper(),
+            "NewIn2027": {"nested": [1]},
+        }
+        raw = json.dumps(body, indent=1).encode()
+        digest = hmac.new(self.hooks[0]["Secret"].encode(), raw, hashlib.sha256).digest()
+        return {"X-Superoffice-Signature": base64.b64encode(digest).decode()}, raw
 
     # -- the wire
 
@@ -141,6 +173,8 @@ class Crm(Wire):
             return Reply(self._list(rest[0].lower(), call))
         if head == "ForeignApp":
             return self._foreign(call, rest)
+        if head == "Webhook":
+            return self._webhook(call, rest)
         name = ROUTES.get(head)
         if name is None:
             return _error(404, "SoNotFoundException")
@@ -155,7 +189,7 @@ class Crm(Wire):
         if len(rest) != 1 or not rest[0].isdigit():
             return _error(404, "SoNotFoundException")
         held = self.entities[name].get(int(rest[0]))
-        if held is None or held.get("_deleted"):
+        if held is None or (held.get("_deleted") and not self.shows_deleted):
             return _error(404, "SoNotFoundException")
         if call.method == "PATCH":
             return self._patch(name, held, call)
@@ -182,6 +216,7 @@ class Crm(Wire):
                 entity["Category"]["Id"] in LISTS["category"],
                 entity["Business"]["Id"] in LISTS["business"],
             } != {True}
+            wrong = wrong or (self.demands_org_number and not entity["OrgNr"])
         if name == "person":
             wrong = wrong or not (entity.get("Contact") or {}).get("ContactId")
         if wrong:
@@ -214,6 +249,15 @@ class Crm(Wire):
             self._stamp(held, OURS)
             self.written.append(("PATCH", name, self._id(name, held), pointers))
         return self._shown(name, held)
+
+    def _webhook(self, call: Call, parts: list[str]) -> Reply:
+        if call.method == "POST":
+            self.hooks.append({"WebhookId": 900 + len(self.hooks), **call.json})
+        held = next((one for one in self.hooks if parts and one["WebhookId"] == int(parts[0])), None)
+        if call.method == "PATCH" and held is not None:
+            held |= call.json
+        hidden = [{name: value for name, value in one.items() if name != "Secret"} for one in self.hooks]
+        return Reply(hidden[-1] if call.method == "POST" else hidden)
 
     def _foreign(self, call: Call, parts: list[str]) -> Reply:
         if "Key" in parts:
