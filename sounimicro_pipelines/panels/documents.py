@@ -34,7 +34,8 @@ from sounimicro_pipelines.store.companies import CompanyRow
 from sounimicro_pipelines.transport import AccessDenied, AuthenticationFailed, VendorError
 from sounimicro_pipelines.transport import NotFound as NoSuchFile
 from sounimicro_pipelines.unimicro.company import CompanyClient
-from sounimicro_pipelines.unimicro.files import Download, download, invoice_link
+from sounimicro_pipelines.unimicro.downloads import Download, download
+from sounimicro_pipelines.unimicro.files import StoredFile, invoice_link
 
 if TYPE_CHECKING:
     from sounimicro_pipelines.panels.app import Panels
@@ -76,7 +77,7 @@ async def document(request: Request) -> Response:
     """One file of an invoice or voucher: `owner`, `of` and `file` beside whom it is about."""
     panels: Panels = request.app.state.panels
     address, asked = await _asked(request, DOCUMENT_PATH)
-    if asked.file is None or not asked.file.storage_reference:
+    if asked.file is None:
         raise NotFound("unknown_file")
     language = words(choose_language(address.get("lang"), request.headers.get("accept-language")))
     try:
@@ -137,7 +138,8 @@ async def _fetched(panels: Panels, row: CompanyRow, file: DocumentFile) -> Respo
     if (file.size or 0) > LARGEST:
         raise DocumentTooLarge
     async with AsyncExitStack() as stack:
-        arriving = await stack.enter_async_context(download(company, file.storage_reference))
+        stored = StoredFile(file.file_id, file.name, file.content_type, file.size, file.storage_reference)
+        arriving = await stack.enter_async_context(download(company, stored))
         if (arriving.size or 0) > LARGEST:
             raise DocumentTooLarge
         first = b""

@@ -121,7 +121,7 @@ class UnimicroClient:
         return {
             str(name).lower(): value.rstrip("/")
             for name, value in listed.items()
-            if isinstance(value, str) and _may_be_called(value)
+            if isinstance(value, str) and may_be_called(value)
         }
 
     async def token_source(self) -> TokenSource:
@@ -157,7 +157,7 @@ class UnimicroClient:
         return known
 
 
-def _may_be_called(url: str) -> bool:
+def may_be_called(url: str) -> bool:
     """Tokens and company keys go to these addresses: never unencrypted, but to this machine."""
     parts = urlsplit(url)
     return bool(parts.hostname) and (

@@ -1,20 +1,19 @@
-"""Documents that the ERP has stored: finding them on a record, choosing the invoice's PDF, downloading (reference, 7).
+"""Documents that the ERP has stored: finding them on a record, and choosing the invoice's PDF (reference, 7).
 
 The ERP renders no document on demand. Where none is stored, `invoice_link` leads a person to the invoice itself.
+`downloads.py` fetches them.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email.message import Message
 from typing import Any
 
 from sounimicro_pipelines.clock import UTC
-from sounimicro_pipelines.transport import AuthenticationFailed, BadAnswer, NotFound, Unavailable
-from sounimicro_pipelines.unimicro.company import SYSTEM, CompanyClient
+from sounimicro_pipelines.transport import AuthenticationFailed, NotFound
+from sounimicro_pipelines.unimicro.company import CompanyClient
 from sounimicro_pipelines.unimicro.expressions import parse_moment, where
 from sounimicro_pipelines.unimicro.model import entity as model_of
 from sounimicro_pipelines.unimicro.query import Query
@@ -25,28 +24,23 @@ _EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file on a record. `size` in bytes, None when unknown; `storage_reference` is what a download asks for."""
+    """A file on a record. `size` in bytes, None when unknown; `storage_reference` is its name at the files service."""
 
     id: int
     name: str
     content_type: str
     size: int | None
     storage_reference: str
-    created: datetime | None
+    created: datetime | None = None
 
     @property
     def is_pdf(self) -> bool:
         return self.content_type.lower().startswith(PDF) or self.name.lower().endswith(".pdf")
 
-
-@dataclass(frozen=True, slots=True)
-class Download:
-    """A file on its way: its type, its name, its size in bytes if announced, and its content in parts."""
-
-    content_type: str
-    name: str
-    size: int | None
-    parts: AsyncIterator[bytes]
+    @property
+    def is_page(self) -> bool:
+        """Whether a web page is what it is: elsewhere one that comes is a sign-in or an error."""
+        return self.content_type.lower().startswith("text/html") or self.name.lower().endswith((".html", ".htm"))
 
 
 async def files_of(company: CompanyClient, entity: str, record_id: int) -> list[StoredFile]:
@@ -89,35 +83,6 @@ def invoice_link(company: CompanyClient, invoice_id: int) -> str:
     return f"{company.client.settings.api_url}/#/sales/invoices/{invoice_id}"
 
 
-@asynccontextmanager
-async def download(company: CompanyClient, storage_reference: str) -> AsyncIterator[Download]:
-    """A stored file, in parts as it arrives. Raises Unavailable when no files service is known, NotFound, BadAnswer.
-
-    The company's key goes under both names that the service is known to take.
-    """
-    call = "GET file"
-    hosts = await company.client.hosts()
-    if hosts.files is None:
-        raise Unavailable(SYSTEM, call, detail="no files service is named", remedy="Set UNIMICRO_FILES_URL.")
-    tokens = await company.client.token_source()
-    key = company.company.key
-    async with company.transport.stream(
-        "GET",
-        f"{hosts.files}/api/download",
-        call=call,
-        params={"id": storage_reference, "key": key},
-        headers={"Key": key, "CompanyKey": key, "Accept": "*/*"},
-        authorize=tokens.authorizer(),
-    ) as response:
-        content_type = response.headers.get("content-type", "application/octet-stream")
-        name = _file_name(response.headers.get("content-disposition"))
-        if content_type.lower().startswith("text/html") and not name.lower().endswith((".html", ".htm")):
-            raise BadAnswer(SYSTEM, call, status=response.status_code, detail="it is a web page, no file")
-        length = response.headers.get("content-length", "")
-        plain = "content-encoding" not in response.headers
-        yield Download(content_type, name, int(length) if length.isdigit() and plain else None, response.aiter_bytes())
-
-
 def _stored(row: dict[str, Any]) -> StoredFile | None:
     try:
         file_id = int(row["ID"])
@@ -132,12 +97,3 @@ def _stored(row: dict[str, Any]) -> StoredFile | None:
         storage_reference=str(row.get("StorageReference") or ""),
         created=parse_moment(row.get("CreatedAt")),
     )
-
-
-def _file_name(disposition: str | None) -> str:
-    if not disposition:
-        return ""
-    message = Message()
-    message["content-disposition"] = disposition
-    name = message.get_filename() or ""
-    return name.replace("\\", "/").rpartition("/")[2]

@@ -9,14 +9,12 @@ from typing import TypeVar
 import pytest
 
 from sounimicro_pipelines.clock import UTC
-from sounimicro_pipelines.transport import BadAnswer, NotFound, Unavailable
 from sounimicro_pipelines.unimicro.client import CompanyClient
-from sounimicro_pipelines.unimicro.files import StoredFile, choose_pdf, download, files_of, invoice_link
-from sounimicro_pipelines_tests.http_server import Answer, Request
-from sounimicro_pipelines_tests.unimicro.fake_erp import KEY_A, FakeErp, company_of, stamped
+from sounimicro_pipelines.unimicro.files import StoredFile, choose_pdf, files_of, invoice_link
+from sounimicro_pipelines_tests.http_server import Answer
+from sounimicro_pipelines_tests.unimicro.fake_erp import FakeErp, company_of, stamped
 
 T = TypeVar("T")
-PDF = b"%PDF-1.7" + bytes(100_000)
 
 
 def using(erp: FakeErp, folder: Path, use: Callable[[CompanyClient], Awaitable[T]]) -> T:
@@ -29,15 +27,6 @@ def using(erp: FakeErp, folder: Path, use: Callable[[CompanyClient], Awaitable[T
 
 def stored(file_id: int, name: str, day: int, content_type: str = "application/pdf") -> StoredFile:
     return StoredFile(file_id, name, content_type, 1, f"ref-{file_id}", datetime(2026, 1, day, tzinfo=UTC))
-
-
-async def fetch(company: CompanyClient) -> tuple[str, str, bytes]:
-    async with download(company, "ref-1") as file:
-        return file.content_type, file.name, b"".join([part async for part in file.parts])
-
-
-def serving(answer: Answer) -> FakeErp:
-    return FakeErp(before=lambda r: answer if r.path == "/files/api/download" else None)
 
 
 def test_the_pdf_named_by_the_number_is_chosen_else_the_newest_else_none() -> None:
@@ -79,44 +68,3 @@ def test_where_the_short_route_is_missing_files_are_found_by_their_links(tmp_pat
         return [one.id for one in await files_of(company, "JournalEntry", 991)]
 
     assert using(erp, tmp_path, use) == [1]
-
-
-def test_a_download_carries_the_key_under_both_names_and_the_token_never_in_the_address(tmp_path: Path) -> None:
-    erp = serving(
-        Answer(PDF, headers={"content-type": "application/pdf", "content-disposition": 'x; filename="../å.pdf"'})
-    )
-    content_type, name, content = using(erp, tmp_path, fetch)
-    assert (content_type, content) == ("application/pdf", PDF)
-    assert "/" not in name
-    (request,) = erp.asked("/api/download")
-    assert request.query == {"id": "ref-1", "key": KEY_A}
-    assert (request.headers["key"], request.headers["companykey"]) == (KEY_A, KEY_A)
-    assert request.headers["authorization"].startswith("Bearer ")
-
-
-def test_a_sign_in_page_or_a_cut_file_is_not_taken_for_the_document(tmp_path: Path) -> None:
-    with pytest.raises(BadAnswer, match="web page"):
-        using(serving(Answer(b"<html>", headers={"content-type": "text/html"})), tmp_path, fetch)
-    with pytest.raises(BadAnswer, match="cut short"):
-        using(serving(Answer(PDF, cut=500)), tmp_path, fetch)
-    with pytest.raises(NotFound):
-        using(serving(Answer(status=404)), tmp_path, fetch)
-
-
-def test_a_token_refused_by_the_files_service_is_renewed(tmp_path: Path) -> None:
-    erp = FakeErp()
-
-    def before(request: Request) -> Answer | None:
-        if request.path != "/files/api/download":
-            return None
-        return Answer(PDF) if len(erp.tokens) > 1 else Answer(status=401)
-
-    erp.before = before
-    assert using(erp, tmp_path, fetch)[2] == PDF
-
-
-def test_without_a_files_service_a_download_is_not_available(tmp_path: Path) -> None:
-    erp = FakeErp()
-    erp.before = lambda r: Answer({"Identity": erp.url + "/id"}) if r.path == "/api/endpoints" else None
-    with pytest.raises(Unavailable, match="UNIMICRO_FILES_URL"):
-        using(erp, tmp_path, fetch)

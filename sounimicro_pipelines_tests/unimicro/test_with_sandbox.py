@@ -24,11 +24,12 @@ from sounimicro_pipelines.transport import Limits, Retries, ValidationFailed
 from sounimicro_pipelines.unimicro.bulk import UnimicroBulkReader
 from sounimicro_pipelines.unimicro.client import UnimicroClient
 from sounimicro_pipelines.unimicro.companies import choose
+from sounimicro_pipelines.unimicro.downloads import download
 from sounimicro_pipelines.unimicro.entities import SPECS, spec_of
 from sounimicro_pipelines.unimicro.events import Plan, ensure_plan
 from sounimicro_pipelines.unimicro.expressions import where
 from sounimicro_pipelines.unimicro.feeds import changed_ids
-from sounimicro_pipelines.unimicro.files import choose_pdf, download, files_of
+from sounimicro_pipelines.unimicro.files import choose_pdf, files_of
 from sounimicro_pipelines.unimicro.query import Query
 from sounimicro_pipelines.unimicro.statistics import Figure, Statistics, statistics
 
@@ -189,7 +190,7 @@ def test_the_pdf_of_an_invoice_is_found_and_downloaded(sandbox: Sandbox) -> None
             invoice = await company.get("CustomerInvoice", owner["EntityID"])
             chosen = choose_pdf(await files_of(company, "CustomerInvoice", invoice["ID"]), invoice["InvoiceNumber"])
             assert chosen is not None
-            async with download(company, chosen.storage_reference) as answer:
+            async with download(company, chosen) as answer:
                 content = b"".join([part async for part in answer.parts])
             assert content.startswith(b"%PDF")
             assert answer.content_type == "application/pdf"
