@@ -36,6 +36,14 @@ class Lookups:
         found = await self._ask((company_key, name), lambda: items_of(company, name))
         return found or ()
 
+    async def crm_items(self, connection: Connection, rule: Rule, one: RuleField) -> tuple[Item, ...]:
+        """What a field may hold in the CRM, deleted items too; empty where it is no list that can be read."""
+        name = getattr(connection.registries.crm.find(rule.crm, one.crm[0]), "list_name", None) if one.crm else None
+        if name is None:
+            return ()
+        found = await self._ask(("", name), lambda: connection.crm.lists.items(name))
+        return tuple(Item(str(item.id), item.full_name or item.name) for item in found or ())
+
     async def people(self, connection: Connection, company_keys: set[str]) -> Mapping[str, str]:
         """Names by how histories name people: `associate:12` in the CRM, `user:…` in the ERP."""
         found: dict[str, str] = {}

@@ -9,7 +9,8 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from sounimicro_pipelines.panels.admin.frame import AdminPage, AtDesk, Desk
-from sounimicro_pipelines.panels.admin.naming import asked_page, company_rows, hidden_companies, who
+from sounimicro_pipelines.panels.admin.known import Known, known
+from sounimicro_pipelines.panels.admin.naming import asked_page, company_rows, hidden_companies
 from sounimicro_pipelines.store import Transaction, web
 
 router = APIRouter()
@@ -52,6 +53,7 @@ async def listing(desk: AtDesk) -> Response:
     group = query.get("about", "")
     group = group if group in GROUPS else ""
     actor = query.get("by", "")[:80]
+    called = await known(desk)
 
     def read(tx: Transaction) -> tuple[list[Line], bool]:
         seen = company_rows(desk, tx)
@@ -64,7 +66,7 @@ async def listing(desk: AtDesk) -> Response:
             offset=(page - 1) * AT_ONCE,
         )
         aliases = {key: row.alias for key, row in seen.items()}
-        return [_line(desk, one, aliases) for one in found[:AT_ONCE]], len(found) > AT_ONCE
+        return [_line(desk, one, aliases, called) for one in found[:AT_ONCE]], len(found) > AT_ONCE
 
     lines, more = await desk.panels.read(read)
     here = {"about": group or None, "by": actor or None}
@@ -77,14 +79,14 @@ async def listing(desk: AtDesk) -> Response:
             (desk.words(f"audit.groups.{one or 'all'}"), desk.to(PAGE.path, about=one or None), one == group)
             for one in ("", *GROUPS)
         ],
-        actor=who(desk.words, actor) if actor else "",
+        actor=called.who(actor) if actor else "",
         clear_href=desk.to(PAGE.path, about=group or None),
         newer_href=desk.to(PAGE.path, page=page - 1, **here) if page > 1 else None,
         older_href=desk.to(PAGE.path, page=page + 1, **here) if more else None,
     )
 
 
-def _line(desk: Desk, one: dict[str, Any], aliases: dict[str, str]) -> Line:
+def _line(desk: Desk, one: dict[str, Any], aliases: dict[str, str], called: Known) -> Line:
     words = desk.words
     kind, _, rest = str(one["subject"]).partition(":")
     subject = f"{words.or_raw('audit.subjects', kind)} {rest}".strip()
@@ -95,7 +97,7 @@ def _line(desk: Desk, one: dict[str, Any], aliases: dict[str, str]) -> Line:
     )
     return Line(
         at=words.moment(one["at"]),
-        by=who(words, one["actor"]),
+        by=called.who(one["actor"]),
         what=words.or_raw("audit.actions", one["action"]),
         subject=subject,
         company=aliases.get(one["company_key"] or "", ""),

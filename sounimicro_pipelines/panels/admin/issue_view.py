@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sounimicro_pipelines.panels.admin.frame import Desk
-from sounimicro_pipelines.panels.admin.naming import FieldNames, Named, named_by, who
+from sounimicro_pipelines.panels.admin.known import Known
+from sounimicro_pipelines.panels.admin.naming import FieldNames, Named, named_by
 from sounimicro_pipelines.panels.field_names import problem_text
 from sounimicro_pipelines.panels.words import Words
 from sounimicro_pipelines.rules.values import Side
@@ -64,7 +65,7 @@ class ShownIssue:
 
 
 def shown_issue(
-    desk: Desk, tx: Transaction, issue: Issue, seen: Mapping[str, CompanyRow], names: FieldNames
+    desk: Desk, tx: Transaction, issue: Issue, seen: Mapping[str, CompanyRow], names: FieldNames, known: Known
 ) -> ShownIssue:
     words = desk.words
     row = seen.get(issue.company_key or "")
@@ -87,10 +88,10 @@ def shown_issue(
         ),
         company=row.name or alias if row is not None else "",
         field=names(issue.rule, issue.field),
-        conflict=_conflict(words, conflict) if conflict is not None else None,
+        conflict=_conflict(known, conflict) if conflict is not None else None,
         decided=decided,
         answers=answers,
-        state=_state(words, issue),
+        state=_state(known, issue),
     )
 
 
@@ -112,28 +113,30 @@ def _decided(words: Words, tx: Transaction, issue: Issue) -> str:
     return words("issues.decided", system=words(f"systems.{side}")) if side in ("crm", "erp") else ""
 
 
-def _state(words: Words, issue: Issue) -> str:
+def _state(known: Known, issue: Issue) -> str:
     if issue.state == "open":
         return ""
-    by = who(words, issue.solved_by)
-    return words(f"issues.{issue.state}", by=by, moment=words.moment(issue.solved_at))
+    words = known.words
+    return words(f"issues.{issue.state}", by=known.who(issue.solved_by), moment=words.moment(issue.solved_at))
 
 
-def _conflict(words: Words, conflict: Conflict) -> ShownConflict:
-    before = conflict.baseline_crm if conflict.baseline_crm is not None else conflict.baseline_erp
+def _conflict(known: Known, conflict: Conflict) -> ShownConflict:
+    moment = known.words.moment
+
+    def text(side: Side, value: Any) -> str:
+        return known.value(conflict.rule, conflict.field, side, conflict.company_key, value)
+
+    base: Side = "crm" if conflict.baseline_crm is not None else "erp"
+    before = conflict.baseline_crm if base == "crm" else conflict.baseline_erp
     return ShownConflict(
         id=conflict.id,
-        before=None if before is None else str(before),
+        before=None if before is None else text(base, before),
         values=(
-            Value("crm", _text(conflict.crm_value), who(words, conflict.crm_by), words.moment(conflict.crm_at)),
-            Value("erp", _text(conflict.erp_value), who(words, conflict.erp_by), words.moment(conflict.erp_at)),
+            Value("crm", text("crm", conflict.crm_value), known.who(conflict.crm_by), moment(conflict.crm_at)),
+            Value("erp", text("erp", conflict.erp_value), known.who(conflict.erp_by), moment(conflict.erp_at)),
         ),
         seen=seen_as(conflict),
     )
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
 
 
 def seen_as(conflict: Conflict) -> str:

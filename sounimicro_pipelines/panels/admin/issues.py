@@ -13,6 +13,7 @@ from sounimicro_pipelines.panels.admin import losers, suggestions
 from sounimicro_pipelines.panels.admin.acting import Trouble, ask_engine, trouble
 from sounimicro_pipelines.panels.admin.frame import AdminPage, AtDesk, Desk
 from sounimicro_pipelines.panels.admin.issue_view import ShownIssue, seen_as, shown_issue
+from sounimicro_pipelines.panels.admin.known import known
 from sounimicro_pipelines.panels.admin.naming import FieldNames, asked_page, company_rows, hidden_companies, run_href
 from sounimicro_pipelines.panels.errors import NotFound
 from sounimicro_pipelines.rules import RULE_NAMES
@@ -156,7 +157,7 @@ async def _list(desk: Desk) -> Response:
     query = desk.request.query_params
     view = query.get("view", "open")
     view = view if view in VIEWS else "open"
-    page = asked_page(desk)
+    page, called = asked_page(desk), await known(desk)
 
     def read(tx: Transaction) -> dict[str, Any]:
         seen, hidden = company_rows(desk, tx), hidden_companies(desk, tx)
@@ -168,7 +169,7 @@ async def _list(desk: Desk) -> Response:
         found = _in_view(tx, view, chosen, page)
         names = FieldNames(tx, desk.words)
         return {
-            "shown": [shown_issue(desk, tx, one, seen, names) for one in found],
+            "shown": [shown_issue(desk, tx, one, seen, names, called) for one in found],
             "count": _count(tx, view, chosen),
             "waiting": issues.count(tx, without=hidden),
             "companies": sorted(row.alias for row in seen.values() if row.active),
@@ -209,12 +210,11 @@ def _count(tx: Transaction, view: str, chosen: Mapping[str, Any]) -> int:
 
 
 async def _one(desk: Desk, issue_id: int, problem: Trouble | None = None) -> Response:
-    issue = await _demand_issue(desk, issue_id)
+    issue, called = await _demand_issue(desk, issue_id), await known(desk)
 
     def read(tx: Transaction) -> ShownIssue:
-        return shown_issue(
-            desk, tx, issues.get(tx, issue_id) or issue, company_rows(desk, tx), FieldNames(tx, desk.words)
-        )
+        now, names = issues.get(tx, issue_id) or issue, FieldNames(tx, desk.words)
+        return shown_issue(desk, tx, now, company_rows(desk, tx), names, called)
 
     shown = await desk.panels.read(read)
     candidates = await suggestions.shown(desk, shown.issue) if "candidates" in shown.answers else None

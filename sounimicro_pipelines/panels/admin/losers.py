@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -12,6 +11,7 @@ from fastapi.responses import Response
 from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.panels.admin.acting import Trouble, ask_engine, trouble
 from sounimicro_pipelines.panels.admin.frame import AtDesk, Desk
+from sounimicro_pipelines.panels.admin.known import Known, known
 from sounimicro_pipelines.panels.admin.naming import (
     FieldNames,
     Named,
@@ -20,7 +20,6 @@ from sounimicro_pipelines.panels.admin.naming import (
     hidden_companies,
     named_by,
     run_href,
-    who,
 )
 from sounimicro_pipelines.panels.errors import NotFound
 from sounimicro_pipelines.store import Transaction, conflicts
@@ -78,14 +77,14 @@ async def restore(desk: AtDesk, conflict_id: int) -> Response:
 
 
 async def _list(desk: Desk, problem: Trouble | None = None) -> Response:
-    page = asked_page(desk)
+    page, called = asked_page(desk), await known(desk)
 
     def read(tx: Transaction) -> tuple[list[Loser], bool]:
         seen, hidden, names = company_rows(desk, tx), hidden_companies(desk, tx), FieldNames(tx, desk.words)
         found = conflicts.listing(
             tx, state=None, has_loser=True, without=hidden, limit=AT_ONCE + 1, offset=(page - 1) * AT_ONCE
         )
-        return [_loser(desk, tx, one, seen, names) for one in found[:AT_ONCE]], len(found) > AT_ONCE
+        return [_loser(desk, tx, one, seen, names, called) for one in found[:AT_ONCE]], len(found) > AT_ONCE
 
     found, more = await desk.panels.read(read)
     return desk.show(
@@ -103,12 +102,24 @@ async def _list(desk: Desk, problem: Trouble | None = None) -> Response:
     )
 
 
-def _loser(desk: Desk, tx: Transaction, one: Conflict, seen: Mapping[str, CompanyRow], names: FieldNames) -> Loser:
+def _loser(
+    desk: Desk,
+    tx: Transaction,
+    one: Conflict,
+    seen: Mapping[str, CompanyRow],
+    names: FieldNames,
+    called: Known,
+) -> Loser:
     words, row = desk.words, seen.get(one.company_key)
     in_crm = one.winner == "erp"
     lost, won = (one.crm_value, one.erp_value) if in_crm else (one.erp_value, one.crm_value)
     before = one.baseline_crm if in_crm else one.baseline_erp
     decided = one.decided_by or ""
+    sides = ("crm", "erp") if in_crm else ("erp", "crm")
+
+    def text(side: str, value: object) -> str:
+        return called.value(one.rule, one.field, side, one.company_key, value)
+
     why = words(f"losers.why.{decided}") if words.has(f"losers.why.{decided}") else ""
     return Loser(
         id=one.id,
@@ -122,19 +133,15 @@ def _loser(desk: Desk, tx: Transaction, one: Conflict, seen: Mapping[str, Compan
         ),
         company=row.name if row else "",
         field=names(one.rule, one.field),
-        lost=_text(lost),
+        lost=text(sides[0], lost),
         lost_system=words("systems.crm" if in_crm else "systems.erp"),
-        lost_by=who(words, one.crm_by if in_crm else one.erp_by),
+        lost_by=called.who(one.crm_by if in_crm else one.erp_by),
         lost_at=words.moment(one.crm_at if in_crm else one.erp_at),
-        won=_text(won),
+        won=text(sides[1], won),
         won_system=words("systems.erp" if in_crm else "systems.crm"),
-        before=None if before is None else str(before),
-        why=why or words("losers.why.chosen", by=who(words, decided)),
+        before=None if before is None else text(sides[0], before),
+        why=why or words("losers.why.chosen", by=called.who(decided)),
         decided_at=words.moment(one.decided_at),
-        state=words("losers.restored", by=who(words, decided)) if one.state == "restored" else "",
+        state=words("losers.restored", by=called.who(decided)) if one.state == "restored" else "",
         forgotten=lost is None,
     )
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)

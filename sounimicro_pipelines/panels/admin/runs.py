@@ -12,6 +12,7 @@ from fastapi.responses import Response
 from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.panels.admin.acting import Trouble, trouble
 from sounimicro_pipelines.panels.admin.frame import AdminPage, AtDesk, Desk
+from sounimicro_pipelines.panels.admin.known import Known, known
 from sounimicro_pipelines.panels.admin.naming import (
     FieldNames,
     Named,
@@ -19,7 +20,6 @@ from sounimicro_pipelines.panels.admin.naming import (
     company_rows,
     hidden_companies,
     named_by,
-    who,
 )
 from sounimicro_pipelines.panels.errors import Forbidden, NotFound
 from sounimicro_pipelines.rules import RULE_NAMES
@@ -92,13 +92,13 @@ async def listing(desk: AtDesk) -> Response:
         found = runs.listing(tx, rule=rule, changed_only=changed_only, limit=AT_ONCE + 1, offset=(page - 1) * AT_ONCE)
         return [one for one in found if one.company_key not in hidden]
 
-    found = await desk.panels.read(read)
+    found, called = await desk.panels.read(read), await known(desk)
     here = {"rule": rule, "changed": "1" if changed_only else None}
     return desk.show(
         "admin_runs.html",
         PAGE.name,
         title=desk.words("runs.title"),
-        shown=[_run(desk, one) for one in found[:AT_ONCE]],
+        shown=[_run(desk, one, called) for one in found[:AT_ONCE]],
         rules=RULE_NAMES,
         chosen=rule or "",
         changed_only=changed_only,
@@ -174,12 +174,13 @@ async def _demand_run(desk: Desk, run_id: str) -> Run:
 
 
 async def _show(desk: Desk, run_id: str, problem: Trouble | None = None, report: UndoReport | None = None) -> Response:
-    run = await _demand_run(desk, run_id)
+    run, called = await _demand_run(desk, run_id), await known(desk)
 
     def read(tx: Transaction) -> tuple[list[ShownChange], int, int, Mapping[str, CompanyRow], FieldNames]:
         entries, seen, names = history.of_run(tx, run_id), company_rows(desk, tx), FieldNames(tx, desk.words)
         left = sum(one.undone_by_run is None and one.field is not None for one in entries)
-        return [_change(desk, tx, one, seen, names) for one in entries[:CHANGES]], len(entries), left, seen, names
+        shown = [_change(desk, tx, one, seen, names, called) for one in entries[:CHANGES]]
+        return shown, len(entries), left, seen, names
 
     changes, count, undoable, seen, names = await desk.panels.read(read)
     return desk.show(
@@ -187,7 +188,7 @@ async def _show(desk: Desk, run_id: str, problem: Trouble | None = None, report:
         PAGE.name,
         title=desk.words("runs.one", id=run_id),
         status=problem.status if problem else 200,
-        one=_run(desk, run),
+        one=_run(desk, run, called),
         problem=problem,
         changes=changes,
         change_count=count,
@@ -200,7 +201,7 @@ async def _show(desk: Desk, run_id: str, problem: Trouble | None = None, report:
     )
 
 
-def _run(desk: Desk, run: Run) -> ShownRun:
+def _run(desk: Desk, run: Run, called: Known) -> ShownRun:
     words = desk.words
     counts = tuple(int(run.counts.get(name, 0)) for name in COUNTS)
     looked_at = int(run.counts.get("in", 0))
@@ -208,7 +209,7 @@ def _run(desk: Desk, run: Run) -> ShownRun:
         run=run,
         kind=words.or_raw("runs.kinds", run.kind),
         rule=words(f"rules.names.{run.rule}") if run.rule in RULE_NAMES else "",
-        by=who(words, run.by),
+        by=called.who(run.by),
         counts=counts,
         looked_at=looked_at,
         adds_up=None if run.state == "running" else looked_at == sum(counts),
@@ -217,7 +218,14 @@ def _run(desk: Desk, run: Run) -> ShownRun:
     )
 
 
-def _change(desk: Desk, tx: Transaction, one: Entry, seen: Mapping[str, CompanyRow], names: FieldNames) -> ShownChange:
+def _change(
+    desk: Desk,
+    tx: Transaction,
+    one: Entry,
+    seen: Mapping[str, CompanyRow],
+    names: FieldNames,
+    called: Known,
+) -> ShownChange:
     words, row = desk.words, seen.get(one.company_key)
     return ShownChange(
         about=named_by(
@@ -230,8 +238,8 @@ def _change(desk: Desk, tx: Transaction, one: Entry, seen: Mapping[str, CompanyR
         ),
         what=names(one.rule, one.field) if one.field else words.or_raw("runs.changes", one.kind),
         system=words(f"systems.{one.side}") if one.side in ("crm", "erp") else "",
-        old="" if one.old_value is None else str(one.old_value),
-        new="" if one.new_value is None else str(one.new_value),
+        old=called.value(one.rule, one.field, one.side, one.company_key, one.old_value),
+        new=called.value(one.rule, one.field, one.side, one.company_key, one.new_value),
         is_value=one.field is not None,
         reason=words.or_raw("runs.reasons", one.reason),
         undone=one.undone_by_run is not None,

@@ -60,6 +60,16 @@ class Tenant:
         found: Mapping[str, str] | None = await self._ask(("crm", name, str(also_deleted)), load)
         return found
 
+    async def people(self) -> Mapping[str, str] | None:
+        """Names by how histories name people: `associate:12` in the CRM, `user:…` in the ERP; who has left, too."""
+
+        async def load(connection: Connection) -> Mapping[str, str] | None:
+            keys = {one.key for one in connection.companies}
+            return await self._engine.lookups.people(connection, keys) or None
+
+        found: Mapping[str, str] | None = await self._ask(("people",), load)
+        return found
+
     async def erp_items(self, company_key: str, name: str) -> Mapping[str, str] | None:
         """Id → name of the items of one of the ERP's lists in a company."""
 

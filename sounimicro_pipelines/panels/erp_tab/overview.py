@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 
 from sounimicro_pipelines.panels.address import Address, Subject
 from sounimicro_pipelines.panels.erp_tab.record import PANELS, Case
@@ -241,9 +242,7 @@ def _card(
                 number = erp
             direction = story.direction if story is not None else one.direction
             reason = (
-                why(words, story, people, _showing(words, one.transform, one.items), one.transform)
-                if story is not None
-                else None
+                why(words, story, people, partial(_shown, words, one), one.transform) if story is not None else None
             )
             name = field_name(words, one.crm, one.erp)
             rows.append(
@@ -255,7 +254,7 @@ def _card(
                 continue
             crm_paths = tuple(filter(None, story.crm_path.split(" + ")))
             erp_paths = tuple(filter(None, story.erp_path.split(" + ")))
-            reason = why(words, story, people, str)
+            reason = why(words, story, people, lambda side, text: text)
             name = field_name(words, crm_paths, erp_paths)
             rows.append(Row(key, name, story.crm or "", story.erp or "", "stored", story.direction, False, reason))
             if erp_paths and erp_paths[0] in ("CustomerNumber", "SupplierNumber", "ProjectNumber"):
@@ -332,8 +331,11 @@ def _choices(
 
 def shown(words: Words, one: Compared, side: str) -> str:
     """A value of one side as the reader sees it."""
-    text = one.difference.crm if side == "crm" else one.difference.erp
-    items = one.items if side == "erp" or not one.crm else ()
+    return _shown(words, one, side, one.difference.crm if side == "crm" else one.difference.erp)
+
+
+def _shown(words: Words, one: Compared, side: str, text: str) -> str:
+    items = one.crm_items if side == "crm" and one.crm else one.items
     return _showing(words, one.transform, items)(text)
 
 

@@ -44,7 +44,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One field on both sides, with the names of list items."""
+    """One field on both sides, with the names of list items: `items` the ERP's, `crm_items` the CRM's."""
 
     difference: Difference
     crm: tuple[str, ...]
@@ -53,6 +53,7 @@ class Compared:
     direction: str
     shown_first: bool
     items: tuple[Item, ...]
+    crm_items: tuple[Item, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,9 @@ async def compared(
         if one is None:
             continue
         items = await lookups.items(connection, company_key, rule, one)
-        rows.append(Compared(each, one.crm, one.erp, one.transformer.name, one.direction, one.show_in_erp_tab, items))
+        ours = await lookups.crm_items(connection, rule, one)
+        name = one.transformer.name
+        rows.append(Compared(each, one.crm, one.erp, name, one.direction, one.show_in_erp_tab, items, ours))
     return rows
 
 

@@ -9,8 +9,8 @@ from sounimicro_pipelines.panels.field_names import problem_text
 from sounimicro_pipelines.panels.words import Words
 from sounimicro_pipelines.sync.explain import Change, FieldStory
 
-Show = Callable[[str], str]
-"""A value as the reader sees it: dates in their form, list items by name."""
+Show = Callable[[str, str], str]
+"""A side's value as the reader sees it: dates in their form, list items by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def why(words: Words, story: FieldStory, people: Mapping[str, str], show: Show, 
     losers = [
         words(
             "erp.why.gave_way",
-            value=show(one.value) or words("erp.empty"),
+            value=show(one.side, one.value) or words("erp.empty"),
             side=words(f"erp.side_in.{one.side}"),
             who=_who(words, one.by, people),
             moment=words.moment(one.at or one.found_at),
@@ -60,8 +60,8 @@ def _last(words: Words, change: Change) -> str:
 
 def _change(words: Words, change: Change, people: Mapping[str, str], show: Show) -> str:
     parts = {
-        "value": show(change.value) or words("erp.empty"),
-        "replaced": show(change.replaced) or words("erp.empty"),
+        "value": show(change.side, change.value) or words("erp.empty"),
+        "replaced": show(change.side, change.replaced) or words("erp.empty"),
         "to": words(f"erp.side_in.{change.side}"),
         "moment": words.moment(change.at),
         "rule": words.or_raw("erp.rules", change.rule),

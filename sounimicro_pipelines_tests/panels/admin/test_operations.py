@@ -15,6 +15,7 @@ from openpyxl import load_workbook
 from sounimicro_pipelines.sandbox.faults import Fault
 from sounimicro_pipelines.store import companies, conflicts, history, issues, links, runs, web, work
 from sounimicro_pipelines.store.issues import Issue
+from sounimicro_pipelines.sync.opening import Connection
 from sounimicro_pipelines.warehouse.budget import read_register, register_path
 from sounimicro_pipelines_tests.panels.admin.operated_world import CITY, OperatedWorld, operated_world
 from sounimicro_pipelines_tests.panels.signed_world import ADMINISTRATOR, SELLER, Browser
@@ -361,9 +362,20 @@ def test_the_doctor_is_asked_on_screen(world: OperatedWorld, admin: Browser) -> 
     assert 'lang="en"' not in page.split('<ul class="findings">')[1].split("</ul>")[0]
 
 
-def test_the_log_tells_who_did_what_without_names(world: OperatedWorld, admin: Browser) -> None:
+async def _name_of(connection: Connection, associate: int) -> str:
+    items = await connection.crm.lists.items("associate")
+    return next(one.full_name or one.name for one in items if one.id == associate)
+
+
+def test_the_log_keeps_numbers_and_the_page_tells_names(world: OperatedWorld, admin: Browser) -> None:
+    name = world.ask(lambda one: _name_of(one, ADMINISTRATOR))
+    with world.store.read() as tx:
+        assert name not in str(web.audit_log(tx))
     page = admin.get("/admin/audit").text
-    assert f"CRM-bruker {ADMINISTRATOR}" in page
+    assert name in page
+    assert f"CRM-bruker {ADMINISTRATOR}" not in page
+    world.app.state.panels.tenant._kept["people",] = (world.clock.now(), None)
+    assert f"CRM-bruker {ADMINISTRATOR}" in admin.get("/admin/audit").text
     assert "Logget inn" in page
     only = admin.get("/admin/audit?about=decisions&page=1").text
     assert "Logget inn" not in only.split("<tbody>")[1].split("</tbody>")[0]
