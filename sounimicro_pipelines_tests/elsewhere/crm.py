@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from sounimicro_pipelines.clock import Clock
 from sounimicro_pipelines_tests.elsewhere import archive
-from sounimicro_pipelines_tests.elsewhere.wire import Call, Reply, Wire
+from sounimicro_pipelines_tests.wire import Call, Reply, Wire
 
 TENANT = "Cust90210"
 SECRET = "secret-canary-90210"

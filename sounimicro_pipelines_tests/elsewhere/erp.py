@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sounimicro_pipelines.clock import Clock
-from sounimicro_pipelines_tests.elsewhere.wire import Call, Reply, Wire
 from sounimicro_pipelines_tests.unimicro.fake_erp import Filter
+from sounimicro_pipelines_tests.wire import Call, Reply, Wire
 
 KEY = "c0ffee00-1111-4222-8333-444455556666"
 US, ANNE = "0a0a0a0a-0000-4000-8000-000000000001", "0b0b0b0b-0000-4000-8000-000000000002"

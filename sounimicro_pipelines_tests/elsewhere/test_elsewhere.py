@@ -19,7 +19,7 @@ from sounimicro_pipelines.sync.requests import ErpButton, Outcome, RequestRefuse
 from sounimicro_pipelines.transport import VendorError
 from sounimicro_pipelines_tests.elsewhere.erp import KEY
 from sounimicro_pipelines_tests.elsewhere.place import Elsewhere, elsewhere
-from sounimicro_pipelines_tests.elsewhere.wire import WITH_EFFECT, WITHOUT_EFFECT, Weather
+from sounimicro_pipelines_tests.wire import WITH_EFFECT, WITHOUT_EFFECT, Weather
 
 AT_NIGHT = (
     pytest.mark.nightly,

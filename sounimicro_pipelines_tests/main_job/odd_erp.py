@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from sounimicro_pipelines_tests.elsewhere.wire import Call, Reply, Wire
+from sounimicro_pipelines_tests.wire import Call, Reply, Wire
 
 SHIFT = 3_000_000_000
 """What is added to every id: more than 32 bits hold, which the vendor's tables promise and nobody should need."""

@@ -4,50 +4,40 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from sounimicro_pipelines_tests.wire import Call, Reply, Wire
 
 PREFIX = "http://schemes.superoffice.net/identity/"
 TENANT = "Cust26759"
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
-@dataclass
-class Call:
-    method: str
-    path: str
-    query: dict[str, str]
-    headers: dict[str, str]
-    body: bytes
-    raw_path: str = ""
+class Answer(Reply):
+    """An answer by its status first; `raw` is sent as it is."""
 
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body) if self.body else None
-
-
-@dataclass
-class Answer:
-    status: int = 200
-    body: Any = None
-    headers: dict[str, str] = field(default_factory=dict)
-    raw: bytes | None = None
-    cut: int = 0
+    def __init__(
+        self,
+        status: int = 200,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        *,
+        raw: bytes | None = None,
+        cut: int = 0,
+    ) -> None:
+        super().__init__(body if raw is None else raw, status, headers or {}, cut)
 
 
 Handler = Callable[[Call], Any]
 
 
-class CrmServer:
+class CrmServer(Wire):
     """`routes` maps (method, path below /api/v1) to a handler; `before` may answer instead of it."""
 
     def __init__(self, app_key: rsa.RSAPrivateKey, idp_key: rsa.RSAPrivateKey) -> None:
@@ -56,7 +46,6 @@ class CrmServer:
         self.system_token = "Unimicro-canaryTOKEN99"
         self.routes: dict[tuple[str, str], Handler] = {}
         self.before: Callable[[Call], Any] | None = None
-        self.calls: list[Call] = []
         self.tickets: set[str] = set()
         self.sign_ins = 0
         self.claims: dict[str, Any] = {}
@@ -66,56 +55,16 @@ class CrmServer:
         self.state_lookups = 0
         self.authenticate: Handler | None = None
         self.tenant_path = TENANT
-        self._lock = threading.Lock()
-        outer = self
-
-        class RequestHandler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            wbufsize = 65536
-
-            def _serve(self) -> None:
-                length = int(self.headers.get("content-length") or 0)
-                body = self.rfile.read(length) if length else b""
-                parts = urlsplit(self.path)
-                query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                answer = outer.answer(Call(self.command, unquote(parts.path), query, headers, body, parts.path))
-                content = answer.raw if answer.raw is not None else b""
-                if answer.raw is None and answer.body is not None:
-                    content = json.dumps(answer.body).encode()
-                self.send_response(answer.status)
-                for name, value in answer.headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content[: len(content) - answer.cut] if answer.cut else content)
-                if answer.cut:
-                    self.close_connection = True
-
-            do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = _serve
-
-            def log_message(self, format: str, *args: Any) -> None:
-                return
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), RequestHandler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(self.answer)
 
     def calls_to(self, method: str, ending: str) -> list[Call]:
         return [call for call in self.calls if call.method == method and call.path.endswith(ending)]
 
-    def answer(self, call: Call) -> Answer:
-        with self._lock:
-            self.calls.append(call)
-            result = self.before(call) if self.before else None
-            if result is None:
-                result = self._route(call)
-        return result if isinstance(result, Answer) else Answer(body=result)
+    def answer(self, call: Call) -> Reply:
+        result = self.before(call) if self.before else None
+        if result is None:
+            result = self._route(call)
+        return result if isinstance(result, Reply) else Reply(result)
 
     def _route(self, call: Call) -> Any:
         if call.path == f"/api/state/{TENANT}":

@@ -29,6 +29,7 @@ class Call:
     query: dict[str, str]
     headers: dict[str, str]
     body: bytes
+    raw_path: str = ""
 
     @property
     def json(self) -> Any:
@@ -37,9 +38,12 @@ class Call:
 
 @dataclass
 class Reply:
+    """`body` is sent as JSON unless it is bytes; of the last `cut` bytes the head tells, but they are not sent."""
+
     body: Any = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    cut: int = 0
 
 
 @dataclass
@@ -87,7 +91,8 @@ class Wire:
                 parts = urlsplit(self.path)
                 query = dict(parse_qsl(parts.query, keep_blank_values=True))
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                trouble, reply = outer._take(Call(self.command, unquote(parts.path), query, headers, body))
+                call = Call(self.command, unquote(parts.path), query, headers, body, parts.path)
+                trouble, reply = outer._take(call)
                 if trouble in ("lost_before", "lost_after"):
                     self.close_connection = True
                     self.connection.shutdown(socket.SHUT_RDWR)
@@ -98,8 +103,9 @@ class Wire:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
-                self.wfile.write(content[: len(content) // 2] if trouble == "cut" else content)
-                self.close_connection = self.close_connection or trouble == "cut"
+                left_off = len(content) - len(content) // 2 if trouble == "cut" else reply.cut
+                self.wfile.write(content[: len(content) - left_off])
+                self.close_connection = self.close_connection or left_off > 0
 
             do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
 
