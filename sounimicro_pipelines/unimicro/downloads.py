@@ -168,16 +168,17 @@ async def _checked(response: httpx.Response, file: StoredFile) -> Download:
     first = b""
     while len(first) < _PEEKED and (part := await anext(arriving, None)) is not None:
         first += part
-    begins = first.lstrip().lower()
-    is_page = file.is_page or name.lower().endswith((".html", ".htm"))
-    if not is_page and (content_type.lower().startswith("text/html") or begins.startswith(_PAGES)):
-        raise refuse("it is a web page, no file")
-    if file.is_pdf and begins[:1] and begins[:1] in _MESSAGES:
-        raise refuse("it is a message, no file")
-    if not first and file.size != 0:
-        raise refuse("it is empty")
     announced = response.headers.get("content-length", "")
     size = int(announced) if announced.isdigit() and "content-encoding" not in response.headers else None
+    begins = first.lstrip().lower()
+    if size is None or size != file.size:  # of that size it is the file, whatever somebody stored under its name
+        is_page = file.is_page or name.lower().endswith((".html", ".htm"))
+        if not is_page and (content_type.lower().startswith("text/html") or begins.startswith(_PAGES)):
+            raise refuse("it is a web page, no file")
+        if file.is_pdf and begins[:1] and begins[:1] in _MESSAGES:
+            raise refuse("it is a message, no file")
+        if not first and file.size != 0:
+            raise refuse("it is empty")
     ends_by_itself = announced or "transfer-encoding" in response.headers
     least = 0 if ends_by_itself else file.size or 0
 

@@ -16,6 +16,7 @@ from sounimicro_pipelines.sandbox.faults import Fault
 from sounimicro_pipelines.sandbox.unimicro.documents import add_file
 from sounimicro_pipelines.sandbox.unimicro.pdf import make_pdf
 from sounimicro_pipelines.store import web
+from sounimicro_pipelines.transport import wire
 from sounimicro_pipelines_tests.panels.signed_world import (
     ABB,
     ADMINISTRATOR,
@@ -317,6 +318,7 @@ def test_a_large_document_that_breaks_off_is_not_taken_for_whole(
     signed: SignedWorld, seller: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(documents, "WHOLE", 10_000)
+    monkeypatch.setattr(wire, "BLOCK_BYTES", 8_000)  # else it comes in one piece or not at all
     signed.sandbox.faults.script(Fault("cut_off", "erp", "/api/download", times=1))
     with pytest.raises(httpx.RemoteProtocolError):
         fetch(seller, 908)
