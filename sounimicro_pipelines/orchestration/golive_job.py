@@ -11,9 +11,10 @@ import dagster as dg
 from sounimicro_pipelines.installation import Installation, UnknownCompany
 from sounimicro_pipelines.orchestration.engine_room import engine_room
 from sounimicro_pipelines.orchestration.failing import plainly
-from sounimicro_pipelines.orchestration.sync_assets import Log, panels_address, table
+from sounimicro_pipelines.orchestration.sync_assets import Log, panels_address, part_of, table
 from sounimicro_pipelines.store.runs import GoLiveReport
 from sounimicro_pipelines.sync.golive import REPORTED, make
+from sounimicro_pipelines.sync.golive_asked import Making
 from sounimicro_pipelines.sync.opening import Connection
 
 GO_LIVE = "go_live_report"
@@ -51,8 +52,12 @@ def write_go_live_report(
         for company in connection.companies:
             if config.company != company.alias and (config.company or connection.is_live(company)):
                 continue
-            world = await connection.world(run_id=context.run_id, reporter=Log(context.log), company=company.alias)
-            made.append((company.alias, make(world, installation.warehouse_files(connection.companies), company.key)))
+            world = await connection.world(
+                run_id=part_of(context.run_id, company.alias), reporter=Log(context.log), company=company.alias
+            )
+            with Making(world, company.key):
+                report = make(world, installation.warehouse_files(connection.companies), company.key)
+            made.append((company.alias, report))
         return made
 
     with plainly():

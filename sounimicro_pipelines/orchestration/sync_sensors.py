@@ -1,4 +1,4 @@
-"""The sync's sensors: each rule's poller, and the one that keeps the watcher going.
+"""The sync's sensors: each rule's poller, one that keeps the watcher going, one for the reports that people ask for.
 
 A poller only reads, and is bounded in time. What it finds and the feed's watermark become durable in one transaction of
 our store; Dagster's cursor is not used. While the rule's list is not empty it asks for one run, never for one a change.
@@ -14,6 +14,7 @@ from sounimicro_pipelines.clock import UTC, SystemClock
 from sounimicro_pipelines.errors import SettingsError
 from sounimicro_pipelines.installation import Installation
 from sounimicro_pipelines.orchestration.engine_room import TookTooLong, engine_room
+from sounimicro_pipelines.orchestration.golive_job import GO_LIVE, OP
 from sounimicro_pipelines.orchestration.instance import let_go_of_dead_runs
 from sounimicro_pipelines.orchestration.sync_assets import job_name, pace_of
 from sounimicro_pipelines.orchestration.sync_jobs import WATCH
@@ -21,6 +22,7 @@ from sounimicro_pipelines.orchestration.webhooks import webhooks_watchdog
 from sounimicro_pipelines.rules.model import RULE_NAMES, RuleName
 from sounimicro_pipelines.store import watermarks, work
 from sounimicro_pipelines.sync.feeds import Polled, feeds_of, poll
+from sounimicro_pipelines.sync.golive_asked import asked
 from sounimicro_pipelines.sync.opening import Connection
 
 TICK_SECONDS = 5
@@ -153,8 +155,30 @@ def keep_watching(
     return dg.RunRequest(run_key=f"watch:{_name_of(last)}")
 
 
+@dg.sensor(
+    name="go_live_reports",
+    job_name=GO_LIVE,
+    minimum_interval_seconds=TICK_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Makes the go-live reports that somebody has asked for in the administration.",
+)
+def go_live_reports(
+    context: dg.SensorEvaluationContext, installation: dg.ResourceParam[Installation]
+) -> dg.RunRequest | dg.SkipReason:
+    with installation.store.read() as tx:
+        wanted = asked(tx, installation.clock.now())
+    if not wanted:
+        return dg.SkipReason("Nobody waits for a report.")
+    last = _last_runs(context.instance, GO_LIVE)
+    if _in_flight(last):
+        return dg.SkipReason("A report is being made.")
+    config = {"ops": {OP: {"config": {"company": wanted[0]}}}}
+    return dg.RunRequest(run_key=f"{GO_LIVE}:{wanted[0]}:{_name_of(last)}", run_config=config)
+
+
 SENSORS = [
     *(_sensor(rule) for rule in RULE_NAMES),
     keep_watching,
+    go_live_reports,
     webhooks_watchdog,
 ]

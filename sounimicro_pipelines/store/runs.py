@@ -116,6 +116,13 @@ def running(tx: Transaction) -> list[Run]:
     ]
 
 
+def newest(tx: Transaction, kind: str, company_key: str) -> Run | None:
+    """The run of a kind that began last for a company."""
+    table = tx.tables.runs
+    here = (table.c.kind == kind, table.c.company_key == company_key)
+    return maybe(Run, tx.row(select(table).where(*here).order_by(table.c.started_at.desc()).limit(1)))
+
+
 def listing(
     tx: Transaction, *, rule: str | None = None, changed_only: bool = False, limit: int = 100, offset: int = 0
 ) -> list[Run]:

@@ -66,8 +66,12 @@ def trouble(words: Words, error: SounimicroError) -> Trouble:
     return _known(words, f"trouble.{type(error).__name__}", error, 409)
 
 
-def _known(words: Words, key: str, error: SounimicroError, status: int) -> Trouble:
+def known(words: Words, key: str, message: str, remedy: str, status: int = 409) -> Trouble:
     """The text of the catalogue, or the error's own words where it has none."""
     if not words.has(f"{key}.title"):
-        return Trouble(error.message, error.remedy, status)
+        return Trouble(message, remedy, status)
     return Trouble(words(f"{key}.title"), words(f"{key}.advice"), status)
+
+
+def _known(words: Words, key: str, error: SounimicroError, status: int) -> Trouble:
+    return known(words, key, error.message, error.remedy, status)

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form
 from fastapi.responses import Response
 
 from sounimicro_pipelines.errors import SounimicroError
-from sounimicro_pipelines.panels.admin.acting import Trouble, trouble
+from sounimicro_pipelines.panels.admin.acting import Trouble, known, trouble
 from sounimicro_pipelines.panels.admin.frame import AdminPage, AtDesk, Desk
 from sounimicro_pipelines.panels.admin.naming import company_in_use, company_rows, who
 from sounimicro_pipelines.store import Transaction, runs
 from sounimicro_pipelines.store.companies import CompanyRow
 from sounimicro_pipelines.store.runs import GoLiveReport, LiveSince
-from sounimicro_pipelines.sync import golive
+from sounimicro_pipelines.sync import golive, golive_asked
 from sounimicro_pipelines.sync.connecting import RequestRefused
+from sounimicro_pipelines.sync.golive_asked import Progress
 from sounimicro_pipelines.sync.opening import Connection
 
 router = APIRouter()
 PAGE = AdminPage("go-live", "/admin/go-live", router)
 SHOWN = 100
 """Records of each kind on the page; the report holds more, and its counts are of all."""
+LATE = timedelta(minutes=2)
+"""A wish that has waited so long is waiting for a Dagster that is not running."""
 SECTIONS = ("matched", "suggested", "only_crm", "only_erp", "duplicates_crm", "duplicates_erp")
 
 
@@ -88,22 +92,15 @@ async def one_company(desk: AtDesk, alias: str) -> Response:
 
 @router.post("/admin/go-live/{alias}/make")
 async def make(desk: AtDesk, alias: str) -> Response:
-    """Make the report now, from the registers as they were read last."""
+    """Ask for the report, from the registers as they were read last; a run of Dagster's makes it."""
     row = await company_in_use(desk, alias)
 
-    async def work(connection: Connection) -> GoLiveReport:
-        world = await connection.world(by=desk.viewer.actor, company=row.alias)
-        if row.company_key not in world.erp:
-            raise RequestRefused("no_such_company", "The ERP company is not in use.")
-        files = desk.panels.engine.installation.warehouse_files(connection.companies)
-        return golive.make(world, files, row.company_key)
+    def note(tx: Transaction) -> None:
+        golive_asked.ask(tx, row.company_key, desk.panels.clock.now())
+        desk.audit(tx, "go_live_report", f"company:{row.alias}", company_key=row.company_key)
 
-    try:
-        made = await desk.panels.engine.act(work)
-    except SounimicroError as error:
-        return await _show(desk, alias, trouble(desk.words, error))
-    await desk.change(lambda tx: desk.audit(tx, "go_live_report", f"report:{made.id}", company_key=row.company_key))
-    return desk.redirect(f"/admin/go-live/{alias}", done="report_made")
+    await desk.change(note)
+    return desk.redirect(f"/admin/go-live/{alias}", done="report_asked")
 
 
 @router.post("/admin/go-live/{alias}/accept")
@@ -131,7 +128,9 @@ async def accept(desk: AtDesk, alias: str, report: Annotated[int, Form()]) -> Re
 
 async def _show(desk: Desk, alias: str, problem: Trouble | None = None) -> Response:
     row = await company_in_use(desk, alias)
-    standing = await desk.panels.read(lambda tx: _standing(desk, tx, row))
+    standing, progress = await desk.panels.read(
+        lambda tx: (_standing(desk, tx, row), golive_asked.progress(tx, row.company_key))
+    )
     return desk.show(
         "admin_go_live_report.html",
         PAGE.name,
@@ -139,10 +138,27 @@ async def _show(desk: Desk, alias: str, problem: Trouble | None = None) -> Respo
         status=problem.status if problem else 200,
         problem=problem,
         standing=standing,
+        waiting=_waiting(desk, progress),
+        failed=_failed(desk, progress),
         rules=_rules(desk, standing.report) if standing.report else [],
         back_href=desk.to(PAGE.path),
         issues_href=desk.to("/admin/issues", company=alias),
     )
+
+
+def _waiting(desk: Desk, progress: Progress | None) -> str:
+    """What a report waits for, "" when nobody waits for one."""
+    if progress is None or progress.state == "failed":
+        return ""
+    late = progress.state == "asked" and desk.panels.clock.now() - progress.at > LATE
+    return desk.words(f"go_live.{'late' if late else progress.state}", moment=desk.words.moment(progress.at))
+
+
+def _failed(desk: Desk, progress: Progress | None) -> Trouble | None:
+    """Why the last report was not made."""
+    if progress is None or progress.state != "failed":
+        return None
+    return known(desk.words, f"trouble.{progress.error}", progress.said, "")
 
 
 def _standing(desk: Desk, tx: Transaction, row: CompanyRow) -> Standing:

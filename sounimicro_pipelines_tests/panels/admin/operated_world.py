@@ -11,8 +11,14 @@ from pathlib import Path
 from socket import socket
 from typing import Any, TypeVar
 
+import dagster as dg
+
 from sounimicro_pipelines.clock import ManualClock
 from sounimicro_pipelines.installation import Installation
+from sounimicro_pipelines.orchestration.engine_room import leave
+from sounimicro_pipelines.orchestration.golive_job import GO_LIVE
+from sounimicro_pipelines.orchestration.sync_jobs import definitions_of_jobs
+from sounimicro_pipelines.orchestration.sync_sensors import go_live_reports
 from sounimicro_pipelines.panels import create_app
 from sounimicro_pipelines.rules.model import RULE_NAMES
 from sounimicro_pipelines.sandbox import Sandbox
@@ -132,3 +138,23 @@ def _go_live(world: OperatedWorld) -> None:
             tx, tenant=world.tenant, company_key=world.key, report_id=None, by="cli", now=world.clock.now()
         )
     world.sync()
+
+
+def dagster_makes_the_report(world: OperatedWorld) -> bool:
+    """The sensor ticks and the run that it asks for is done; answers whether the report was made."""
+
+    def work() -> bool:
+        with dg.DagsterInstance.ephemeral() as instance:
+            given = {"installation": world.installation}
+            asked = go_live_reports.evaluate_tick(dg.build_sensor_context(instance=instance, resources=given))
+            (request,) = asked.run_requests or []
+            job = definitions_of_jobs().resolve_job_def(GO_LIVE)
+            config: Any = request.run_config
+            return job.execute_in_process(
+                run_config=config, instance=instance, resources=given, raise_on_error=False
+            ).success
+
+    with ThreadPoolExecutor(1) as aside:
+        made = aside.submit(work).result()
+    leave(world.installation)
+    return made

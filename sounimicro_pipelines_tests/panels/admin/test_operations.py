@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import io
 import re
@@ -15,9 +16,15 @@ from openpyxl import load_workbook
 from sounimicro_pipelines.sandbox.faults import Fault
 from sounimicro_pipelines.store import companies, conflicts, history, issues, links, runs, web, work
 from sounimicro_pipelines.store.issues import Issue
+from sounimicro_pipelines.sync import golive_asked
 from sounimicro_pipelines.sync.opening import Connection
 from sounimicro_pipelines.warehouse.budget import read_register, register_path
-from sounimicro_pipelines_tests.panels.admin.operated_world import CITY, OperatedWorld, operated_world
+from sounimicro_pipelines_tests.panels.admin.operated_world import (
+    CITY,
+    OperatedWorld,
+    dagster_makes_the_report,
+    operated_world,
+)
 from sounimicro_pipelines_tests.panels.signed_world import ADMINISTRATOR, SELLER, Browser
 
 PAGES = (
@@ -398,3 +405,39 @@ def test_a_company_for_other_groups_is_not_shown(world: OperatedWorld, admin: Br
         assert refused.status_code == 404
     finally:
         world.app.state.panels.walls._company_groups = groups
+
+
+def test_a_go_live_report_is_asked_for_on_screen_and_made_by_dagster(world: OperatedWorld, admin: Browser) -> None:
+    page, make = "/admin/go-live/demo", "/admin/go-live/demo/make"
+    assert "Rapporten er bestilt" in follow(admin, press(admin, page, make))
+    press(admin, page, make)
+    with world.store.read() as tx:
+        assert len(work.listing(tx, golive_asked.KIND)) == 1
+        assert golive_asked.asked(tx, world.clock.now()) == ["demo"]
+    assert "ingen har begynt" not in admin.get(page).text
+    world.clock.advance(180)
+    assert "ingen har begynt" in admin.get(page).text
+    assert not dagster_makes_the_report(world)
+    shown = admin.get(page).text
+    assert "Registrene er ikke hentet ennå." in shown
+    assert 'id="progress"' not in shown
+    with world.store.read() as tx:
+        assert work.listing(tx, golive_asked.KIND) == []
+        (made,) = [one for one in runs.listing(tx) if one.kind == golive_asked.KIND]
+    assert made.state == "failed"
+    assert "Rapport før drift" in admin.get("/admin/runs").text
+
+
+def test_a_report_whose_maker_was_killed_is_made_by_the_next(world: OperatedWorld, admin: Browser) -> None:
+    press(admin, "/admin/go-live/demo", "/admin/go-live/demo/make")
+
+    async def die(connection: Connection) -> None:
+        with contextlib.suppress(KeyboardInterrupt), golive_asked.Making(await connection.world(), world.key):
+            raise KeyboardInterrupt
+
+    world.ask(die)
+    assert "under arbeid" in admin.get("/admin/go-live/demo").text
+    world.clock.advance(301)
+    assert not dagster_makes_the_report(world)  # the registers have not been read, which ends the wish as well
+    with world.store.read() as tx:
+        assert work.listing(tx, golive_asked.KIND) == []

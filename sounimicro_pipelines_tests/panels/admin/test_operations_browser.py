@@ -13,7 +13,11 @@ from sounimicro_pipelines.store import runs
 from sounimicro_pipelines.superoffice.bulk import SuperOfficeBulkReader
 from sounimicro_pipelines.unimicro.bulk import UnimicroBulkReader
 from sounimicro_pipelines.warehouse import extract
-from sounimicro_pipelines_tests.panels.admin.operated_world import OperatedWorld, operated_world
+from sounimicro_pipelines_tests.panels.admin.operated_world import (
+    OperatedWorld,
+    dagster_makes_the_report,
+    operated_world,
+)
 from sounimicro_pipelines_tests.panels.axe import serious_findings
 from sounimicro_pipelines_tests.panels.signed_world import ADMINISTRATOR
 from sounimicro_pipelines_tests.panels.test_browser import LOW_CONTRAST
@@ -91,8 +95,13 @@ def test_a_company_goes_live_by_a_report_that_is_made_and_accepted_on_screen(pag
     see(page, world, "go-live")
     page.get_by_role("link", name="Nordlys Installasjon AS").click()
     page.get_by_role("button", name="Lag rapporten nå").click()
-    assert "Rapporten er laget." in page.locator(".notice.good").inner_text()
-    assert "Bekkestad" in page.content()
+    assert "Rapporten er bestilt" in page.locator(".notice.good").inner_text()
+    assert "En rapport ble bestilt" in page.locator("#progress").inner_text()
+    assert dagster_makes_the_report(world)
+    if page.viewport_size["width"] == 380:  # without scripts
+        page.get_by_role("link", name="Se etter igjen").click()
+    page.get_by_text("Bekkestad").first.wait_for(state="attached", timeout=15_000)
+    assert page.locator("#progress").count() == 0
     counts = page.locator("table.grid tbody tr").filter(has_text="Kunde").first.locator("td").all_inner_texts()
     assert any(int(count) > 0 for count in counts[:5])
     with world.store.read() as tx:
