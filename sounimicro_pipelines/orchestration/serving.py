@@ -1,4 +1,4 @@
-"""Production on one machine: Dagster's daemon and webserver, and the panels, under one supervisor."""
+"""Production on one machine: Dagster's daemon and webserver with their code, and the panels, under one supervisor."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from typing import Literal
 from sounimicro_pipelines.clock import Clock
 from sounimicro_pipelines.errors import SettingsError
 from sounimicro_pipelines.installation import Installation
+from sounimicro_pipelines.orchestration.code_servers import CodeServers
 from sounimicro_pipelines.orchestration.leftovers import open_cleared
 from sounimicro_pipelines.orchestration.webhooks import register_at_start
 
 Service = Literal["daemon", "webserver", "panels"]
 SERVICES: tuple[Service, ...] = ("daemon", "webserver", "panels")
-WORKSPACE = Path(__file__).resolve().parents[2] / "workspace.yaml"
 LONGEST_PAUSE = 60.0
 STEADY_SECONDS = 120.0
 GRACE_SECONDS = 20.0
@@ -29,7 +29,7 @@ GRACE_SECONDS = 20.0
 
 @dataclass(slots=True)
 class _Child:
-    service: Service
+    service: str
     command: Sequence[str]
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
@@ -47,6 +47,10 @@ class Supervisor:
         self._installation = installation
         self._clock: Clock = installation.clock
         self._folder = folder or Path.cwd()
+        self._code = CodeServers() if {"daemon", "webserver"} & set(services) else None
+        self._servers = (
+            [_Child(f"code-{one.location}", one.command) for one in self._code.servers] if self._code else []
+        )
         self._children = [_Child(service, self._command(service)) for service in services]
         self._stop_asked = threading.Event()
 
@@ -62,6 +66,10 @@ class Supervisor:
         """Prepares the data folder, the store and Dagster's home, and starts every service."""
         self._installation.prepare_home()
         open_cleared(self._installation).dispose()
+        for child in self._servers:
+            self._launch(child)
+        if self._code is not None:
+            self._code.wait(self._clock, self._stop_asked.wait)
         for child in self._children:
             self._launch(child)
 
@@ -87,7 +95,7 @@ class Supervisor:
     def watch(self, on_event: Callable[[str], None]) -> None:
         """One look at every service."""
         now = self._clock.monotonic()
-        for child in self._children:
+        for child in (*self._servers, *self._children):
             if child.process is None:
                 if now >= child.due:
                     self._launch(child)
@@ -104,10 +112,11 @@ class Supervisor:
 
     def stop(self) -> None:
         """Asks every service to end, and ends those that do not."""
-        for child in self._children:
+        children = (*self._children, *self._servers)
+        for child in children:
             if child.process is not None:
                 child.process.terminate()
-        for child in self._children:
+        for child in children:
             if child.process is None:
                 continue
             try:
@@ -116,6 +125,8 @@ class Supervisor:
                 child.process.kill()
                 child.process.wait()
             child.process = None
+        if self._code is not None:
+            self._code.close()
 
     def _launch(self, child: _Child) -> None:
         log = self._log(child.service)
@@ -139,12 +150,13 @@ class Supervisor:
         settings = self._installation.settings
         if service == "panels":
             return [sys.executable, "-m", "sounimicro_pipelines.panels"]
+        workspace = str(self._code.workspace) if self._code is not None else ""
         if service == "daemon":
-            return [sys.executable, "-m", "dagster._daemon", "run", "-w", str(WORKSPACE)]
+            return [sys.executable, "-m", "dagster._daemon", "run", "-w", workspace]
         host, port = host_and_port("DAGSTER_BIND", settings.dagster_bind)
-        return [sys.executable, "-m", "dagster_webserver", "-h", host, "-p", str(port), "-w", str(WORKSPACE)]
+        return [sys.executable, "-m", "dagster_webserver", "-h", host, "-p", str(port), "-w", workspace]
 
-    def _log(self, service: Service) -> Path:
+    def _log(self, service: str) -> Path:
         return self._installation.settings.log_dir / f"{service}.log"
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:

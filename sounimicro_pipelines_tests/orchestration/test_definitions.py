@@ -15,6 +15,7 @@ import dagster as dg
 import pytest
 import yaml
 
+from sounimicro_pipelines.orchestration.code_servers import LOCATIONS, CodeServers
 from sounimicro_pipelines.orchestration.instance import (
     CLAIMED_TAG,
     OUR_MARK,
@@ -153,3 +154,16 @@ def _tick(instance: dg.DagsterInstance, at: datetime, etl: dg.Definitions) -> dg
     return dg.build_schedule_context(
         instance=instance, scheduled_execution_time=at, repository_def=etl.get_repository_def()
     )
+
+
+def test_the_served_locations_are_those_of_the_workspace_file() -> None:
+    listed = yaml.safe_load((Path(__file__).parents[2] / "workspace.yaml").read_text(encoding="utf-8"))["load_from"]
+    modules = [one["python_module"] for one in listed]
+    assert {one["location_name"]: one["module_name"] for one in modules} == dict(LOCATIONS)
+    servers = CodeServers()
+    served = [one["grpc_server"] for one in yaml.safe_load(servers.workspace.read_text(encoding="utf-8"))["load_from"]]
+    assert [one["location_name"] for one in served] == list(LOCATIONS)
+    assert servers.workspace.parent.stat().st_mode & 0o077 == 0  # whoever may ask a code server may run code in it
+    assert not any(one.answers() for one in servers.servers)
+    servers.close()
+    assert not servers.workspace.exists()
