@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, MetaData, create_engine, inspect, make_url, select, text
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Column, Engine, Integer, MetaData, create_engine, event, inspect, make_url, select, text
 
 from sounimicro_pipelines.store import (
     Foreign,
@@ -103,6 +105,62 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_declares(store: St
         unique = {str(u["name"]) for u in inspector.get_unique_constraints(table.name, schema=table.schema)}
         indexes = {str(i["name"]) for i in inspector.get_indexes(table.name, schema=table.schema)} - unique
         assert indexes - {i for i in indexes if i.endswith("_key")} == {str(i.name) for i in table.indexes}, table.name
+
+
+def test_alembic_finds_no_difference_between_the_migrations_and_the_tables(store: Store) -> None:
+    tables = store.tables
+    ours = {None, tables.sync_schema, tables.reports_schema}
+    with store.engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "compare_type": True,
+                "compare_server_default": store.is_postgres,  # SQLite tells a default back as it was written
+                "include_schemas": True,
+                "include_name": lambda name, kind, parents: kind != "schema" or name in ours,
+                "version_table": f"{tables.prefix}schema_version",
+                "version_table_schema": tables.sync_schema,
+            },
+        )
+        assert context.get_current_revision() == migrate.HEAD
+        assert compare_metadata(context, tables.metadata) == []
+        with_one_more = MetaData(naming_convention=tables.metadata.naming_convention)
+        for table in tables.metadata.tables.values():
+            table.to_metadata(with_one_more)
+        links = with_one_more.tables[tables.links.key]
+        links.append_column(Column("forgotten", Integer))
+        assert [one[0] for one in compare_metadata(context, with_one_more)] == ["add_column"]
+
+
+@pytest.mark.parametrize("nth", [1, 12, 40])
+def test_a_migration_that_fails_in_the_middle_leaves_nothing_of_it(store_url: str, nth: int) -> None:
+    """And the store is made whole by the next that opens it."""
+    made = 0
+
+    def fail(connection: Any, cursor: Any, statement: str, *others: object) -> None:
+        nonlocal made
+        made += statement.lstrip().upper().startswith("CREATE")
+        if made == nth:
+            raise RuntimeError(f"the {nth}th thing cannot be made")
+
+    event.listen(Engine, "before_cursor_execute", fail)
+    try:
+        with pytest.raises(RuntimeError, match=f"the {nth}th thing"):
+            open_store(store_url)
+    finally:
+        event.remove(Engine, "before_cursor_execute", fail)
+    address = make_url(store_url)
+    if address.get_backend_name() == "postgresql":
+        address = address.set(drivername="postgresql+psycopg2")
+    engine = create_engine(address)
+    inspector = inspect(engine)
+    mine = [name for name in inspector.get_schema_names() if name in ("sync", "reports", "main")]
+    assert [name for schema in mine for name in inspector.get_table_names(schema=schema)] == []
+    engine.dispose()
+    store = open_store(store_url)
+    with store.transaction() as tx:
+        tx.execute(tx.tables.companies.insert(), COMPANY)
+    store.close()
 
 
 def test_every_table_says_what_it_is_for(store: Store) -> None:
