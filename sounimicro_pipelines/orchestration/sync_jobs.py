@@ -3,7 +3,7 @@
 Annotations are not postponed here: Dagster reads them when an op is declared.
 """
 
-from collections.abc import Iterator
+import asyncio
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -26,7 +26,7 @@ from sounimicro_pipelines.orchestration.sync_assets import (
     rule_key,
 )
 from sounimicro_pipelines.orchestration.undoing import parts_of, undo_metadata
-from sounimicro_pipelines.rules.model import RULE_NAMES
+from sounimicro_pipelines.rules.model import RULE_NAMES, RuleName
 from sounimicro_pipelines.store import work
 from sounimicro_pipelines.sync.addresses import parse_address
 from sounimicro_pipelines.sync.engine import RunReport, drain
@@ -36,6 +36,8 @@ from sounimicro_pipelines.sync.requests import resync
 from sounimicro_pipelines.sync.undo import UndoReport, undo
 
 WATCH = "watch"
+FEEDS_SECONDS = 0.5
+"""How often the watcher looks whether a feed is due."""
 Part = tuple[RunReport, Polled]
 """What one rule's part of a run did, and what was polled for it."""
 
@@ -62,7 +64,7 @@ class WatchConfig(dg.Config):
     """How long to watch, in minutes, and how often to look at the work list, in seconds."""
 
     minutes: float = 15.0
-    every: float = 0.5
+    every: float = 0.1
 
 
 def _tell(context: dg.OpExecutionContext, installation: Installation, parts: list[Part]) -> None:
@@ -139,30 +141,46 @@ def watch_registers(
     until = clock.monotonic() + config.minutes * 60
     pace = pace_of(installation.settings)
 
-    def numbered() -> Iterator[int]:
+    async def read_feeds(connection: Connection) -> None:
+        while True:
+            world = await connection.world(holder=f"watch:{context.run_id}", live_only=True)
+            for rule in world.rules.active() if world.erp else ():
+                await poll(world, rule.rule, pace)
+            await clock.sleep(FEEDS_SECONDS)
+
+    async def work_off(connection: Connection, rule: RuleName) -> None:
         number = 0
         while clock.monotonic() < until:
-            number += 1
-            yield number
-
-    async def watch(connection: Connection) -> None:
-        for number in numbered():
-            for rule in RULE_NAMES:
-                world = await connection.world(
+            with connection.store.read() as tx:
+                due = work.due_count(tx, rule, clock.now())
+            world = (
+                await connection.world(
                     run_id=part_of(context.run_id, f"{number}.{rule}"),
-                    holder=f"watch:{context.run_id}",
+                    holder=f"watch:{context.run_id}:{rule}",
                     reporter=Log(context.log),
                     live_only=True,
                 )
-                if not world.erp or not world.rules.get(rule).active:
-                    continue
-                polled = await poll(world, rule, pace)
-                with connection.store.read() as tx:
-                    due = work.due_count(tx, rule, world.now())
-                if due:
-                    report = await drain(world, rule, at_once=AT_ONCE, until=until)
-                    _tell(context, installation, [(report, polled)])
-            await clock.sleep(config.every)
+                if due
+                else None
+            )
+            if world is None or not world.erp or not world.rules.get(rule).active:
+                await clock.sleep(config.every)
+                continue
+            number += 1
+            report = await drain(world, rule, at_once=AT_ONCE, until=until)
+            _tell(context, installation, [(report, Polled())])
+
+    async def watch(connection: Connection) -> None:
+        # A feed that answers slowly, or a rule with a long list, keeps no change of another rule waiting.
+        feeds = asyncio.ensure_future(read_feeds(connection))
+        lists = asyncio.gather(*(work_off(connection, rule) for rule in RULE_NAMES))
+        try:
+            await asyncio.wait((feeds, lists), return_when=asyncio.FIRST_COMPLETED)
+            await (feeds if feeds.done() else lists)
+        finally:
+            feeds.cancel()
+            lists.cancel()
+            await asyncio.gather(feeds, lists, return_exceptions=True)
 
     with plainly():
         engine_room(installation).run(watch)

@@ -22,6 +22,7 @@ from sounimicro_pipelines.orchestration.sync_assets import RULE_ASSETS, rule_key
 from sounimicro_pipelines.orchestration.sync_sensors import SENSORS
 from sounimicro_pipelines.rules.model import RULE_NAMES
 from sounimicro_pipelines.sandbox import Sandbox
+from sounimicro_pipelines.sandbox.faults import Fault
 from sounimicro_pipelines.store import links, runs, work
 from sounimicro_pipelines.store.work import Poke
 from sounimicro_pipelines.sync_definitions import defs
@@ -320,6 +321,37 @@ def test_the_watcher_carries_a_change_over_while_it_runs(
     assert result.success
     assert sandbox.crm.read("contact", crm_id)["Address"]["Postal"]["Address3"] == "Bak porten"
     assert any(told["applied"] for told in metadata(result))
+
+
+def test_a_feed_that_answers_slowly_keeps_no_change_from_the_watcher(
+    sandbox: Sandbox, settled: Installation, instance: dg.DagsterInstance
+) -> None:
+    crm_id, erp_id = linked_customer(settled)
+    sandbox.faults.slow_seconds = 4.0
+    sandbox.faults.script(Fault("slow", system="erp", match=r"^GET /api/statistics", times=100))
+    arrived: list[float] = []
+
+    def work_meanwhile() -> None:
+        time.sleep(1.0)
+        began = time.monotonic()
+        sandbox.crm.edit("contact", crm_id, {"Address": {"Postal": {"Address2": "Oppgang D"}}})
+        with settled.store.transaction() as tx:
+            work.poke(tx, [Poke("customer", "crm", "contact", crm_id, "webhook")], settled.clock.now())
+        while time.monotonic() - began < 4:
+            address = sandbox.erp.read(1, "Customer", erp_id, "Info.InvoiceAddress")["Info"]["InvoiceAddress"]
+            if address["AddressLine2"] == "Oppgang D":
+                arrived.append(time.monotonic() - began)
+                return
+            time.sleep(0.01)
+
+    person = threading.Thread(target=work_meanwhile)
+    person.start()
+    result = run("watch", settled, instance, {"ops": {"watch_registers": {"config": {"minutes": 0.1}}}})
+    person.join()
+    sandbox.faults.clear()
+    assert result.success
+    assert [one for one in sandbox.faults.played if one[1] == "slow"]
+    assert arrived, "it waited for the feed"
 
 
 def test_keep_watching_starts_the_watcher_again_and_the_others_leave_it_the_work(
