@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sounimicro_pipelines.panels.errors import Forbidden, PanelError, SignInNeeded, TooMany
 from sounimicro_pipelines.panels.signin.cookies import Cookies
+from sounimicro_pipelines.panels.signin.kept_form import kept_form
 from sounimicro_pipelines.panels.signin.pace import ADDRESS, DOCUMENTS, SESSION, Pace
 from sounimicro_pipelines.panels.signin.sessions import Session, Sessions
 from sounimicro_pipelines.panels.signin.viewer import Viewer, local_viewer, open_to_all
@@ -81,6 +82,8 @@ class Door:
             found = await self._session(request, parts.sessions, parts.cookies)
             receive = await self._let_in(request, receive, found.session if found else None, parts.settings.origin)
         except PanelError as error:
+            if isinstance(error, SignInNeeded) and parts is not None:
+                request.state.kept_form = await kept_form(request, parts.settings.origin, CSRF_FIELD)
             response = self._answer(request, error)
             if isinstance(error, TooMany):
                 response.headers["Retry-After"] = str(error.parameters["seconds"])

@@ -208,14 +208,15 @@ async def sign_out(request: Request) -> Response:
 
 
 def sign_in_page(request: Request, status: int = 401) -> HTMLResponse:
-    """What a frame shows to somebody who has not signed in: a button, and why."""
+    """What a frame shows to somebody who has not signed in: a button, and why, or what they have typed."""
     proof = new_token()
     back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     back = back if _BACK.fullmatch(back) else ""
     language = _language(request)
     query = urlencode({"challenge": web.secret_digest(proof), "back": back, "lang": language.language})
     title = language("sign_in.title")
-    page = pages.render("sign_in.html", language, title=title, proof=proof, query=query, back=back)
+    kept = getattr(request.state, "kept_form", [])
+    page = pages.render("sign_in.html", language, title=title, proof=proof, query=query, back=back, kept=kept)
     return HTMLResponse(page, status)
 
 

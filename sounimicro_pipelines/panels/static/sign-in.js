@@ -37,7 +37,21 @@
       return;
     }
     if (others) others.postMessage("signed-in");
-    window.location.reload();
+    comeIn(await session.json());
+  };
+
+  // Where a form was sent after the session had ended, it is sent again when its writer says so; else the page is shown.
+  const kept = document.getElementById("kept");
+  const comeIn = (session) => {
+    if (kept === null) {
+      window.location.reload();
+      return;
+    }
+    kept.elements.namedItem("csrf_token").value = session.csrf;
+    button.hidden = true;
+    status.textContent = "";
+    kept.hidden = false;
+    document.getElementById("kept-ready").focus();
   };
 
   window.addEventListener("message", (event) => {
@@ -64,6 +78,9 @@
   });
 
   if (others) {
-    others.onmessage = () => window.location.reload();
+    others.onmessage = async () => {
+      const session = await fetch("/auth/session");
+      if (session.ok) comeIn(await session.json());
+    };
   }
 })();

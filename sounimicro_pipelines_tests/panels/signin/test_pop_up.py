@@ -11,9 +11,12 @@ import pytest
 from sounimicro_pipelines.sandbox import Sandbox
 from sounimicro_pipelines.sandbox.unimicro.documents import add_file
 from sounimicro_pipelines.sandbox.unimicro.pdf import make_pdf
+from sounimicro_pipelines.store import rule_versions
 from sounimicro_pipelines_tests import machines
+from sounimicro_pipelines_tests.panels.axe import serious_findings
 from sounimicro_pipelines_tests.panels.signed_world import (
     ABB,
+    ADMINISTRATOR,
     FIGURES,
     HOSTILE,
     SECOND,
@@ -132,6 +135,27 @@ def test_a_person_signs_in_from_the_frame_and_sees_the_figures_there(desk: Desk)
     assert who["lastname"] in frame.locator("#session-name").inner_text()
     assert desk.complaints == []
     assert all(url.startswith((desk.world.url, desk.world.crm_url)) for url in desk.asked)
+
+
+def test_what_was_typed_is_sent_again_after_signing_in(desk: Desk) -> None:
+    page, place = desk.page, f"{desk.world.url}/admin/rules/project?lang=nb"
+    page.goto(place)
+    desk.sign_in(page, ADMINISTRATOR)
+    page.locator("#session-name").wait_for()
+    field = page.locator('select[name$=".direction"]').first
+    field.select_option("none")
+    desk.context.clear_cookies()
+    page.locator('button[name="act"][value="save"]').first.click()
+    page.get_by_text("Det du skrev, er tatt vare på her").wait_for()
+    assert serious_findings(page) == []
+    desk.sign_in(page, ADMINISTRATOR)
+    page.get_by_text("Det du skrev, er ikke sendt ennå").wait_for()
+    page.get_by_role("button", name="Send på nytt").click()
+    page.locator("#session-name").wait_for()
+    assert page.locator('select[name$=".direction"]').first.input_value() == "none"
+    with desk.world.store.read() as tx:
+        assert rule_versions.current(tx, "project") is not None
+    assert desk.complaints == []
 
 
 def test_signed_in_once_the_next_card_shows_its_figures_at_once(desk: Desk) -> None:
