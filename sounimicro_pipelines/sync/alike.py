@@ -55,7 +55,13 @@ async def should_be_asked(
         with world.store.transaction() as tx:
             issues.solve(tx, fingerprint, now=world.now())
         return False
-    about = _about(world, record)
+    ask(world, rule, record, alike)
+    return True
+
+
+def ask(world: World, rule: Rule, record: Record, alike: Sequence[Suggestion]) -> None:
+    """Leave it to a person whether the record is the same as one of these."""
+    about, fingerprint = _about(world, record), duplicate_of(rule, record)
     with world.store.transaction() as tx:
         apart = sorted(issues.told_apart(tx, fingerprint, **about))
         candidates = [{"id": one.id, "score": one.score, "reasons": list(one.reasons)} for one in alike]
@@ -73,7 +79,6 @@ async def should_be_asked(
             details={"candidates": candidates, "apart": apart},
             **{"tenant": world.tenant, "company_key": record.company_key, **about},
         )
-    return True
 
 
 async def _forgotten_halves(

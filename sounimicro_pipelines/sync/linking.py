@@ -95,6 +95,8 @@ def end_link(
         forget_record(tx, tenant=link.tenant, erp=erp)
     links.end(tx, link, reason=reason, side=side, at=world.now(), by=world.by, run_id=world.run_id)
     history.add(tx, [replace(_entry(world, link, "unlink", reason), side=side)])
+    heirs = [] if side == "crm" else links.for_crm(tx, link.tenant, link.crm_entity, link.crm_id)
+    work.poke(tx, [Poke(one.rule, "crm", one.crm_entity, one.crm_id, "owner") for one in heirs], world.now())
     if cause:
         issues.report(
             tx,

@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 from sounimicro_pipelines.rules.model import Rule
-from sounimicro_pipelines.store import Transaction, intents, links
+from sounimicro_pipelines.store import Outdated, Transaction, intents, links
 from sounimicro_pipelines.store.intents import Intent
 from sounimicro_pipelines.store.links import Link
-from sounimicro_pipelines.sync.alike import not_told_apart, should_be_asked
-from sounimicro_pipelines.sync.creating import Incomplete, Order, create, give_up_creates, new_values
+from sounimicro_pipelines.sync.alike import ask, not_told_apart, should_be_asked
+from sounimicro_pipelines.sync.creating import Incomplete, Order, Unsure, create, give_up_creates, new_values
 from sounimicro_pipelines.sync.holding import demand_free
 from sounimicro_pipelines.sync.linking import is_kept_apart, make_link
 from sounimicro_pipelines.sync.match import Identity, Register, Suggestion, certain, compare, suggest
@@ -35,19 +35,23 @@ async def meet_erp(world: World, rule: Rule, company_key: str, entity: str, erp_
         return []
     if record.created_by_us and _is_being_made(world, rule, company_key):
         raise NotNow(world.later(world.patience.search_lag), "create_elsewhere")
-    if not takes_part(rule, record):
+    under_way = _living_creates(world, record)
+    if not under_way and not takes_part(rule, record):
         return []
     parents: list[Link | None] = [None]
     if rule.rule == "person":
-        parents = list(await _parents_of_contact(world, record))
+        above = await _parents_of_contact(world, record)
+        if not above:
+            await give_up_creates(world, rule, under_way)
+        parents = [one for one in above if one.state == "active"]
         if not parents:
             return []
     elif rule.rule == "project":
         parents = [_customer_link(world, record)]
     parent = parents[0]
     role = parent.role if rule.rule == "person" and parent is not None else rule.role
-    if _has_living_create(world, record, role):
-        return [await create(world, await _order_in_crm(world, rule, record, role, parent))]
+    if under_way:
+        return [await _go_on(world, await _order_in_crm(world, rule, record, role, parent), under_way[0])]
     restored = await _by_marker(world, rule, record, role, parent)
     if restored is not None:
         return [restored]
@@ -58,7 +62,10 @@ async def meet_erp(world: World, rule: Rule, company_key: str, entity: str, erp_
     found, near = not_told_apart(world, rule, record, *await _match_in_crm(world, rule, seen, record, role))
     if found is not None:
         crm = await world.crm.read(rule.crm, found.id, rule.crm_paths())
-        if crm is None or _apart(world, crm, company_key, role):
+        if crm is None:
+            return []
+        if _apart(world, crm, company_key, role):
+            ask(world, rule, record, [found])
             return []
         return [_link(world, rule, crm, record, role, f"matched:{found.by}", parent, found=crm)]
     if rule.create.in_crm != "automatic":
@@ -80,6 +87,7 @@ async def meet_crm(world: World, rule: Rule, crm: Record) -> list[Link]:
                     places.append((above.company_key, above.role, above))
         else:
             places = [(key, rule.role, None) for key in world.erp]
+        left = _without_parent(tx, world, crm, places) if rule.rule == "person" else []
         stones = links.tombstones_for_crm(tx, world.tenant, crm.entity, crm.id)
         places = [
             (key, role, parent)
@@ -91,6 +99,7 @@ async def meet_crm(world: World, rule: Rule, crm: Record) -> list[Link]:
         ]
         if crm.created_by_us and not crm.markers and _creates_under_way(tx, rule):
             raise NotNow(world.later(world.patience.search_lag), "create_elsewhere")
+    await give_up_creates(world, rule, left)
     for key, role, parent in places:
         link = await _meet_in(world, rule, crm, key, role, parent, only=len(places) == 1)
         if link is not None:
@@ -125,7 +134,10 @@ async def _meet_in(
         found, near = not_told_apart(world, rule, replace(crm, company_key=key), *matched)
         if found is not None:
             erp = await port.read(entity, found.id, rule.erp_paths())
-            if erp is None or _apart_erp(world, key, erp):
+            if erp is None:
+                return None
+            if _apart_erp(world, key, erp):
+                ask(world, rule, replace(crm, company_key=key), [found])
                 return None
             return _link(world, rule, crm, erp, role, f"matched:{found.by}", parent, found=erp)
         if rule.create.in_erp != "automatic" or not only:
@@ -162,6 +174,19 @@ async def _meet_in(
     )
 
 
+def _without_parent(
+    tx: Transaction, world: World, person: Record, places: Sequence[tuple[str, str, Link | None]]
+) -> list[Intent]:
+    """The unfinished creates of a person where its company has no link any more, under which they could be finished."""
+    there = {(key, role) for key, role, _ in places}
+    found = intents.living_for(tx, tenant=world.tenant, crm=(person.entity, person.id))
+    return [
+        one
+        for one in found
+        if (one.kind, one.side, one.rule) == ("create", "erp", "person") and (one.company_key, one.role) not in there
+    ]
+
+
 def _chosen_customer(world: World, under_way: Intent) -> Link | None:
     """The customer that a person chose for a project whose creation is not finished."""
     with world.store.read() as tx:
@@ -175,7 +200,7 @@ async def _parents_of_contact(world: World, record: Record) -> Sequence[Link]:
     parties = await world.erp[record.company_key].parties(record.parent)
     with world.store.read() as tx:
         found = [links.for_erp(tx, record.company_key, entity, party) for entity, party in parties]
-    return sorted((link for link in found if link is not None and link.state == "active"), key=lambda one: one.role)
+    return sorted((link for link in found if link is not None), key=lambda one: one.role)
 
 
 def _customer_link(world: World, record: Record) -> Link | None:
@@ -272,10 +297,24 @@ async def _order_in_crm(world: World, rule: Rule, record: Record, role: str, par
     return Order(rule, "crm", record, rule.crm, record.company_key, role, values, under, parent, data)
 
 
-def _has_living_create(world: World, record: Record, role: str) -> bool:
+def _living_creates(world: World, record: Record) -> list[Intent]:
+    """The unfinished creates in the CRM for an ERP record."""
     with world.store.read() as tx:
         found = intents.living_for(tx, tenant=world.tenant, erp=(record.company_key, record.entity, record.id))
-    return any((one.kind, one.side) == ("create", "crm") for one in found)
+    return [one for one in found if (one.kind, one.side) == ("create", "crm")]
+
+
+async def _go_on(world: World, order: Order, under_way: Intent) -> Link:
+    """Bring an unfinished create to its end. Raises as `create` does."""
+    source = order.source
+    try:
+        return await create(world, order)
+    except Outdated:
+        with world.store.read() as tx:
+            linked = links.for_erp(tx, order.company_key, source.entity, source.id)
+        if linked is not None:
+            raise
+        raise Unsure(under_way, "The record that was created for it is linked with another one meanwhile.") from None
 
 
 def _is_being_made(world: World, rule: Rule, company_key: str) -> bool:

@@ -154,7 +154,8 @@ def _weigh_field(scene: Scene, one: RuleField, found: Weighed) -> None:
     else:
         decision = decide(direction, one.conflict, views[CRM], views[1:])
     if decision.kind == "nothing":
-        if decision.agreed:
+        if decision.agreed and (owns or decision.reason == "equal"):
+            # A difference that the link may not settle is not agreed on: the link may come to own the field.
             found.settled[one.key] = {place: view.now.text for place, view in enumerate(views)}
         if decision.reason in ("equal", "equal_where_written", "same_in_words"):
             found.equal.append(one.key)

@@ -7,6 +7,7 @@ import os
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -35,17 +36,24 @@ MENU = (
 
 @dataclass
 class Campaign:
-    """One process's share of the schedules; `companies` is how many ERP companies their worlds have."""
+    """One process's share of the schedules; `companies` is how many ERP companies their worlds have.
+
+    `also` is what must occur in these worlds besides the menu.
+    """
 
     name: str
     companies: int
     first: int
+    also: tuple[str, ...] = ()
     done: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     chunks: set[int] = field(default_factory=set)
     started: float = 0.0
     cpu: float = 0.0
-    pool: StorePool = field(default_factory=StorePool)
+
+    @cached_property
+    def pool(self) -> StorePool:
+        return StorePool()
 
     @property
     def share(self) -> int:
@@ -90,7 +98,28 @@ class Campaign:
 
     def missing(self) -> list[str]:
         """What is on the menu and has not occurred."""
-        return [name for name in MENU if not self.counts[name]]
+        return [name for name in (*MENU, *self.also) if not self.counts[name]]
+
+
+class Schedules:
+    """The tests of a campaign. Each kind of world is a file of its own, so that two workers can share the time."""
+
+    campaign: Campaign
+
+    @pytest.mark.parametrize("number", range(CHUNKS))
+    def test_every_invariant_holds_after_any_schedule(self, number: int, pytestconfig: pytest.Config) -> None:
+        self.campaign.chunk(number, pytestconfig.cache.mkdir("schedules"))
+
+    def test_every_invariant_holds_while_there_is_time(
+        self, pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        if len(self.campaign.chunks) < CHUNKS:
+            pytest.skip("only part of the schedules was played")
+        self.campaign.more(pytestconfig.cache.mkdir("schedules"))
+        with capsys.disabled():
+            print(f"\n{self.campaign.report()}")
+        assert self.campaign.done >= AT_LEAST // CAMPAIGNS
+        assert self.campaign.missing() == []
 
 
 def shrink(seed: int, broken: Broken, pool: StorePool, companies: int) -> dict[str, object]:

@@ -51,7 +51,10 @@ def check_all(scenario: Scenario) -> None:
 
 
 def created_once(scenario: Scenario) -> None:
-    """I2: no record of one side has two on the other."""
+    """I2: no record of one side has two on the other.
+
+    Whoever merges two companies gives the one's number to what was made for the other, which makes nothing twice.
+    """
     for system, key in ((scenario.crm, "OrgNr"), *((erp, "OrgNumber") for erp in scenario.erp.values())):
         seen: Counter[tuple[str, str]] = Counter()
         ours: Counter[tuple[str, str]] = Counter()
@@ -59,7 +62,8 @@ def created_once(scenario: Scenario) -> None:
             number = row.values.get(key)
             if number and row.deleted is None:
                 seen[(row.entity, number)] += 1
-                ours[(row.entity, number)] += row.created_by == "us"
+                by_merge = scenario.crm.merge_log and row.born.get(key) != number
+                ours[(row.entity, number)] += row.created_by == "us" and not by_merge
         for place, count in seen.items():
             if count > 1 and ours[place]:
                 raise Broken("created exactly once", f"{system.name} has {count} records of {place}")
@@ -418,6 +422,8 @@ def nothing_unfinished(scenario: Scenario) -> None:
             raise Broken("nothing is left without an issue", f"{name} is {row.state}")
     for intent in left:
         about = (f":{intent.crm_entity}:{intent.crm_id}", f":{intent.erp_entity}:{intent.erp_id}")
+        if f"link:{intent.link_id}" in known:
+            continue
         if not any(name.endswith(about) or name.startswith("guard:") for name in known):
             raise Broken("nothing is left without an issue", f"intent {intent.kind} {intent.side} {intent.state}")
 

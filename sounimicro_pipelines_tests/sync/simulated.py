@@ -68,6 +68,7 @@ class Row:
     entity: str
     id: int
     values: dict[str, str] = field(default_factory=dict)
+    born: dict[str, str] = field(default_factory=dict)
     parent: int | None = None
     relation: int | None = None
     created: datetime = START
@@ -451,6 +452,7 @@ class System:
             for path, value in values.items():
                 self._set(row, path, str(value), "us")
             row.created = row.updated = self.world.at()
+            row.born = dict(row.values)
             self._born(row)
             self.rows[(entity, row.id)] = row
             self.world.creates.append((self.name, entity, row.id))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from sounimicro_pipelines.rules.values import Scalar
-from sounimicro_pipelines.store import issues
+from sounimicro_pipelines.store import intents, issues, work
+from sounimicro_pipelines.store.work import Poke
 from sounimicro_pipelines.sync import answering
 from sounimicro_pipelines.sync.ports import GuidOf, Record, Written
-from sounimicro_pipelines.transport import ServerFailed
+from sounimicro_pipelines.transport import ServerFailed, Unreachable
 from sounimicro_pipelines_tests.sync.scenario import Broken, Scenario, StorePool, open_issues
-from sounimicro_pipelines_tests.sync.simulated import Crash, Trouble
+from sounimicro_pipelines_tests.sync.simulated import Crash, Row, System, Trouble
 
 
 @pytest.mark.parametrize("path", ["Address.Postal.City", "Urls[first].Value", "Name"])
@@ -154,3 +156,92 @@ def test_what_was_made_after_the_backup_goes_on_when_a_person_has_said_that_it_i
     made = sorted((name, entity) for name, entity, _ in scenario.hostile.creates)
     assert made == [("K1", "Customer"), ("crm", "contact")]
     assert open_issues(scenario.store) == []
+
+
+@pytest.mark.parametrize("made_in", ["crm", "erp"])
+def test_a_person_whose_company_went_while_it_was_made_is_told_and_waited_for_no_more(made_in: str) -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer", "person"), polling_always=True)
+    company, customer = pair(scenario)
+    scenario.settle()
+    scenario.polling = True
+    scenario.hostile.clock.advance(200)
+    system: System = scenario.crm if made_in == "crm" else scenario.erp["K1"]
+    if made_in == "crm":
+        scenario.contact_of("K1", customer)
+    else:
+        scenario.person_of(company)
+    create = system.create
+
+    async def unheard(*args: Any, **more: Any) -> int:
+        await create(*args, **more)
+        raise Unreachable("Sim", "create", effect_unknown=True)
+
+    system.create = unheard  # type: ignore[method-assign]
+    scenario.run_engines()
+    system.create = create  # type: ignore[method-assign]
+    assert [entity for _, entity, _ in scenario.hostile.creates] == ["person" if made_in == "crm" else "Contact"]
+    scenario.crm.person_deletes(company)
+    scenario.settle()
+    scenario.check()
+    assert len(scenario.hostile.creates) == 1
+    assert {"deleted", "orphan"} <= {one.kind for one in open_issues(scenario.store)}
+    with scenario.store.read() as tx:
+        assert intents.living(tx) == []
+
+
+def test_what_was_made_for_one_customer_and_is_linked_with_another_is_asked_about() -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
+    company, _ = pair(scenario)
+    scenario.settle()
+    scenario.polling = True
+    scenario.hostile.clock.advance(200)
+    customer = scenario.company(scenario.erp["K1"], "Customer")
+    with patch.object(scenario.crm, "create", side_effect=Unreachable("Sim", "create", effect_unknown=True)):
+        scenario.run_engines()
+    company.markers["K1", "customer"] = customer.id  # the two were merged in the CRM
+    scenario.settle()
+    asked = {(one.kind, one.erp_id) for one in open_issues(scenario.store)}
+    assert asked == {("create_unknown", customer.id)}
+    assert scenario.hostile.creates == []
+
+
+def test_a_field_goes_on_from_the_link_that_comes_to_own_it() -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), companies=2, active=("customer",), polling_always=True)
+    company, first = pair(scenario)
+    scenario.settle()
+    second = scenario.company(scenario.erp["K2"], "Customer", company.values["OrgNr"])
+    second.values["Info.Name"] = company.values["Name"]
+    street = scenario.erp["K2"].person_types(second, "Info.InvoiceAddress.AddressLine1")
+    scenario.settle()
+    assert company.markers == {("K1", "customer"): first.id, ("K2", "customer"): second.id}
+    assert not company.values.get("Address.Postal.Address1")
+    scenario.erp["K1"].person_deletes(first)
+    with scenario.store.transaction() as tx:
+        work.poke(tx, [Poke("customer", "erp", "Customer", first.id, "webhook", "K1")], scenario.hostile.at())
+    scenario.settle()
+    scenario.check()
+    assert company.values["Address.Postal.Address1"] == street
+
+
+def test_a_customer_that_was_made_anew_after_its_deletion_is_offered_to_the_company_it_left() -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
+    company, customer = pair(scenario)
+    scenario.settle()
+    scenario.erp["K1"].person_deletes(customer)
+    scenario.poke_everything()
+    scenario.settle()
+    anew = scenario.company(scenario.erp["K1"], "Customer", company.values["OrgNr"])
+    anew.values["Info.Name"] = company.values["Name"]
+    scenario.settle()
+    scenario.check()
+    (asked,) = [one for one in open_issues(scenario.store) if one.kind == "possible_duplicate"]
+    assert (asked.erp_id, [one["id"] for one in (asked.details or {})["candidates"]]) == (anew.id, [company.id])
+
+
+def pair(scenario: Scenario) -> tuple[Row, Row]:
+    """A company of the CRM and the customer that is the same."""
+    org_number = next(scenario._orgs)
+    company = scenario.company(scenario.crm, "contact", org_number)
+    customer = scenario.company(scenario.erp["K1"], "Customer", org_number)
+    customer.values["Info.Name"] = company.values["Name"]
+    return company, customer

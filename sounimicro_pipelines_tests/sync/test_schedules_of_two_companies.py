@@ -2,32 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
-from sounimicro_pipelines_tests.sync.campaign import AT_LEAST, CAMPAIGNS, CHUNKS, FIRST_SEED, NIGHTLY, Campaign
+from sounimicro_pipelines_tests.sync.campaign import FIRST_SEED, Campaign, Schedules
 
 
-@pytest.fixture(scope="module")
-def campaign() -> Campaign:
-    return Campaign("two companies", companies=2, first=FIRST_SEED + 500_000)
-
-
-@pytest.mark.nightly
-@pytest.mark.skipif(not NIGHTLY, reason="takes minutes")
-@pytest.mark.parametrize("number", range(CHUNKS))
-def test_every_invariant_holds_after_any_schedule(number: int, campaign: Campaign, pytestconfig: pytest.Config) -> None:
-    campaign.chunk(number, pytestconfig.cache.mkdir("schedules"))
-
-
-@pytest.mark.nightly
-@pytest.mark.skipif(not NIGHTLY, reason="takes minutes")
-def test_every_invariant_holds_while_there_is_time(
-    campaign: Campaign, pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]
-) -> None:
-    if len(campaign.chunks) < CHUNKS:
-        pytest.skip("only part of the schedules was played")
-    campaign.more(pytestconfig.cache.mkdir("schedules"))
-    with capsys.disabled():
-        print(f"\n{campaign.report()}")
-    assert campaign.done >= AT_LEAST // CAMPAIGNS
-    assert campaign.missing() == []
+class TestTwoCompanies(Schedules):
+    campaign = Campaign("two companies", companies=2, first=FIRST_SEED + 500_000, also=("customer_of_both",))
