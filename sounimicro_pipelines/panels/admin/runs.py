@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import APIRouter, Form
 from fastapi.responses import Response
 
 from sounimicro_pipelines.errors import SounimicroError
+from sounimicro_pipelines.panels.admin import undoing
 from sounimicro_pipelines.panels.admin.acting import Trouble, trouble
 from sounimicro_pipelines.panels.admin.frame import AdminPage, AtDesk, Desk
 from sounimicro_pipelines.panels.admin.known import Known, known
@@ -27,10 +28,7 @@ from sounimicro_pipelines.store import Transaction, history, runs
 from sounimicro_pipelines.store.companies import CompanyRow
 from sounimicro_pipelines.store.history import Entry
 from sounimicro_pipelines.store.runs import Run
-from sounimicro_pipelines.sync.addresses import CrmAddress
-from sounimicro_pipelines.sync.opening import Connection
-from sounimicro_pipelines.sync.requests import Outcome
-from sounimicro_pipelines.sync.undo import LeftAlone, UndoReport, undo
+from sounimicro_pipelines.sync.undo import LeftAlone, UndoReport
 
 router = APIRouter()
 PAGE = AdminPage("runs", "/admin/runs", router)
@@ -38,8 +36,6 @@ AT_ONCE = 50
 CHANGES = 300
 """Changes of a run that the page names; the counts are of all of them."""
 COUNTS = ("applied", "unchanged", "held", "conflicts", "failed")
-TOLD = 50
-"""Records of an undo that Dagster hears of one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,42 +115,45 @@ async def one_run(desk: AtDesk) -> Response:
 async def undo_run(desk: AtDesk, run: Annotated[str, Form()]) -> Response:
     """Put back what a run has written and nobody has edited since; the page tells what was left, and why."""
     await _demand_run(desk, run)
-    engine = desk.panels.engine
-
-    async def work(connection: Connection) -> UndoReport:
-        report = await undo(await connection.world(by=desk.viewer.actor), run)
-        if engine.tell is not None:
-            with connection.store.read() as tx:
-                written = history.of_run(tx, report.run_id)
-            for outcome in _outcomes(report, written):
-                engine.tell(outcome)
-        return report
-
+    going = await undoing.begin(desk, run)
+    if not going.is_done:
+        return desk.redirect("/admin/runs/undoing", run=run)
     try:
-        report = await engine.act(work)
+        return await _show(desk, run, report=going.report())
     except SounimicroError as error:
         return await _show(desk, run, trouble(desk.words, error))
-    await desk.change(lambda tx: desk.audit(tx, "run_undone", f"run:{run}", by_run=report.run_id))
-    return await _show(desk, run, report=report)
 
 
-def _outcomes(report: UndoReport, written: Sequence[Entry]) -> Iterator[Outcome]:
-    """What Dagster is told of an undo: one event for each record, up to a point."""
-    found: dict[tuple[str, str, int, str], list[Entry]] = {}
-    for one in written:
-        found.setdefault((one.rule, one.crm_entity, int(one.crm_id or 0), one.company_key), []).append(one)
-    for (rule, entity, number, key), lines in list(found.items())[:TOLD]:
-        yield Outcome(
-            action="undo",
-            run_id=report.run_id,
-            rule=rule,
-            company_key=key,
-            record=CrmAddress(entity, number),
-            erp_entity=lines[0].erp_entity,
-            erp_id=lines[0].erp_id,
-            fields=tuple((str(line.side), str(line.field)) for line in lines),
-            counts=report.counts,
-        )
+@router.get("/admin/runs/undoing")
+async def undoing_run(desk: AtDesk) -> Response:
+    """How far the undoing of a run has come, and what it came to."""
+    run = desk.request.query_params.get("run", "")
+    await _demand_run(desk, run)
+    going = undoing.found(desk, run)
+    if going is None:
+        return desk.redirect("/admin/runs/one", run=run)
+    if going.is_done:
+        try:
+            return await _show(desk, run, report=going.report())
+        except SounimicroError as error:
+            return await _show(desk, run, replace(trouble(desk.words, error), status=200))
+
+    def read(tx: Transaction) -> tuple[int, int]:
+        left = sum(one.undone_by_run is None and one.field is not None for one in history.of_run(tx, run))
+        done = sum(one.field is not None for one in history.of_run(tx, going.run_id)) if going.run_id else 0
+        return done, left + done
+
+    done, total = await desk.panels.read(read)
+    return desk.show(
+        "admin_undoing.html",
+        PAGE.name,
+        title=desk.words("runs.undoing"),
+        status=202,
+        done_count=done,
+        total=max(total, done, 1),
+        look_href=desk.to("/admin/runs/undoing", run=run),
+        back_href=desk.to("/admin/runs/one", run=run),
+    )
 
 
 async def _demand_run(desk: Desk, run_id: str) -> Run:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import html
 import io
 import re
+import threading
+import time
 from collections.abc import Iterator
 from urllib.parse import quote
 
@@ -13,11 +16,14 @@ import httpx
 import pytest
 from openpyxl import load_workbook
 
+from sounimicro_pipelines.panels.admin import undoing
 from sounimicro_pipelines.sandbox.faults import Fault
 from sounimicro_pipelines.store import companies, conflicts, history, issues, links, runs, web, work
 from sounimicro_pipelines.store.issues import Issue
 from sounimicro_pipelines.sync import golive_asked
 from sounimicro_pipelines.sync.opening import Connection
+from sounimicro_pipelines.sync.undo import UndoReport
+from sounimicro_pipelines.sync.world import World
 from sounimicro_pipelines.warehouse.budget import read_register, register_path
 from sounimicro_pipelines_tests.panels.admin.operated_world import (
     CITY,
@@ -230,6 +236,47 @@ def test_an_undo_tells_what_it_left_and_why(world: OperatedWorld, admin: Browser
     assert unknown.status_code == 404
     listed = admin.get("/admin/runs?changed=1").text
     assert quote(run, safe="") in listed
+
+
+def test_an_undo_that_takes_long_tells_how_far_it_has_come(
+    world: OperatedWorld, admin: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = world.customers()[3]
+    world.sandbox.crm.edit("contact", link.crm_id, {"Address": {"Postal": {"Address1": "Lang vei 1", "City": "ALTA"}}})
+    world.sync()
+    with world.store.read() as tx:
+        run = str(history.of_record(tx, tenant=link.tenant, crm=("contact", link.crm_id), field=CITY)[0].run_id)
+    goes_on = threading.Event()
+    real = undoing.undo
+
+    async def slow(running: World, run_id: str) -> UndoReport:
+        await asyncio.to_thread(goes_on.wait, 20)
+        return await real(running, run_id)
+
+    monkeypatch.setattr(undoing, "undo", slow)
+    monkeypatch.setattr(undoing, "AT_ONCE", 0.05)
+    try:
+        first = press(admin, f"/admin/runs/one?run={run}", "/admin/runs/undo")
+        page = follow(admin, first)
+        assert re.search(r"0 av \d+ felt er satt tilbake", page)
+        again = admin.post("/admin/runs/undo", data={"csrf_token": admin.csrf, "run": run})
+        assert again.headers["location"] == first.headers["location"]
+        with world.store.read() as tx:
+            assert [one.run_id for one in runs.listing(tx) if one.undo_of == run] == []
+    finally:
+        goes_on.set()
+    monkeypatch.setattr(undoing, "AT_ONCE", 20.0)
+    done = admin.get("/admin/runs/undoing", params={"run": run})
+    for _ in range(100):
+        if done.status_code == 200:
+            break
+        time.sleep(0.05)
+        done = admin.get("/admin/runs/undoing", params={"run": run})
+    assert re.search(r"[1-9]\d* felt er satt tilbake", done.text)
+    with world.store.read() as tx:
+        assert len([one for one in runs.listing(tx) if one.undo_of == run]) == 1
+        assert sum(one["action"] == "run_undone" and one["subject"] == f"run:{run}" for one in web.audit_log(tx)) == 1
+    assert admin.get("/admin/runs/undoing", params={"run": "no-such-run"}).status_code == 404
 
 
 def test_a_suggested_link_is_made_or_told_apart(world: OperatedWorld, admin: Browser) -> None:
