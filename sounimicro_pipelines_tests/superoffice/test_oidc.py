@@ -16,7 +16,7 @@ from sounimicro_pipelines.clock import ManualClock
 from sounimicro_pipelines.settings import SuperOfficeSettings
 from sounimicro_pipelines.superoffice import SuperOfficeClient, TokenRejected
 from sounimicro_pipelines.superoffice.client import read_entity
-from sounimicro_pipelines.superoffice.oidc import UserSignIn
+from sounimicro_pipelines.superoffice.oidc import UserSession, UserSignIn
 from sounimicro_pipelines.transport import AccessDenied, AuthenticationFailed
 from sounimicro_pipelines_tests.superoffice.crm_server import NOW, PREFIX, TENANT, Answer, Call, CrmServer
 
@@ -60,6 +60,14 @@ def sign_in(settings: SuperOfficeSettings, clock: ManualClock, provider: Provide
             return begun, *(await users.finish(code, begun, REDIRECT))
 
     return asyncio.run(main())
+
+
+async def own_session(client: SuperOfficeClient, provider: Provider) -> UserSession:
+    """The API as somebody who has just signed in."""
+    begun = await client.people.start(REDIRECT)
+    provider.nonce = begun.nonce
+    _, tokens = await client.people.finish("good", begun, REDIRECT)
+    return client.as_person(tokens)
 
 
 def test_a_sign_in_sends_a_challenge_and_believes_a_validated_token(
@@ -126,11 +134,7 @@ def test_a_persons_own_session_uses_and_renews_their_token(
 
     async def main() -> None:
         async with SuperOfficeClient(settings, clock=clock) as client:
-            users = client.people
-            begun = await users.start(REDIRECT)
-            provider.nonce = begun.nonce
-            _, tokens = await users.finish("good", begun, REDIRECT)
-            session = client.as_person(tokens)
+            session = await own_session(client, provider)
             assert not (await read_entity(session, "contact", 7)).may_update
             clock.advance(3500)
             await read_entity(session, "contact", 7)
@@ -154,11 +158,8 @@ def test_a_403_is_believed_of_a_fresh_token_and_not_of_an_old_one(
 
     async def main() -> None:
         async with SuperOfficeClient(settings, clock=clock) as client:
-            users = client.people
-            begun = await users.start(REDIRECT)
-            provider.nonce = begun.nonce
-            _, tokens = await users.finish("good", begun, REDIRECT)
-            session = client.as_person(tokens)
+            session = await own_session(client, provider)
+            tokens = session.tokens
             with pytest.raises(AccessDenied):
                 await read_entity(session, "contact", 7)
             assert session.tokens == tokens
