@@ -7,20 +7,24 @@ the open issue is what remembers it.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Final
 
 from sounimicro_pipelines.rules.model import Rule
-from sounimicro_pipelines.store import Transaction, issues, links, work
+from sounimicro_pipelines.rules.versions import RuleSet
+from sounimicro_pipelines.store import Outdated, Transaction, issues, links, watermarks, work
 from sounimicro_pipelines.store.issues import Issue
 from sounimicro_pipelines.store.work import Poke
+from sounimicro_pipelines.sync.crm_side import numbers_of
 from sounimicro_pipelines.sync.world import World
 from sounimicro_pipelines.transport import VendorError
 from sounimicro_pipelines.unimicro.traits import NUMBERS
 
 KIND: Final = "number_allotted"
 AGAIN: Final = timedelta(days=1)
+ASKING: Final = timedelta(minutes=1)
+"""How long nobody else asks, and how long it rests when the CRM does not answer."""
 
 
 def allotting(tx: Transaction, tenant: str, rule: str) -> Issue | None:
@@ -35,6 +39,19 @@ def number_travels(tx: Transaction, tenant: str, rule: Rule) -> bool:
     return any(noted is None or noted.field not in one.crm for one in numbers)
 
 
+def erp_numbers(tx: Transaction, tenant: str, rules: RuleSet) -> dict[str, str]:
+    """The CRM fields in which the ERP's numbers stand, by entity; "" where the tenant's own stand there.
+
+    The two systems count from the same beginnings: an equal number would make strangers of the same look alike.
+    """
+    found = numbers_of(rules)
+    for rule in rules.active():
+        noted = allotting(tx, tenant, rule.rule)
+        if noted is not None and found.get(rule.crm) == noted.field:
+            found[rule.crm] = ""
+    return found
+
+
 async def own_numbers(world: World, rule: Rule, paths: Iterable[str]) -> frozenset[str]:
     """Those of these fields of the rule's CRM records that the tenant fills with numbers of its own.
 
@@ -45,19 +62,34 @@ async def own_numbers(world: World, rule: Rule, paths: Iterable[str]) -> frozens
 
 
 async def look_again(world: World, rule: Rule) -> None:
-    """End the note when its day is over and the tenant has stopped allotting, or the rule writes elsewhere now.
+    """Know before the first record, and then day by day, whether the tenant allots what the rule would write.
 
-    A CRM that does not answer is asked again next time.
+    The note ends when the tenant has stopped, or the rule writes elsewhere now. A CRM that does not answer is asked
+    again next time.
     """
+    written = [path for one in rule.fields if one.writes_crm for path in one.crm]
+    numbers = [path for path in written if rule.active and world.crm.keeps_unique(rule.crm, path)]
     with world.store.read() as tx:
         noted = allotting(tx, world.tenant, rule.rule)
-    if noted is None:
-        return
-    if not any(one.writes_crm and noted.field in one.crm for one in rule.fields):
+    if noted is not None and noted.field not in written:
         _end(world, rule)
-    else:
+    elif noted is not None:
         with contextlib.suppress(VendorError):
             await _is_allotted(world, rule, str(noted.field))
+    elif numbers:
+        await _ask_daily(world, rule, numbers)
+
+
+async def _ask_daily(world: World, rule: Rule, paths: Sequence[str]) -> None:
+    name, holder = _fingerprint(world.tenant, rule.rule), world.holder
+    with world.store.transaction() as tx:
+        is_due = watermarks.lease(tx, name, holder=holder, now=world.now(), hold=ASKING, every=AGAIN)
+    if is_due is None:
+        return
+    with contextlib.suppress(VendorError, Outdated):
+        await own_numbers(world, rule, paths)
+        with world.store.transaction() as tx:
+            watermarks.advance(tx, name, holder=holder, now=world.now(), watermark=None)
 
 
 async def _is_allotted(world: World, rule: Rule, path: str) -> bool:

@@ -76,7 +76,7 @@ def numbers_of(rules: RuleSet) -> dict[str, str]:
 class CrmSide:
     """One tenant of the CRM. Raises the VendorError family; see `ports.CrmPort` for what each method answers.
 
-    `numbers` are the paths of the fields that hold the ERP's number, by entity.
+    `numbers` are the paths of the fields that hold the ERP's number, by entity; "" where none does.
     """
 
     def __init__(self, client: SuperOfficeClient, *, numbers: Mapping[str, str] | None = None) -> None:
@@ -223,6 +223,8 @@ class CrmSide:
                     self._allots[entity] = bool(allotted_number(entity, await self._client.default(entity)))
                 except (NotFound, AccessDenied):
                     self._allots[entity] = None
+            if self._allots[entity] and self._numbers.get(entity) == path:
+                self._numbers[entity] = ""  # what stands there is no number of the ERP's, and tells of no record there
             return self._allots[entity]
 
     async def holder_of(self, entity: str, record_id: int, path: str, value: str) -> int | None:

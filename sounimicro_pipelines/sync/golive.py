@@ -17,7 +17,7 @@ from sounimicro_pipelines.store.links import Link, of_rule
 from sounimicro_pipelines.store.runs import GoLiveReport
 from sounimicro_pipelines.sync import match
 from sounimicro_pipelines.sync.alike import TOO_ALIKE
-from sounimicro_pipelines.sync.crm_side import numbers_of
+from sounimicro_pipelines.sync.allotting import erp_numbers
 from sounimicro_pipelines.sync.feeds import rewind_company
 from sounimicro_pipelines.sync.match import Identity, Pairing
 from sounimicro_pipelines.sync.ports import Record
@@ -120,8 +120,10 @@ def report(world: World, crm: Register, erp: Register) -> dict[str, RuleReport]:
 def make(world: World, files: Files, company_key: str) -> GoLiveReport:
     """Make a company's report from the warehouse, and keep it. Raises NotListed and the WarehouseError family."""
     if files.crm.is_file() and files.erp[company_key].is_file():
+        with world.store.read() as tx:
+            numbers = erp_numbers(tx, world.tenant, world.rules)
         with (
-            open_crm(files, world.clock, numbers_of(world.rules)) as crm,
+            open_crm(files, world.clock, numbers) as crm,
             open_erp(files, company_key, world.clock) as erp,
         ):
             registers: dict[str, Register] = {"crm": crm, "erp": erp}

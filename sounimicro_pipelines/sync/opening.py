@@ -10,7 +10,8 @@ from sounimicro_pipelines.rules import RULE_NAMES, Registries, RuleSet, load_rul
 from sounimicro_pipelines.store import Store, issues, rule_versions, runs
 from sounimicro_pipelines.superoffice import FieldRegistry as CrmFields
 from sounimicro_pipelines.superoffice import SuperOfficeClient
-from sounimicro_pipelines.sync.crm_side import CrmSide, numbers_of
+from sounimicro_pipelines.sync.allotting import erp_numbers
+from sounimicro_pipelines.sync.crm_side import CrmSide
 from sounimicro_pipelines.sync.erp_side import ErpSide
 from sounimicro_pipelines.sync.ports import Reporter, Silent
 from sounimicro_pipelines.sync.world import Patience, World
@@ -72,7 +73,7 @@ class Connection:
             used = [one for one in used if self.is_live(one)]
         return World(
             store=self.store,
-            crm=CrmSide(self.crm, numbers=numbers_of(rules)),
+            crm=CrmSide(self.crm, numbers=self._numbers(rules)),
             erp={one.key: ErpSide(self.erp.company(one), whole=self._whole(one.key)) for one in used},
             rules=rules,
             clock=self._clock,
@@ -83,6 +84,10 @@ class Connection:
             patience=self._patience,
             reporter=reporter or Silent(),
         )
+
+    def _numbers(self, rules: RuleSet) -> dict[str, str]:
+        with self.store.read() as tx:
+            return erp_numbers(tx, self.crm.tenant, rules)
 
     def is_live(self, company: Company) -> bool:
         """Whether the sync may write for this company, by the settings or an accepted report."""

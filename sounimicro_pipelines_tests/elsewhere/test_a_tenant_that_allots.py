@@ -32,10 +32,13 @@ def test_its_numbers_stay_whatever_is_linked_created_or_asked_for(place: Elsewhe
     wanted = crm.people_make("contact", Name="Kun i CRM AS", OrgNr="923609016", Category={"Id": 7002})
     customer = erp.people_make("Customer", OrgNumber="974760673", Info={"Name": "Fjordlys AS"})
     new = erp.people_make("Customer", OrgNumber="982463718", Info={"Name": "Bare I Regnskapet AS"})
-    mine = {one: crm.entities["contact"][one]["Number2"] for one in (known, wanted)}
+    other = erp.people_make("Customer", OrgNumber="971032081", Info={"Name": "Solberg Bygg AS"})
+    same = str(erp.shown("Customer", other)["CustomerNumber"])
+    stranger = crm.people_make("contact", Name="Solberg Bygg DA", Category={"Id": 7002}, Number2=same)
+    mine = {one: crm.entities["contact"][one]["Number2"] for one in (known, wanted, stranger)}
     assert all(mine.values())
     place.settle(2, rules=["customer"])
-    assert defaults(place) <= 2  # one question, and one for the record that was made
+    assert defaults(place) == 3  # one question, and one for each record that was made
 
     async def press(connection: Connection) -> Any:
         button = ErpButton(await connection.world(run_id="pressed", by="crm:502"))
@@ -48,7 +51,10 @@ def test_its_numbers_stay_whatever_is_linked_created_or_asked_for(place: Elsewhe
     assert link is not None
     assert link.crm_id == known
     assert made is not None
-    assert {one: crm.entities["contact"][one]["Number2"] for one in (known, wanted)} == mine
+    assert {one: crm.entities["contact"][one]["Number2"] for one in mine} == mine
+    namesake = place.linked("Customer", other)
+    assert namesake is not None
+    assert namesake.crm_id != stranger  # an equal number says nothing where each system counts for itself
     assert crm.entities["contact"][made.crm_id]["Number2"].startswith("K-")
     assert not [one for one in crm.written if any("Number2" in field for field in one[3]) and one[0] == "PATCH"]
     (note,) = [one for one in place.open_issues() if one.kind == KIND]
