@@ -11,9 +11,9 @@ import pytest
 from sounimicro_pipelines_tests.sync.scenario import Broken, Pool, PostgresPool, StorePool, run_crash
 
 NIGHTLY = bool(os.environ.get("SOUNIMICRO_TEST_NIGHTLY"))
-SCHEDULES = int(os.environ.get("SOUNIMICRO_TEST_CRASHES", "500" if NIGHTLY else "16"))
-ON_POSTGRES = int(os.environ.get("SOUNIMICRO_TEST_CRASHES_ON_POSTGRES", "50" if NIGHTLY else "2"))
-CHUNKS = 8
+SCHEDULES = int(os.environ.get("SOUNIMICRO_TEST_CRASHES", "500" if NIGHTLY else "15"))
+ON_POSTGRES = int(os.environ.get("SOUNIMICRO_TEST_CRASHES_ON_POSTGRES", "50" if NIGHTLY else "1"))
+CHUNKS = 5
 AGAIN = 1 if NIGHTLY else 10
 """Of so many crashes one is followed by another, while it is cleared up."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -164,15 +165,24 @@ def test_the_sync_writes_only_after_somebody_has_accepted_the_report(bench: Ware
     assert ABB.id not in {crm for crm, _, _ in again["customer"].matched}
 
 
-@pytest.fixture
-def linked(systems: Systems, tmp_path: Path) -> Iterator[Warehoused]:
-    """Everything linked that links by itself, and compared once."""
-    bench = Warehoused(systems, tmp_path, live=True)
+@pytest.fixture(scope="module")
+def settled(systems: Systems, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is kept of everything linked that links by itself, compared once."""
+    folder = tmp_path_factory.mktemp("settled")
+    bench = Warehoused(systems, folder, live=True)
     bench.extract()
     for _ in range(3):
         bench.reconcile()
         bench.drain()
         bench.extract()
+    bench.store.close()
+    return folder
+
+
+@pytest.fixture
+def linked(systems: Systems, settled: Path, tmp_path: Path) -> Iterator[Warehoused]:
+    shutil.copytree(settled, tmp_path, dirs_exist_ok=True)
+    bench = Warehoused(systems, tmp_path, live=True)
     yield bench
     bench.store.close()
 
