@@ -78,6 +78,11 @@ class Installation:
         ):
             try:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            except (FileExistsError, NotADirectoryError):
+                raise HomeUnusable(
+                    f"The data folder {folder} cannot be made: there is a file in its place.",
+                    remedy="Move the file away, or name another folder in SOUNIMICRO_HOME.",
+                ) from None
             except OSError as error:
                 raise HomeUnusable(
                     f"The data folder {folder} cannot be made: {error.strerror}.",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -14,7 +16,7 @@ from types import FrameType
 from typing import Literal
 
 from sounimicro_pipelines.clock import Clock
-from sounimicro_pipelines.errors import SettingsError
+from sounimicro_pipelines.errors import SettingsError, SounimicroError
 from sounimicro_pipelines.installation import Installation
 from sounimicro_pipelines.orchestration.code_servers import CodeServers
 from sounimicro_pipelines.orchestration.leftovers import open_cleared
@@ -25,6 +27,12 @@ SERVICES: tuple[Service, ...] = ("daemon", "webserver", "panels")
 LONGEST_PAUSE = 60.0
 STEADY_SECONDS = 120.0
 GRACE_SECONDS = 20.0
+
+
+class CannotListen(SounimicroError):
+    """An address that a service is to listen on cannot be had."""
+
+    exit_code = 2
 
 
 @dataclass(slots=True)
@@ -56,14 +64,23 @@ class Supervisor:
 
     @property
     def addresses(self) -> Mapping[str, str]:
+        """Where the services that are kept running can be reached in a browser."""
         settings = self._installation.settings
-        return {
-            "Dagster": f"http://{settings.dagster_bind}",
-            "panels": f"http://{settings.panels_bind}",
-        }
+        found = {"webserver": ("Dagster", settings.dagster_bind), "panels": ("panels", settings.panels_bind)}
+        asked = [found[child.service] for child in self._children if child.service in found]
+        return {name: f"http://{bind}" for name, bind in asked}
 
     def start(self) -> None:
-        """Prepares the data folder, the store and Dagster's home, and starts every service."""
+        """Prepares the data folder, the store and Dagster's home, and starts every service.
+
+        Raises CannotListen before anything is started, HomeUnusable and the store's errors.
+        """
+        settings = self._installation.settings
+        for child in self._children:
+            if child.service == "webserver":
+                demand_free("DAGSTER_BIND", settings.dagster_bind)
+            elif child.service == "panels":
+                demand_free("PANELS_BIND", settings.panels_bind)
         self._installation.prepare_home()
         open_cleared(self._installation).dispose()
         for child in self._servers:
@@ -169,3 +186,24 @@ def host_and_port(name: str, bind: str) -> tuple[str, int]:
     if not host or not port.isdigit() or not 0 <= int(port) < 65536:
         raise SettingsError([f"{name}: «{bind}» is no host:port, such as 127.0.0.1:3000."])
     return host.strip("[]"), int(port)
+
+
+def demand_free(name: str, bind: str) -> None:
+    """Raises CannotListen when nothing can listen on `bind` (`host:port`), the value of the setting `name`."""
+    host, port = host_and_port(name, bind)
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            if os.name == "posix":  # as the servers do; on Windows it would let two listen on one port
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise CannotListen(
+                f"{name}: something else listens on {bind} already.",
+                remedy=f"Stop it, perhaps another `sounimicro serve`, or set {name} to another port.",
+            ) from None
+        raise CannotListen(
+            f"{name}: this user cannot listen on {bind} ({error.strerror}).",
+            remedy=f"Set {name} to an address of this machine and a port above 1023.",
+        ) from None

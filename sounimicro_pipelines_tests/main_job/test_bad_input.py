@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from click.testing import CliRunner, Result
 
 from sounimicro_pipelines.cli import main
 from sounimicro_pipelines.installation import Installation
+from sounimicro_pipelines.orchestration.serving import CannotListen, Supervisor, demand_free
 from sounimicro_pipelines.settings import load_settings
 from sounimicro_pipelines.store import database
 from sounimicro_pipelines_tests.main_job.conftest import ONLY_COMPANY, Small
@@ -101,12 +103,42 @@ def test_a_wrong_setting_is_named_with_what_it_should_be(
     assert words in line
 
 
-def test_a_data_folder_that_cannot_be_made(call: Call, plant: Plant, tmp_path: Path) -> None:
+@pytest.mark.parametrize("home", ["file", "file/home"])
+def test_a_data_folder_that_cannot_be_made(call: Call, plant: Plant, tmp_path: Path, home: str) -> None:
     (tmp_path / "file").write_text("")
-    result = call(plant.environment | {"SOUNIMICRO_HOME": str(tmp_path / "file" / "home")}, "run")
+    result = call(plant.environment | {"SOUNIMICRO_HOME": str(tmp_path / home)}, "run")
     assert result.exit_code == 2
-    assert "cannot be made" in _lines(result)[0]
+    assert "cannot be made: there is a file in its place" in _lines(result)[0]
     assert "SOUNIMICRO_HOME" in _lines(result)[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "words"),
+    [
+        ("PANELS_BIND", "", "something else listens on"),
+        ("DAGSTER_BIND", "", "something else listens on"),
+        ("PANELS_BIND", "192.0.2.1:8420", "this user cannot listen on"),
+        ("DAGSTER_BIND", "no.such.host.invalid:3000", "this user cannot listen on"),
+    ],
+)
+def test_an_address_that_cannot_be_listened_on(call: Call, plant: Plant, name: str, address: str, words: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        binds = {"PANELS_BIND": "127.0.0.1:0", "DAGSTER_BIND": "127.0.0.1:0", name: address or taken}
+        result = call(plant.environment | binds, "serve")
+    assert result.exit_code == 2
+    first, remedy = _lines(result)
+    assert first.startswith(f"{name}: {words} {address or taken}")
+    assert f"et {name} to" in remedy
+
+
+def test_a_service_alone_minds_its_own_address_alone(plant: Plant) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        with pytest.raises(CannotListen):
+            demand_free("PANELS_BIND", taken)
+    demand_free("PANELS_BIND", taken)
+    assert list(Supervisor(plant.installation, ["panels"]).addresses) == ["panels"]
 
 
 # keys, sign-in and companies
