@@ -8,6 +8,9 @@ from typing import Any
 import httpx
 import msgspec
 
+NO_CONTENT = 204
+"""Success without a body (reference, 5.1); as the answer to a list, no records."""
+
 
 def explain(response: httpx.Response) -> list[str]:
     """The ERP's own words from an answer that refuses a call, each with the field's path where it names one.

@@ -16,6 +16,7 @@ from sounimicro_pipelines.transport import (
     Limits,
     NotFound,
     Retries,
+    ServerFailed,
     Transport,
     ValidationFailed,
 )
@@ -25,6 +26,10 @@ from sounimicro_pipelines.unimicro.companies import Company, parse_companies
 from sounimicro_pipelines.unimicro.company import SYSTEM, CompanyClient, Record
 
 __all__ = ["SYSTEM", "CompanyClient", "Hosts", "Record", "UnimicroClient"]
+
+
+_BROKEN = frozenset({500, 501})
+"""What does not pass by waiting: an installation without that list may answer so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,10 @@ class UnimicroClient:
         except (NotFound, AuthenticationFailed, AccessDenied, ValidationFailed, BadAnswer) as error:
             if required:
                 error.remedy = "Check UNIMICRO_API_URL, or set UNIMICRO_IDENTITY_URL and UNIMICRO_FILES_URL."
+                raise
+            return {}
+        except ServerFailed as error:
+            if required or error.status not in _BROKEN:
                 raise
             return {}
         if not isinstance(listed, dict):

@@ -21,6 +21,7 @@ from sounimicro_pipelines.transport import (
     VendorError,
     decode_json,
 )
+from sounimicro_pipelines.unimicro.answers import NO_CONTENT
 from sounimicro_pipelines.unimicro.bodies import check_body
 from sounimicro_pipelines.unimicro.companies import Company
 from sounimicro_pipelines.unimicro.expressions import Expression, where
@@ -86,7 +87,7 @@ class CompanyClient:
         call = f"GET {query.route}"
 
         def decode(response: httpx.Response) -> Sequence[Record]:
-            rows = decode_json(response, call, SYSTEM)
+            rows = [] if response.status_code == NO_CONTENT else decode_json(response, call, SYSTEM)
             if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
                 raise BadAnswer(SYSTEM, call, status=response.status_code, detail="it is no list of records")
             return [_without(row) for row in rows]

@@ -18,6 +18,7 @@ import msgspec
 from sounimicro_pipelines.clock import UTC
 from sounimicro_pipelines.records import Held, RecordPage
 from sounimicro_pipelines.transport import BadAnswer
+from sounimicro_pipelines.unimicro.answers import NO_CONTENT
 from sounimicro_pipelines.unimicro.company import SYSTEM
 from sounimicro_pipelines.unimicro.expressions import parse_moment
 
@@ -97,6 +98,8 @@ def read_page(
 
     Of records that stand as they are `held`, those with IDs above `after` are recognised without being looked into.
     """
+    if response.status_code == NO_CONTENT:
+        return Page([], [], 0, [])
     body = _one_line(response.content, response, call)
     may_hold = never_kept is not None and f'"{never_kept}"'.encode() in body
     if held is not None and not may_hold and (page := recognised(body, held, after)) is not None:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import httpx
 
 from sounimicro_pipelines.transport import BadAnswer, Unavailable, ValidationFailed, decode_json
-from sounimicro_pipelines.unimicro.answers import words
+from sounimicro_pipelines.unimicro.answers import NO_CONTENT, words
 from sounimicro_pipelines.unimicro.company import SYSTEM, CompanyClient, Record
 from sounimicro_pipelines.unimicro.expressions import (
     All,
@@ -110,7 +110,7 @@ async def statistics(company: CompanyClient, query: Statistics) -> list[Record]:
     call = f"GET statistics {query.model}"
 
     def decode(response: httpx.Response) -> list[Record]:
-        return _rows(decode_json(response, call, SYSTEM), call)
+        return [] if response.status_code == NO_CONTENT else _rows(decode_json(response, call, SYSTEM), call)
 
     try:
         rows = await company.exchange(
@@ -145,13 +145,13 @@ async def all_rows(company: CompanyClient, query: Statistics) -> AsyncIterator[R
 
 
 def _rows(answer: Any, call: str) -> list[Record]:
-    if isinstance(answer, dict) and "Success" in answer:
-        if not answer["Success"]:
+    if isinstance(answer, dict) and answer.keys() & {"Success", "Data"}:
+        if not answer.get("Success", True):
             said = list(words(answer))
             if any("not allowed in statistics" in word or "not found" in word for word in said):
                 raise Unavailable(SYSTEM, call, status=200)
             raise ValidationFailed(SYSTEM, call, status=200, messages=said)
-        answer = answer.get("Data")
+        answer = [] if answer.get("Data", ...) is None else answer.get("Data")
     if not isinstance(answer, list) or not all(isinstance(row, dict) for row in answer):
         raise BadAnswer(SYSTEM, call, status=200, detail="it is no list of rows")
     return answer

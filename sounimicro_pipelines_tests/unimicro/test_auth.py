@@ -116,7 +116,7 @@ def test_settings_beat_discovery_and_then_nothing_is_asked(tmp_path: Path) -> No
     assert not erp.asked("/api/endpoints")
 
 
-@pytest.mark.parametrize("status", [404, 403, 401, 400])
+@pytest.mark.parametrize("status", [404, 403, 401, 400, 500, 501])
 def test_an_installation_without_an_address_list_works_when_the_sign_in_is_set(tmp_path: Path, status: int) -> None:
     erp = FakeErp(before=lambda r: Answer(status=status) if r.path == "/api/endpoints" else None)
 

@@ -25,7 +25,7 @@ from sounimicro_pipelines.transport import (
 from sounimicro_pipelines.unimicro.bulk import UnimicroBulkReader
 from sounimicro_pipelines.unimicro.companies import Company
 from sounimicro_pipelines.unimicro.entities import SPECS, spec_of
-from sounimicro_pipelines.unimicro.query import FilterIgnored
+from sounimicro_pipelines.unimicro.query import FilterIgnored, Query
 from sounimicro_pipelines.unimicro.ranges import Range, Ranges
 from sounimicro_pipelines_tests.http_server import Answer, Request
 from sounimicro_pipelines_tests.unimicro.fake_erp import KEY_A, KEY_B, FakeErp, company_of, running, stamped
@@ -97,6 +97,16 @@ def test_a_small_register_is_read_in_one_range(tmp_path: Path) -> None:
     assert ids_of(full(erp, tmp_path, small("Terms"))) == [1, 2, 3]
     assert len(erp.asked("/terms")) == 3
     assert full(FakeErp(tables={(KEY_A, "terms"): []}), tmp_path, TERMS) == []
+
+
+def test_success_without_content_is_a_list_without_records(tmp_path: Path) -> None:
+    erp = FakeErp(before=lambda r: Answer(status=204) if r.path.endswith("/terms") else None)
+    assert full(erp, tmp_path, TERMS) == []
+
+    async def listed(reader: UnimicroBulkReader) -> list[Any]:
+        return [row async for row in reader._company.list_all(Query("Terms"))]
+
+    assert with_reader(erp, tmp_path, listed) == []
 
 
 def test_every_page_asks_for_a_size_an_order_and_no_links(tmp_path: Path) -> None:

@@ -87,6 +87,9 @@ def test_unknown_names_and_unnamed_columns_are_never_sent() -> None:
 def test_both_shapes_of_an_answer_are_read(tmp_path: Path) -> None:
     for answer in (b'[{"Balance": 12.50}]', b'{"Data": [{"Balance": 12.50}], "Success": true, "Message": null}'):
         assert ask(answer, tmp_path) == [{"Balance": Decimal("12.50")}]
+    assert ask(b'{"Data": [{"Balance": 12.50}]}', tmp_path) == [{"Balance": Decimal("12.50")}]
+    assert ask(b'{"Data": null, "Success": true}', tmp_path) == []
+    assert ask(b"", tmp_path, status=204) == []
 
 
 def test_a_failure_with_status_200_is_an_error(tmp_path: Path) -> None:
