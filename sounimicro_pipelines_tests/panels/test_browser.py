@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -120,6 +121,30 @@ def test_the_keyboard_reaches_tabs_rows_and_the_filter(seen: Seen) -> None:
     with seen.page.expect_navigation():
         seen.page.keyboard.press("Enter")
     assert seen.texts("table.grid tbody th") == ["30502"]
+
+
+WATCH = """() => new MutationObserver((_, watch) => {
+    if (document.querySelector('.skeleton') === null || !document.getElementById('loading').textContent) return;
+    watch.disconnect();
+    const main = document.getElementById('content'), grid = document.querySelector('table.grid');
+    sessionStorage.setItem('seen', [document.getElementById('loading').textContent, main.getAttribute('aria-busy'),
+        grid.checkVisibility(), document.querySelector('.skeleton').checkVisibility()].join());
+}).observe(document.body, {childList: true, subtree: true, attributes: true})"""
+
+
+def test_a_view_that_takes_long_shows_where_it_will_stand(seen: Seen) -> None:
+    def late(route: Any) -> None:
+        time.sleep(0.8)
+        route.continue_()
+
+    seen.go(OPEN_ITEMS)
+    seen.page.evaluate(WATCH)
+    seen.page.route("**/panel/company**tab=statement**", late)
+    seen.page.get_by_role("link", name="Kontoutskrift").click()
+    seen.page.wait_for_url("**tab=statement**")
+    assert seen.page.evaluate("sessionStorage.getItem('seen')") == "Henter …,true,false,true"
+    assert seen.page.locator(".skeleton").count() == 0
+    assert seen.page.locator("table.grid").is_visible()
 
 
 def test_colours_can_be_read(seen: Seen) -> None:
