@@ -315,7 +315,7 @@ def test_figures_that_are_not_published_yet_are_an_honest_page(tmp_path: Path, s
 def test_names_and_texts_from_the_vendors_are_harmless(client: TestClient) -> None:
     evil = {"company": "demo", "role": "customer", "party": "81"}
     page = get(client, **evil)
-    assert "<script" not in page
+    assert "<script" not in page.replace('<script src="/static/', "")
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     detail = get(client, **evil, tab="open-items", view="item", line=1020)
     assert "<img src=x" not in detail
@@ -367,7 +367,7 @@ def test_a_page_names_no_other_host_and_no_inline_code(client: TestClient) -> No
     page = get(client, **ABB)
     assert not re.findall(r"https?://", page)
     assert "style=" not in page
-    assert "<script" not in page
+    assert "<script" not in page.replace('<script src="/static/', "")
     assert " onclick" not in page
 
 

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from sounimicro_pipelines.panels.admin.frame import AdminPage, AtDesk, Desk
 from sounimicro_pipelines.panels.admin.known import Known, known
-from sounimicro_pipelines.panels.admin.naming import asked_page, company_rows, hidden_companies
+from sounimicro_pipelines.panels.admin.naming import asked_page, company_rows, hidden_companies, turning
 from sounimicro_pipelines.store import Transaction, web
 
 router = APIRouter()
@@ -81,8 +81,7 @@ async def listing(desk: AtDesk) -> Response:
         ],
         actor=called.who(actor) if actor else "",
         clear_href=desk.to(PAGE.path, about=group or None),
-        newer_href=desk.to(PAGE.path, page=page - 1, **here) if page > 1 else None,
-        older_href=desk.to(PAGE.path, page=page + 1, **here) if more else None,
+        **turning(desk, PAGE.path, page, more, **here),
     )
 
 

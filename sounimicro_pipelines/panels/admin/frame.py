@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request
@@ -34,6 +34,13 @@ class AdminPage:
     name: str
     path: str
     router: APIRouter
+
+
+class HasStatus(Protocol):
+    """What could not be done, with the HTTP status that says so."""
+
+    @property
+    def status(self) -> int: ...
 
 
 class Desk:
@@ -81,8 +88,20 @@ class Desk:
             now=self.panels.clock.now(),
         )
 
-    def show(self, template: str, page: str, *, title: str, status: int = 200, **values: Any) -> HTMLResponse:
-        """A template that extends `admin.html`, with `page` as the current one of the navigation."""
+    def show(
+        self,
+        template: str,
+        page: str,
+        *,
+        title: str,
+        status: int = 200,
+        problem: HasStatus | None = None,
+        **values: Any,
+    ) -> HTMLResponse:
+        """A template that extends `admin.html`, with `page` as the current one of the navigation.
+
+        A `problem` that the page tells of gives the answer its status.
+        """
         listed: tuple[AdminPage, ...] = self.request.state.admin_pages
         navigation = [
             {
@@ -97,6 +116,7 @@ class Desk:
             template,
             self.words,
             title=title,
+            problem=problem,
             desk=self,
             csrf=self.viewer.csrf,
             navigation=navigation,
@@ -104,7 +124,7 @@ class Desk:
             done=self.words(f"admin.done.{done}") if done and self.words.has(f"admin.done.{done}") else "",
             **values,
         )
-        return HTMLResponse(body, status)
+        return HTMLResponse(body, problem.status if problem is not None else status)
 
     def _other_language(self) -> dict[str, str]:
         other = next(one for one in LANGUAGES if one != self.words.language)

@@ -135,7 +135,6 @@ async def _show(desk: Desk, alias: str, problem: Trouble | None = None) -> Respo
         "admin_go_live_report.html",
         PAGE.name,
         title=desk.words("go_live.one", company=row.name),
-        status=problem.status if problem else 200,
         problem=problem,
         standing=standing,
         waiting=_waiting(desk, progress),

@@ -113,7 +113,6 @@ async def _show(desk: Desk, problem: Trouble | None = None) -> Response:
         "admin_health.html",
         PAGE.name,
         title=words("health.title"),
-        status=problem.status if problem else 200,
         problem=problem,
         places=places,
         unread=unread,

@@ -222,7 +222,6 @@ async def _one(desk: Desk, issue_id: int, problem: Trouble | None = None) -> Res
         "admin_issue.html",
         PAGE.name,
         title=shown.title,
-        status=problem.status if problem else 200,
         one=shown,
         problem=problem,
         candidates=candidates,

@@ -20,6 +20,7 @@ from sounimicro_pipelines.panels.admin.naming import (
     hidden_companies,
     named_by,
     run_href,
+    turning,
 )
 from sounimicro_pipelines.panels.errors import NotFound
 from sounimicro_pipelines.store import Transaction, conflicts
@@ -91,12 +92,10 @@ async def _list(desk: Desk, problem: Trouble | None = None) -> Response:
         "admin_losers.html",
         "issues",
         title=desk.words("losers.title"),
-        status=problem.status if problem else 200,
         problem=problem,
         shown=found,
         run_href=run_href(desk),
-        newer_href=desk.to("/admin/losers", page=page - 1) if page > 1 else None,
-        older_href=desk.to("/admin/losers", page=page + 1) if more else None,
+        **turning(desk, "/admin/losers", page, more),
         open_href=desk.to("/admin/issues"),
         closed_href=desk.to("/admin/issues", view="closed"),
     )

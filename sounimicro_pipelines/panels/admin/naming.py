@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sounimicro_pipelines.panels.admin.frame import Desk
 from sounimicro_pipelines.panels.errors import NotFound
@@ -115,6 +116,14 @@ def asked_page(desk: Desk) -> int:
     """The page of a list that the address asks for."""
     text = desk.request.query_params.get("page", "")
     return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 7 else 1
+
+
+def turning(desk: Desk, path: str, page: int, more: bool, **query: str | None) -> dict[str, Any]:
+    """Where newer and older entries of a list stand, for `parts.turn`; `more`: whether any are older."""
+    return {
+        "newer_href": desk.to(path, page=page - 1, **query) if page > 1 else None,
+        "older_href": desk.to(path, page=page + 1, **query) if more else None,
+    }
 
 
 def run_href(desk: Desk) -> str | None:

@@ -21,6 +21,7 @@ from sounimicro_pipelines.panels.admin.naming import (
     company_rows,
     hidden_companies,
     named_by,
+    turning,
 )
 from sounimicro_pipelines.panels.errors import Forbidden, NotFound
 from sounimicro_pipelines.rules import RULE_NAMES
@@ -100,8 +101,7 @@ async def listing(desk: AtDesk) -> Response:
         changed_only=changed_only,
         is_filtered=bool(rule or changed_only),
         clear_href=desk.to(PAGE.path),
-        newer_href=desk.to(PAGE.path, page=page - 1, **here) if page > 1 else None,
-        older_href=desk.to(PAGE.path, page=page + 1, **here) if len(found) > AT_ONCE else None,
+        **turning(desk, PAGE.path, page, len(found) > AT_ONCE, **here),
     )
 
 
@@ -186,7 +186,6 @@ async def _show(desk: Desk, run_id: str, problem: Trouble | None = None, report:
         "admin_run.html",
         PAGE.name,
         title=desk.words("runs.one", id=run_id),
-        status=problem.status if problem else 200,
         one=_run(desk, run, called),
         problem=problem,
         changes=changes,

@@ -193,7 +193,7 @@ async def _text(desk: Desk, rule: RuleName, draft: Draft) -> Response:
         draft=draft,
         newer=newer,
         told=[(one.line, mistake_text(words, one, known.registries)) for one in draft.mistakes],
-        problem=words(draft.problem) if draft.problem else "",
+        wrong=words(draft.problem) if draft.problem else "",
         download_href=desk.to(f"/admin/rules/{rule}/file"),
     )
 
@@ -214,7 +214,7 @@ async def _listing(
         "admin_rule_versions.html",
         status,
         versions=views,
-        problem=desk.words(problem) if problem else "",
+        wrong=desk.words(problem) if problem else "",
         told=told,
     )
 
