@@ -48,6 +48,9 @@
       return;
     }
     kept.elements.namedItem("csrf_token").value = session.csrf;
+    const title = document.getElementById("sign-in-title");
+    title.textContent = title.dataset.ready;
+    document.getElementById("sign-in-why").hidden = true;
     button.hidden = true;
     status.textContent = "";
     kept.hidden = false;
