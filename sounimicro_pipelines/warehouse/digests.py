@@ -59,13 +59,13 @@ class Digests:
 
 
 class KnownDigests:
-    """The digests that a table holds, with the key of each record; a `records.Held`. Some 40 bytes a record."""
+    """The digests that a table holds, with the key of each record; a `records.Held`. Some 50 bytes a record."""
 
     def __init__(self, keys: Keys, digests: Digests) -> None:
         order = np.argsort(keys, kind="stable")
         self._keys = keys[order]
         self._digests = digests[order]
-        self._sizes = self._digests.low & np.uint64(_LARGEST)
+        self._sizes = (self._digests.low & np.uint64(_LARGEST)).astype(np.uint32)
         self._bytes = np.stack((self._digests.high, self._digests.low), axis=1).astype(">u8").tobytes()
         self._by_digest: Keys | None = None
 
