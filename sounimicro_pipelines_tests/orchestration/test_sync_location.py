@@ -23,8 +23,9 @@ from sounimicro_pipelines.orchestration.sync_sensors import SENSORS
 from sounimicro_pipelines.rules.model import RULE_NAMES
 from sounimicro_pipelines.sandbox import Sandbox
 from sounimicro_pipelines.sandbox.faults import Fault
-from sounimicro_pipelines.store import links, runs, work
+from sounimicro_pipelines.store import companies, links, runs, work
 from sounimicro_pipelines.store.work import Poke
+from sounimicro_pipelines.sync import golive_asked
 from sounimicro_pipelines.sync_definitions import defs
 from sounimicro_pipelines_tests.orchestration.conftest import ShiftingClock, installation_on
 
@@ -364,6 +365,26 @@ def test_keep_watching_starts_the_watcher_again_and_the_others_leave_it_the_work
     assert "watcher" in str(tick("sync_customer", settled, instance))
     instance.report_run_failed(running)
     assert "minute" in str(tick("keep_watching", settled, instance))
+
+
+def test_a_report_that_is_asked_for_is_one_run_and_a_failing_one_is_not_tried_at_every_tick(
+    settled: Installation, instance: dg.DagsterInstance
+) -> None:
+    assert "Nobody waits" in str(tick("go_live_reports", settled, instance))
+    now = settled.clock.now()
+    with settled.store.transaction() as tx:
+        (company,) = companies.all_companies(tx)
+        golive_asked.ask(tx, company.company_key, now)
+        golive_asked.ask(tx, company.company_key, now)
+    asked = tick("go_live_reports", settled, instance)
+    assert isinstance(asked, dg.RunRequest)
+    assert asked.run_config == {"ops": {"write_go_live_report": {"config": {"company": company.alias}}}}
+    started = instance.create_run_for_job(job("go_live_report"), status=DagsterRunStatus.STARTED)
+    assert "being made" in str(tick("go_live_reports", settled, instance))
+    instance.report_run_failed(started)
+    assert "waits a minute" in str(tick("go_live_reports", settled, instance))
+    with settled.store.transaction() as tx:
+        tx.execute(tx.tables.work_items.delete().where(tx.tables.work_items.c.rule == golive_asked.KIND))
 
 
 def test_the_watchdog_says_what_is_missing_and_repairs_what_it_may(
