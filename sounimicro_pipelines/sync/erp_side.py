@@ -66,6 +66,7 @@ class ErpSide:
         self._whole = set(whole)
         self._us: str | None = None
         self._asked_who = False
+        self._asking = asyncio.Lock()
 
     @property
     def company_key(self) -> str:
@@ -301,11 +302,12 @@ class ErpSide:
 
     async def _who(self) -> str | None:
         """The identity by which the ERP signs what we write; None while nothing has told it."""
-        if self._us is None and not self._asked_who:
-            self._asked_who = True
-            session = await self._company.current_user()
-            told = (session or {}).get("GlobalIdentity")
-            self._us = str(told) if told else None
+        async with self._asking:  # items are worked off side by side, and none may go on without the answer
+            if self._us is None and not self._asked_who:
+                session = await self._company.current_user()
+                told = (session or {}).get("GlobalIdentity")
+                self._us = str(told) if told else None
+                self._asked_who = True
         return self._us
 
     async def _found(self, query: Query) -> list[dict[str, Any]]:

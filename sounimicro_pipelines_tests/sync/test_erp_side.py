@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -59,6 +60,17 @@ async def read(sides: Sides, entity: str, record_id: int, paths: tuple[str, ...]
     record = await sides.erp.read(entity, record_id, paths)
     assert record is not None
     return record
+
+
+def test_records_that_are_read_at_once_all_know_who_we_are(systems: Systems) -> None:
+    """The first asks the ERP; a second that did not wait took people's new records for ours, and ours for people's."""
+    keys = ids(systems, "Customer")[:4]
+
+    async def work(sides: Sides) -> None:
+        found = await asyncio.gather(*(read(sides, "Customer", key) for key in keys))
+        assert [one.touch.by_us for one in found] == [False] * len(keys)
+
+    systems.run(work)
 
 
 def test_a_customer_is_read_with_facts_identity_and_who_touched_each_object(systems: Systems) -> None:
