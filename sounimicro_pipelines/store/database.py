@@ -190,7 +190,8 @@ def explain(error: DBAPIError, shown: str) -> StoreError | None:
             f"The store at {shown} cannot be written.",
             remedy="Give this user the right to write there, or let SOUNIMICRO_DATABASE_URL name another place.",
         )
-    if "password authentication failed" in message or "no password supplied" in message:
+    not_let_in = ("authentication failed", "no password supplied", "no pg_hba.conf entry", "not permitted to log in")
+    if any(t in message for t in not_let_in) or ("role" in message and "does not exist" in message):
         return Unreachable(
             f"The server at {shown} refuses the user name or password.", remedy="Correct SOUNIMICRO_DATABASE_URL."
         )

@@ -280,6 +280,9 @@ def test_a_server_that_does_not_answer_is_one_clear_error_without_the_password(p
     assert "hemmelig" not in str(caught.value)
     with pytest.raises(Unreachable, match="no database"):
         open_store(postgres_address.replace("/postgres", "/does_not_exist"))
+    with pytest.raises(Unreachable, match="refuses the user name or password") as caught:
+        open_store(make_url(postgres_address).set(username="nobody_known").render_as_string(hide_password=False))
+    assert "SOUNIMICRO_DATABASE_URL" in caught.value.remedy
 
 
 def test_errors_carry_a_remedy() -> None:

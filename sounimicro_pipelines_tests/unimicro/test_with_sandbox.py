@@ -195,6 +195,10 @@ def test_the_pdf_of_an_invoice_is_found_and_downloaded(sandbox: Sandbox) -> None
             assert content.startswith(b"%PDF")
             assert answer.content_type == "application/pdf"
             assert len(content) == chosen.size
+            hosts = await company.client.hosts()
+            company.client._hosts = replace(hosts, files=None)
+            async with download(company, chosen) as answer:  # by the address that the ERP itself names
+                assert b"".join([part async for part in answer.parts]) == content
 
     asyncio.run(run())
 
