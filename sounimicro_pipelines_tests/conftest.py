@@ -14,6 +14,19 @@ from sounimicro_pipelines.store import Store, open_store
 from sounimicro_pipelines_tests import machines
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Prints what tests have recorded as `printed`, whichever worker ran them."""
+    told = {
+        (report.nodeid, str(value)): None
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        for name, value in getattr(report, "user_properties", ())
+        if name == "printed"
+    }
+    for _, line in told:
+        terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="session")
 def postgres_address() -> Iterator[str]:
     """A temporary Postgres cluster for the whole session."""

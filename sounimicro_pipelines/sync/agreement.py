@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -15,7 +15,8 @@ from sounimicro_pipelines.sync.allotting import own_numbers
 from sounimicro_pipelines.sync.decide import CRM
 from sounimicro_pipelines.sync.ports import Port, Record, Written
 from sounimicro_pipelines.sync.remember import KINDS, number_issue, remember
-from sounimicro_pipelines.sync.weigh import FieldWrite, Group, Scene, Weighed, weigh
+from sounimicro_pipelines.sync.translate import read_field
+from sounimicro_pipelines.sync.weigh import FieldWrite, Group, Scene, Weighed, is_answered, place_of, weigh
 from sounimicro_pipelines.sync.world import Again, NotNow, World
 from sounimicro_pipelines.transport import NotFound, PreconditionFailed, ValidationFailed, VendorError
 
@@ -127,7 +128,7 @@ def _unfinished(tx: Transaction, world: World, group: Group) -> list[Intent]:
 def _wait_for(world: World, unfinished: Sequence[Intent], certain: set[int]) -> None:
     """A call of which we heard nothing may still take effect; deciding before that would be deciding blindly."""
     for one in unfinished:
-        if one.id in certain or one.sent_at is None:
+        if one.id in certain or one.sent_at is None or is_answered(one):
             continue
         until = one.not_before or one.sent_at + timedelta(seconds=world.patience.late_effect)
         if until > world.now():
@@ -300,16 +301,38 @@ async def _send(
             await world.crm.mark(link.crm_entity, link.crm_id, link.company_key, link.role, link.erp_id)
             certain.add(open_intents.pop(0).id)
     except VendorError as error:
-        _close_unsent(world, open_intents, error)
+        _close_unsent(world, open_intents, error, _answered(scene, writes, planned, written))
         if isinstance(error, NotFound):
             raise Again from error
         raise
     return written
 
 
-def _close_unsent(world: World, open_intents: Sequence[Intent], error: VendorError) -> None:
+def _answered(
+    scene: Scene, writes: Sequence[FieldWrite], planned: Sequence[Intent], written: Mapping[int, Written]
+) -> dict[int, dict[str, Any]]:
+    """The intents of writes whose own answer tells what they have left, with that: nobody need guess it later."""
+    found: dict[int, dict[str, Any]] = {}
+    for intent in planned:
+        place = place_of(scene.group, intent)
+        if intent.kind != "update" or place not in written or not written[place].exact:
+            continue
+        body = dict(intent.body)
+        for one in writes:
+            if one.place == place:
+                after = read_field(one.field, written[place].record, scene.items).text
+                body[one.field.key] = {**body[one.field.key], "after": after}
+        found[intent.id] = body
+    return found
+
+
+def _close_unsent(
+    world: World, open_intents: Sequence[Intent], error: VendorError, answered: Mapping[int, dict[str, Any]]
+) -> None:
     """The failed call's intent is abandoned, or unknown when it may have happened; later ones were never sent."""
     with world.store.transaction() as tx:
+        for intent_id, body in answered.items():
+            intents.mark(tx, intent_id, "sent", body=body)
         for position, one in enumerate(open_intents):
             if position == 0 and error.effect_unknown:
                 intents.mark(tx, one.id, "unknown", not_before=world.later(world.patience.late_effect))

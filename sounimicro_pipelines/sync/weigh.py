@@ -214,13 +214,14 @@ def _views(scene: Scene, one: RuleField, found: Weighed) -> tuple[View, ...]:
             continue
         place = place_of(scene.group, intent)
         to = _kept(scene, one, place, str(body["to"]))
-        if now[place].key != to.key:
+        after = body.get("after")
+        if after is None and now[place].key != to.key:
             if now[place].key != _kept(scene, one, place, str(body["old"])).key:
                 found.overtaken.setdefault(intent.id, []).append(one.key)
             continue
         source = int(body["source_place"])
         if source < len(now):
-            before[place] = now[place]
+            before[place] = now[place] if after is None else _kept(scene, one, place, str(after))
             value = _kept(scene, one, source, str(body["source"]))
             if not (now[source].key == value.key and _goes_on(one, now, value)):
                 before[source] = value
@@ -275,6 +276,11 @@ def _made_of(scene: Scene, one: RuleField, place: int) -> Reading | None:
 def _kept(scene: Scene, one: RuleField, place: int, text: str) -> Reading:
     record = scene.records[place]
     return reread(one, record.side, text, record.country, scene.items)
+
+
+def is_answered(intent: Intent) -> bool:
+    """Whether a write is known to have happened, though the round that sent it came to no end."""
+    return intent.kind == "update" and any("after" in told for told in intent.body.values())
 
 
 def place_of(group: Group, intent: Intent) -> int:

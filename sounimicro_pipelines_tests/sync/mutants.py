@@ -243,9 +243,9 @@ def _mark_known(real: Any, tx: Transaction, intent_id: int, state: str, **values
         real(tx, intent_id, state, **values)
 
 
-def _forget_unknown(real: Any, world: World, open_intents: Any, error: Any) -> None:
+def _forget_unknown(real: Any, world: World, open_intents: Any, error: Any, answered: Any) -> None:
     error.effect_unknown = False
-    real(world, open_intents, error)
+    real(world, open_intents, error, answered)
 
 
 async def _found_nothing(*_: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
@@ -39,10 +39,12 @@ def crash_everywhere(seeds: Iterable[int], pool: Pool) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
-def test_a_crash_at_any_point_loses_and_doubles_nothing(chunk: int) -> None:
+def test_a_crash_at_any_point_loses_and_doubles_nothing(
+    chunk: int, record_property: Callable[[str, object], None]
+) -> None:
     seeds = range(chunk, SCHEDULES, CHUNKS)
     crashes, doubles = crash_everywhere(seeds, StorePool())
-    print(f"crash schedules {list(seeds)}: {crashes} crashes, {doubles} of them double")
+    record_property("printed", f"crash schedules {list(seeds)}: {crashes} crashes, {doubles} of them double")
 
 
 @pytest.fixture
@@ -53,7 +55,11 @@ def postgres_pool(postgres_url: str) -> Iterator[PostgresPool]:
 
 
 @pytest.mark.postgres
-def test_a_crash_on_postgres_loses_and_doubles_nothing(postgres_pool: PostgresPool) -> None:
+def test_a_crash_on_postgres_loses_and_doubles_nothing(
+    postgres_pool: PostgresPool, record_property: Callable[[str, object], None]
+) -> None:
     crashes, doubles = crash_everywhere(range(ON_POSTGRES), postgres_pool)
     assert doubles > 0
-    print(f"{ON_POSTGRES} crash schedules on Postgres: {crashes} crashes, {doubles} of them double")
+    record_property(
+        "printed", f"{ON_POSTGRES} crash schedules on Postgres: {crashes} crashes, {doubles} of them double"
+    )

@@ -238,6 +238,23 @@ def test_a_customer_that_was_made_anew_after_its_deletion_is_offered_to_the_comp
     assert (asked.erp_id, [one["id"] for one in (asked.details or {})["candidates"]]) == (anew.id, [company.id])
 
 
+def test_what_is_typed_on_a_value_that_we_are_known_to_have_written_is_news_though_the_other_write_failed() -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
+    company, customer = pair(scenario)
+    crm, erp = scenario.crm, scenario.erp["K1"]
+    crm.person_types(company, "Address.Postal.City")
+    crm.person_types(company, "Urls[first].Value")
+    ours = erp.person_types(customer, "Info.InvoiceAddress.City")
+    with patch.object(erp, "write", side_effect=Unreachable("Sim", "write", effect_unknown=True)):
+        scenario.run_engines()
+    assert company.values["Address.Postal.City"] == ours
+    scenario.hostile.clock.advance(200)
+    typed = crm.person_types(company, "Address.Postal.City")
+    scenario.settle()
+    scenario.check()
+    assert company.values["Address.Postal.City"] == customer.values["Info.InvoiceAddress.City"] == typed
+
+
 def pair(scenario: Scenario) -> tuple[Row, Row]:
     """A company of the CRM and the customer that is the same."""
     org_number = next(scenario._orgs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -19,17 +19,9 @@ def pool() -> StorePool:
     return StorePool()
 
 
-@pytest.fixture(scope="module")
-def report() -> Iterator[list[str]]:
-    lines: list[str] = []
-    yield lines
-    if lines:
-        print("\nmutants caught:", *sorted(lines), sep="\n  ")
-
-
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name.replace(" ", "_"))
 def test_a_mutant_is_caught_by_the_invariant_that_forbids_it(
-    mutant: Mutant, pool: StorePool, report: list[str]
+    mutant: Mutant, pool: StorePool, record_property: Callable[[str, object], None]
 ) -> None:
     began = time.process_time()
     caught: Broken | None = None
@@ -46,9 +38,10 @@ def test_a_mutant_is_caught_by_the_invariant_that_forbids_it(
                 others.add(broken.invariant)
     assert caught is not None, f"{mutant.name} lives after {SEEDS} schedules; broken was {others or 'nothing'}"
     mutant.play(seed, pool)
-    report.append(
-        f"{mutant.name}: by «{caught.invariant}», seed {seed}, schedule {seed - mutant.first + 1}, "
-        f"{time.process_time() - began:.1f} s of CPU"
+    record_property(
+        "printed",
+        f"mutant caught: {mutant.name}, by «{caught.invariant}», seed {seed}, schedule {seed - mutant.first + 1}, "
+        f"{time.process_time() - began:.1f} s of CPU",
     )
 
 
