@@ -1,6 +1,7 @@
-{# Incremental models rebuild whole scopes: every row of a touched party, voucher, project … is deleted and made anew, so
-   that a row which is gone leaves no trace. A model names its scope in `meta.scope`: a touched_* model and the columns
-   that both have. #}
+{# Incremental models rebuild whole scopes: every row of a touched document, party, voucher, project … is deleted and made
+   anew, so that a row which is gone leaves no trace. A model names its scope in `meta.scope`: a touched_* model, the columns
+   that both have, and the rebuilt_* model that tells the publisher where its rows may be others (`rebuilt`), when that goes
+   by something larger. #}
 
 {% macro forget_touched() -%}
     {%- set scope = model.config.get('meta', {}).get('scope') -%}

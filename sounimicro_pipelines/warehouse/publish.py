@@ -200,7 +200,7 @@ def meta_from_manifest(manifest: Mapping[str, Any], schema: str = "reports") -> 
             scope = meta.get("scope") or {}
             found[node.get("alias") or node["name"]] = replace(
                 PublishMeta.of(wish["key"], wish.get("index", ())),
-                rebuilt=f"rebuilt_{scope['touched']}" if scope else "",
+                rebuilt=f"rebuilt_{scope.get('rebuilt', scope['touched'])}" if scope else "",
             )
     return found
 

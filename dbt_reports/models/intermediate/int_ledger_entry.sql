@@ -1,4 +1,4 @@
-{{ config(meta={'scope': {'touched': 'party', 'columns': ['role', 'party_id']}}) }}
+{{ config(meta={'scope': {'touched': 'entry', 'columns': ['journal_entry_line_id']}}) }}
 
 -- Every posted line of a party's sub-ledger in the reports' sign, credited lines included, with what kind of entry it is.
 with entry as (
@@ -24,7 +24,7 @@ with entry as (
         cast(account.sign * line.remaining_amount_currency as decimal(19, 2)) as remaining_amount_currency
     from {{ staged('journal_line') }} as line
     join {{ ref('int_party_account') }} as account on account.sub_account_id = line.sub_account_id
-    {{ only_touched('party', {'role': 'account.role', 'party_id': 'account.party_id'}) }}
+    {{ only_touched('entry', {'journal_entry_line_id': 'line.journal_entry_line_id'}) }}
 )
 
 select

@@ -1,6 +1,6 @@
 {{ config(meta={
     'publish': {'key': ['role', 'party_id', 'invoice_id'], 'index': [['role', 'party_id', 'invoice_date'], ['role', 'invoice_id']]},
-    'scope': {'touched': 'party', 'columns': ['role', 'party_id']},
+    'scope': {'touched': 'document', 'columns': ['role', 'invoice_id'], 'rebuilt': 'party'},
 }) }}
 
 with customer_document as (
@@ -84,7 +84,7 @@ every_document as (
 document as (
     select document.*
     from every_document as document
-    {{ only_touched('party', {'role': 'document.role', 'party_id': 'document.party_id'}) }}
+    {{ only_touched('document', {'role': 'document.role', 'invoice_id': 'document.invoice_id'}) }}
 ),
 
 latest_reminder as (

@@ -3,7 +3,7 @@
         'key': ['role', 'party_id', 'invoice_id', 'line_id'],
         'index': [['role', 'party_id', 'product_id'], ['role', 'invoice_id']],
     },
-    'scope': {'touched': 'party', 'columns': ['role', 'party_id']},
+    'scope': {'touched': 'document', 'columns': ['role', 'invoice_id'], 'rebuilt': 'party'},
 }) }}
 
 -- The lines as the ERP has them, each rounded to the øre, and one line of kind `rounding` (line_id 0, no product) for the
@@ -11,7 +11,7 @@
 with invoice as (
     select invoice.*
     from {{ ref('invoice') }} as invoice
-    {{ only_touched('party', {'role': 'invoice.role', 'party_id': 'invoice.party_id'}) }}
+    {{ only_touched('document', {'role': 'invoice.role', 'invoice_id': 'invoice.invoice_id'}) }}
 ),
 
 -- What of the document is only needed here.

@@ -1,6 +1,6 @@
 {{ config(meta={
     'publish': {'key': ['role', 'party_id', 'matching_id', 'journal_entry_line_id'], 'index': [['role', 'party_id', 'date'], ['journal_entry_line_id']]},
-    'scope': {'touched': 'party', 'columns': ['role', 'party_id']},
+    'scope': {'touched': 'entry', 'columns': ['journal_entry_line_id'], 'rebuilt': 'party'},
 }) }}
 
 -- Each pairing stands once for each of its lines, with that line's sign: it is what the pairing takes off the line.
@@ -12,7 +12,7 @@ with line as (
         entry.amount,
         entry.currency
     from {{ ref('statement_line') }} as entry
-    {{ only_touched('party', {'role': 'entry.role', 'party_id': 'entry.party_id'}) }}
+    {{ only_touched('entry', {'journal_entry_line_id': 'entry.journal_entry_line_id'}) }}
 ),
 
 side as (

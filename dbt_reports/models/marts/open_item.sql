@@ -1,6 +1,6 @@
 {{ config(meta={
     'publish': {'key': ['role', 'party_id', 'journal_entry_line_id'], 'index': [['role', 'party_id', 'due_date'], ['role', 'invoice_id']]},
-    'scope': {'touched': 'party', 'columns': ['role', 'party_id']},
+    'scope': {'touched': 'entry', 'columns': ['journal_entry_line_id'], 'rebuilt': 'party'},
 }) }}
 
 -- Payments, credit notes and other credits are `unallocated`: they are never netted into an aging bucket, nor overdue.
@@ -10,8 +10,8 @@ with entry as (
         today.as_of - entry.due_date as days_overdue,
         entry.remaining_amount < 0 or entry.kind in ('payment', 'credit_note') as is_unallocated
     from {{ ref('int_ledger_entry') }} as entry
+    {{ only_touched('entry', {'journal_entry_line_id': 'entry.journal_entry_line_id'}) }}
     cross join {{ source('reports_state', 'this_build') }} as today
-    {{ only_touched('party', {'role': 'entry.role', 'party_id': 'entry.party_id'}) }}
     where entry.remaining_amount <> 0 and not entry.is_credited
 )
 

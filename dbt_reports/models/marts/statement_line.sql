@@ -2,7 +2,7 @@
     'publish': {'key': ['role', 'party_id', 'journal_entry_line_id'],
         'index': [['role', 'party_id', 'financial_date'], ['journal_entry_line_id']],
     },
-    'scope': {'touched': 'party', 'columns': ['role', 'party_id']},
+    'scope': {'touched': 'entry', 'columns': ['journal_entry_line_id'], 'rebuilt': 'party'},
 }) }}
 
 -- Credited lines stand outside the statement, as on the ERP's own: the line and the one that takes it back cancel out.
@@ -24,5 +24,5 @@ select
     entry.amount_currency,
     entry.remaining_amount_currency
 from {{ ref('int_ledger_entry') }} as entry
-{{ only_touched('party', {'role': 'entry.role', 'party_id': 'entry.party_id'}) }}
+{{ only_touched('entry', {'journal_entry_line_id': 'entry.journal_entry_line_id'}) }}
 where not entry.is_credited

@@ -1,11 +1,11 @@
 {{ config(materialized='table', schema='reports_state') }}
 
--- Invoices of touched customers.
+-- Touched invoices of customers.
 with picked as (
     select source.*
     from {{ source('raw', 'customer_invoice') }} as source
-    semi join {{ ref('touched_party') }} as touched
-        on touched.role = 'customer' and touched.party_id = source."CustomerID"
+    semi join {{ ref('touched_document') }} as touched
+        on touched.role = 'customer' and touched.invoice_id = source."ID"
 )
 
 select *

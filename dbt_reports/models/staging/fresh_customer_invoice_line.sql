@@ -1,6 +1,6 @@
 {{ config(materialized='table', schema='reports_state') }}
 
--- Lines of the invoices of touched customers.
+-- Lines of touched invoices of customers.
 with picked as (
     select source.*
     from {{ source('raw', 'customer_invoice_item') }} as source

@@ -1,15 +1,8 @@
 {{ config(materialized='table', schema='reports_state') }}
 
--- Posted lines of touched parties and of touched vouchers. Each part is a join of its own, so that nothing is read where
--- nothing was touched.
-with touched_account as (
-    select account.sub_account_id
-    from {{ ref('int_party_account') }} as account
-    semi join {{ ref('touched_party') }} as touched
-        on touched.role = account.role and touched.party_id = account.party_id
-),
-
-touched_loose as (
+-- Touched lines of sub-ledgers, and the lines of touched vouchers. Each part is a join of its own, so that nothing is read
+-- where nothing was touched.
+with touched_loose as (
     select voucher_id
     from {{ ref('touched_voucher') }}
     where voucher_id = 0
@@ -18,7 +11,7 @@ touched_loose as (
 picked as (
     select source.*
     from {{ source('raw', 'journal_entry_line') }} as source
-    semi join touched_account on touched_account.sub_account_id = source."SubAccountID"
+    semi join {{ ref('touched_entry') }} as entry on entry.journal_entry_line_id = source."ID"
 
     union all
 
@@ -26,7 +19,7 @@ picked as (
     from {{ source('raw', 'journal_entry_line') }} as source
     semi join {{ ref('touched_voucher') }} as touched
         on touched.voucher_id = source."JournalEntryID" and touched.voucher_id <> 0
-    anti join touched_account on touched_account.sub_account_id = source."SubAccountID"
+    anti join {{ ref('touched_entry') }} as entry on entry.journal_entry_line_id = source."ID"
 
     union all
 
@@ -34,7 +27,7 @@ picked as (
     select source.*
     from {{ source('raw', 'journal_entry_line') }} as source
     semi join touched_loose on touched_loose.voucher_id = coalesce(source."JournalEntryID", 0)
-    anti join touched_account on touched_account.sub_account_id = source."SubAccountID"
+    anti join {{ ref('touched_entry') }} as entry on entry.journal_entry_line_id = source."ID"
 )
 
 select *

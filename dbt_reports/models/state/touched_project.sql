@@ -13,11 +13,15 @@ touched as (
     select line.project_id
     from {{ ref('voucher_line') }} as line
     semi join {{ ref('touched_voucher') }} as touched on touched.voucher_id = line.voucher_id
-    {% for model in ['sales_line', 'invoice_line', 'invoice'] %}
+    union all
+    select line.project_id
+    from {{ ref('sales_line') }} as line
+    semi join {{ ref('touched_party') }} as touched on touched.role = line.role and touched.party_id = line.party_id
+    {% for model in ['invoice_line', 'invoice'] %}
     union all
     select line.project_id
     from {{ ref(model) }} as line
-    semi join {{ ref('touched_party') }} as touched on touched.role = line.role and touched.party_id = line.party_id
+    semi join {{ ref('touched_document') }} as touched on touched.role = line.role and touched.invoice_id = line.invoice_id
     {% endfor %}
     union all
     select project.project_id
