@@ -9,9 +9,14 @@
         {%- set touched = ref('touched_' ~ scope.touched) -%}
         {%- if is_incremental() -%}
             delete from {{ this }} as gone using {{ touched }} as touched where
-            {%- for column in scope.columns %} gone.{{ column }} = touched.{{ column }}{{ ' and' if not loop.last }}{% endfor %}
+            {%- for column in scope.columns %} gone.{{ column }} {{ same(column) }} touched.{{ column }}{{ ' and' if not loop.last }}{% endfor %}
         {%- endif -%}
     {%- endif -%}
+{%- endmacro %}
+
+{# A budget's entry may lack its period; the other columns of scopes are never null. #}
+{% macro same(column) -%}
+    {{ return('is not distinct from' if column == 'period' else '=') }}
 {%- endmacro %}
 
 {# Limits a from-clause to what was touched. `columns` maps the touched model's columns to expressions. #}
@@ -19,7 +24,7 @@
     {%- if not execute %}{% do ref('touched_' ~ scope) %}{% endif -%}
     {%- if is_incremental() -%}
     semi join {{ ref('touched_' ~ scope) }} as touched on
-        {%- for column, expression in columns.items() %} touched.{{ column }} = {{ expression }}{{ ' and' if not loop.last }}{% endfor %}
+        {%- for column, expression in columns.items() %} touched.{{ column }} {{ same(column) }} {{ expression }}{{ ' and' if not loop.last }}{% endfor %}
     {%- endif -%}
 {%- endmacro %}
 

@@ -16,6 +16,7 @@ import msgspec
 from sounimicro_pipelines.clock import Clock
 from sounimicro_pipelines.records import EntitySpec
 from sounimicro_pipelines.warehouse.connection import Warehouse, explained
+from sounimicro_pipelines.warehouse.groups import forget_last_build
 from sounimicro_pipelines.warehouse.landing import entity_dir, write_private
 from sounimicro_pipelines.warehouse.schema import DELETED, count, key_column, literal, quoted, table_name
 
@@ -55,6 +56,8 @@ def forget(
             rows += _forget_rows(connection, spec, wanted)
             quarantined += count(connection, f"SELECT count(*) FROM raw._quarantine WHERE {_is_one_of(spec, wanted)}")
             connection.execute(f"DELETE FROM raw._quarantine WHERE {_is_one_of(spec, wanted)}")
+        if rows:
+            forget_last_build(connection)
         connection.execute("COMMIT")
     if rows or quarantined:
         rewrite(warehouse_path, clock=clock)

@@ -138,6 +138,27 @@ def changes_since(warehouse: duckdb.DuckDBPyConnection, mart: str, build: int, b
     return Changes(f'reports_state."{name}"' if there else None)
 
 
+def forget_changes(warehouse: duckdb.DuckDBPyConnection) -> None:
+    """Drops what the last build changed: the next publish compares what was touched with what was published."""
+    for name in _state_tables(warehouse, CHANGES, "changed_build"):
+        warehouse.execute(f'DROP TABLE reports_state."{name}"')
+
+
+def forget_last_build(warehouse: duckdb.DuckDBPyConnection) -> None:
+    """Drops or empties whatever the last build left beside the reports with values of records."""
+    forget_changes(warehouse)
+    for name in _state_tables(warehouse, "fresh_"):
+        warehouse.execute(f'DELETE FROM reports_state."{name}"')
+
+
+def _state_tables(warehouse: duckdb.DuckDBPyConnection, *beginnings: str) -> list[str]:
+    found = warehouse.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'reports_state'"
+        " AND database_name = current_database()"
+    ).fetchall()
+    return [name for (name,) in found if name.startswith(beginnings)]
+
+
 def _range(warehouse: duckdb.DuckDBPyConnection, groups: Groups, source: str) -> str:
     """Where the groups' ids lie, so that most of a table in the order of its ids need not be read."""
     if not groups.bucketed:

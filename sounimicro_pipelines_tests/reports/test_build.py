@@ -86,6 +86,19 @@ def test_nothing_is_made_anew_when_nothing_changed(new_company: NewCompany, dbt_
     assert set(again.touched.values()) == {0}
 
 
+def test_a_budget_entry_without_a_period_is_followed(new_company: NewCompany, dbt_target: Path) -> None:
+    path = new_company("unperiodic")
+    budget = {"ID": 1, "AccountingYear": 2026, "StatusCode": 47002}
+    entry = {"ID": 2, "BudgetID": 1, "AccountID": 40, "PeriodNumber": None, "Amount": -100}
+    write_raw(path, {**VENDOR_SAMPLE, "Budget": [budget], "BudgetEntry": [entry]})
+    build_reports(path, company="alpha", as_of=AS_OF, target=dbt_target)
+    write_raw(path, {"BudgetEntry": [{**entry, "Amount": -250}]}, fetched_at=LATER)
+    build_reports(path, company="alpha", as_of=AS_OF, target=dbt_target)
+    with duckdb.connect(str(path)) as connection:
+        shown = connection.execute("select budget_amount from reports.budget_actual where period is null").fetchall()
+    assert shown == [(Decimal(250),)]
+
+
 def test_exact_decimals_are_kept_as_they_are_read(new_company: NewCompany, dbt_target: Path) -> None:
     """Packed into bits, a hundred million of them take half a minute to read."""
     path = new_company("plain")

@@ -23,11 +23,39 @@ with order_line as (
     where document.customer_id is not null
 ),
 
+-- First what is invoiced of the lines, so that no invoice is read where nothing is.
+invoice_line as (
+    select
+        line.order_line_id,
+        line.invoice_id,
+        line.quantity
+    from {{ ref('stg_customer_invoice_line') }} as line
+    semi join order_line on order_line.line_id = line.order_line_id
+),
+
+named_invoice as (
+    select
+        invoice.invoice_id,
+        invoice.sign,
+        invoice.is_credit_note,
+        invoice.is_credited,
+        invoice.credited_invoice_id
+    from {{ ref('stg_customer_invoice') }} as invoice
+    semi join invoice_line on invoice_line.invoice_id = invoice.invoice_id
+),
+
+taken_back as (
+    select invoice.invoice_id
+    from {{ ref('stg_customer_invoice') }} as invoice
+    semi join named_invoice on named_invoice.is_credit_note and named_invoice.credited_invoice_id = invoice.invoice_id
+    where not invoice.is_credit_note and not invoice.is_credited
+),
+
 counted_invoice as (
     select
         invoice_id,
         sign
-    from {{ ref('stg_customer_invoice') }}
+    from named_invoice
     where not is_credit_note and not is_credited
 
     union all
@@ -35,17 +63,16 @@ counted_invoice as (
     select
         credit_note.invoice_id,
         credit_note.sign
-    from {{ ref('stg_customer_invoice') }} as credit_note
-    join {{ ref('stg_customer_invoice') }} as invoice on invoice.invoice_id = credit_note.credited_invoice_id
-    where credit_note.is_credit_note and not invoice.is_credit_note and not invoice.is_credited
+    from named_invoice as credit_note
+    semi join taken_back on taken_back.invoice_id = credit_note.credited_invoice_id
+    where credit_note.is_credit_note
 ),
 
 delivered as (
     select
         invoice_line.order_line_id,
         sum(counted_invoice.sign * invoice_line.quantity) as quantity
-    from {{ ref('stg_customer_invoice_line') }} as invoice_line
-    semi join order_line on order_line.line_id = invoice_line.order_line_id
+    from invoice_line
     join counted_invoice on counted_invoice.invoice_id = invoice_line.invoice_id
     group by invoice_line.order_line_id
 ),

@@ -18,16 +18,17 @@ from typing import Any
 
 import duckdb
 
-from sounimicro_pipelines.warehouse.groups import CHANGES
+from sounimicro_pipelines.warehouse.groups import CHANGES, forget_changes
 from sounimicro_pipelines.warehouse.reports.errors import ReportBuildFailed, ReportProjectBroken
 from sounimicro_pipelines.warehouse.reports.project import PreparedProject, bind, common_flags, dbt_on
-from sounimicro_pipelines.warehouse.reports.replaced import forget_changes, replace
+from sounimicro_pipelines.warehouse.reports.replaced import replace, same_scope
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One model of an incremental build. `touched` names the table of what its scope must be made anew for, `made` the
-    temporary table that holds what was made; `is_published` where the publisher asks what has changed."""
+    temporary table that holds what was made; `is_published` where the publisher asks what has changed; `of_parties`
+    names the tables of which it needs the rows of the touched parties, in one temporary table each."""
 
     name: str
     schema: str
@@ -36,6 +37,7 @@ class Step:
     columns: tuple[str, ...]
     made: str
     is_published: bool
+    of_parties: tuple[str, ...]
     sql: str
 
 
@@ -44,8 +46,9 @@ def kept_steps(prepared: PreparedProject) -> Sequence[Step] | None:
     kept = _kept(prepared)
     known = _known.get(kept)
     if known is None and kept.is_file():
+        tuples = ("columns", "of_parties")
         known = _known[kept] = [
-            Step(**{**one, "columns": tuple(one["columns"])}) for one in json.loads(kept.read_text())
+            Step(**{**one, **{name: tuple(one[name]) for name in tuples}}) for one in json.loads(kept.read_text())
         ]
     return known
 
@@ -65,10 +68,10 @@ def compile_steps(prepared: PreparedProject, db_path: Path, log: Path) -> Sequen
     return steps
 
 
-FORMAT = 3
+FORMAT = 4
 """Of the kept steps; another number makes them anew."""
 _TOUCHED_OF_TABLE = re.compile(
-    r'from "(?:reports|intermediate)"\."(?P<name>\w+)" as (?P<alias>\w+)\s+'
+    r'from "(?P<schema>reports|intermediate)"\."(?P<name>\w+)" as (?P<alias>\w+)\s+'
     r'semi join "reports_state"\."touched_(?P<scope>\w+)" as touched on[^\n]+'
 )
 _known: dict[Path, Sequence[Step]] = {}
@@ -96,9 +99,14 @@ def build_compiled(
         connection.execute("delete from reports_state.this_build")
         connection.execute("insert into reports_state.this_build values (?, ?, ?, ?)", [company, as_of, build, project])
         forget_changes(connection)
+        picked: set[str] = set()
         for step in steps:
             name = step.name
             started = time.perf_counter()
+            for table in step.of_parties:
+                if table not in picked:
+                    _pick(connection, table)
+                    picked.add(table)
             _run(connection, step)
             seconds[name] = time.perf_counter() - started
         connection.execute("create table reports_state.changed_build as select ?::bigint as build", [build])
@@ -113,7 +121,21 @@ def build_compiled(
     for step in steps:
         if step.touched:
             connection.execute(f"drop table if exists {step.made}")
+    for table in picked:
+        connection.execute(f"drop table {_of_parties(table)}")
     return seconds
+
+
+def _pick(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Reads the rows of the touched parties once for all steps that ask for them."""
+    connection.execute(
+        f"create or replace temp table {_of_parties(table)} as select whole.* from {table} as whole"
+        f" semi join reports_state.touched_party as touched on {same_scope(('role', 'party_id'), 'whole', 'touched')}"
+    )
+
+
+def _of_parties(table: str) -> str:
+    return f'temp."of_parties_{table.rpartition(".")[2]}"'
 
 
 def _run(connection: duckdb.DuckDBPyConnection, step: Step) -> None:
@@ -128,8 +150,7 @@ def _run(connection: duckdb.DuckDBPyConnection, step: Step) -> None:
         if not connection.execute(f"select 1 from {touched} limit 1").fetchall():
             return
         connection.execute(f"insert into {step.made} by name (\n{step.sql}\n)")
-        same = " and ".join(f"gone.{column} = touched.{column}" for column in step.columns)
-        of_scope = f"semi join {touched} as touched on {same}"
+        of_scope = f"semi join {touched} as touched on {same_scope(step.columns, 'gone', 'touched')}"
         replace(connection, table, step.made, of_scope, f"{CHANGES}{step.name}" if step.is_published else None)
 
 
@@ -180,12 +201,20 @@ def _made(node: Any) -> str:
 
 
 def _step(node: Any, database: str, scopes: Mapping[str, str], made: Mapping[str, str]) -> Step:
-    """What a model takes of another one of the same scope was made in this build, and is taken from there at once."""
+    """What a model takes of another one of the same scope was made in this build, and is taken from there at once.
+
+    What it takes of a smaller scope, for all that a touched party has, is read once for all models.
+    """
+    of_parties: list[str] = []
 
     def of_this_build(found: re.Match[str]) -> str:
-        if not found["scope"] or scopes.get(found["name"]) != found["scope"]:
-            return found[0]
-        return f"from {made[found['name']]} as {found['alias']}"
+        scope, of_table = found["scope"], scopes.get(found["name"])
+        if of_table and of_table == scope:
+            return f"from {made[found['name']]} as {found['alias']}"
+        if of_table and scope == "party":
+            of_parties.append(f"{found['schema']}.{found['name']}")
+            return f"from {_of_parties(found['name'])} as {found['alias']}"
+        return found[0]
 
     scope = node.config.meta.get("scope") or {}
     sql = node.compiled_code.replace(f'"{database}".', "").rstrip().rstrip(";")
@@ -198,4 +227,5 @@ def _step(node: Any, database: str, scopes: Mapping[str, str], made: Mapping[str
         made=made[node.name],
         is_published="publish" in node.config.meta,
         sql=_TOUCHED_OF_TABLE.sub(of_this_build, sql),
+        of_parties=tuple(dict.fromkeys(of_parties)),
     )

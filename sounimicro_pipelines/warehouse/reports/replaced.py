@@ -10,8 +10,6 @@ from collections.abc import Sequence
 
 import duckdb
 
-from sounimicro_pipelines.warehouse.groups import CHANGES
-
 
 def replace(
     connection: duckdb.DuckDBPyConnection, table: str, made: str, of_scope: str, keep_as: str | None = None
@@ -47,15 +45,11 @@ def replace(
     connection.execute(f"insert into {table} ({listed}) select {listed} from {changes} where is_new")
 
 
-def forget_changes(connection: duckdb.DuckDBPyConnection) -> None:
-    """Drops the rows that were kept for the publisher, which then compares what was touched with what it published."""
-    kept = connection.execute(
-        "select table_name from duckdb_tables() where schema_name = 'reports_state'"
-        " and database_name = current_database() and (starts_with(table_name, ?) or table_name = 'changed_build')",
-        [CHANGES],
-    ).fetchall()
-    for (name,) in kept:
-        connection.execute(f'drop table reports_state."{name}"')
+def same_scope(columns: Sequence[str], one: str, other: str) -> str:
+    """The SQL by which a row is of a scope. A budget's entry may lack its period; the other columns are never null."""
+    return " and ".join(
+        f"{one}.{column} {'is not distinct from' if column == 'period' else '='} {other}.{column}" for column in columns
+    )
 
 
 def _digest(alias: str, columns: Sequence[str]) -> str:
