@@ -160,16 +160,15 @@ class TokenSource:
         return self._lock
 
     async def token_endpoint(self) -> str:
-        """Where tokens are given, by the sign-in service's own discovery document."""
+        """Where tokens are given, by the sign-in service's own discovery document if it has one."""
         if self._endpoint is None:
             call = "GET openid-configuration"
             try:
                 document = await self._transport.request_json(
                     "GET", f"{self._identity_url}/.well-known/openid-configuration", call=call
                 )
-            except NotFound as error:
-                error.remedy = "Check UNIMICRO_IDENTITY_URL (or UNIMICRO_API_URL, by which it is discovered)."
-                raise
+            except NotFound:
+                document = {"token_endpoint": f"{self._identity_url}/connect/token"}  # where it is documented to be
             endpoint = document.get("token_endpoint") if isinstance(document, dict) else None
             if not isinstance(endpoint, str):
                 raise BadAnswer(
@@ -198,6 +197,10 @@ class TokenSource:
             response = await self._transport.request(
                 "POST", endpoint, call=call, data=form, repeatable=True, accept_statuses=(400, 401)
             )
+        except NotFound as error:
+            self._endpoint = None
+            error.remedy = "Check UNIMICRO_IDENTITY_URL (or UNIMICRO_API_URL, by which it is discovered)."
+            raise
         except ValidationFailed as error:
             raise AuthenticationFailed(error.system, call, status=error.status) from None
         self._accept(call, response)

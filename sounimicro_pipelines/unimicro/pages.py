@@ -124,7 +124,7 @@ def recognised(body: bytes, held: Held, after: int) -> Page | None:
     What stands between two stretches of held records is taken apart as JSON. A record that is held was JSON when it
     was loaded, so a list that is put together of both is one too.
     """
-    if not body.startswith(b"["):
+    if not body.startswith(b"[") or _LEADING_ID(body, 1) is None:
         return None
     known = list[range]()
     rows, ids, row_ids = list[bytes](), list[int](), list[int]()

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from sounimicro_pipelines.clock import UTC, ManualClock, SystemClock
 from sounimicro_pipelines.errors import SettingsError
-from sounimicro_pipelines.transport import AuthenticationFailed, BadAnswer, VendorError
+from sounimicro_pipelines.transport import AuthenticationFailed, BadAnswer, NotFound, VendorError
 from sounimicro_pipelines.unimicro.auth import load_certificate
 from sounimicro_pipelines_tests.http_server import Answer, Request
 from sounimicro_pipelines_tests.unimicro.fake_erp import (
@@ -127,6 +127,15 @@ def test_an_installation_without_an_address_list_works_when_the_sign_in_is_set(t
             await client.companies()
 
     asyncio.run(run())
+
+
+def test_a_sign_in_without_discovery_is_where_the_vendor_documents_it(tmp_path: Path) -> None:
+    erp = FakeErp(before=lambda r: Answer(status=404) if r.path.endswith("/openid-configuration") else None)
+    companies(erp, tmp_path)
+    assert erp.tokens
+    nowhere = FakeErp(before=lambda r: Answer(status=404) if r.path.startswith("/id/") else None)
+    with pytest.raises(NotFound, match="UNIMICRO_IDENTITY_URL"):
+        companies(nowhere, tmp_path)
 
 
 def test_an_unencrypted_address_in_the_list_is_not_used(tmp_path: Path) -> None:
