@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from html import escape
 
 from markupsafe import Markup
@@ -22,9 +23,15 @@ def _cells(row: Sequence[Cell]) -> Iterable[str]:
         if href:
             said = f'<a href="{escape(href)}">{said}</a>'
         if icon:
-            name = escape(icon)
+            name = _escaped(icon)
             said = (
                 f'<svg class="icon i-{name}" aria-hidden="true" focusable="false"><use href="#i-{name}"/></svg>{said}'
             )
-        yield f'{start} class="{escape(classes)}">{said}{end}'
+        yield f'{start} class="{_escaped(classes)}">{said}{end}'
         start, end = "<td", "</td>\n"
+
+
+@lru_cache(maxsize=256)
+def _escaped(name: str) -> str:
+    """Classes and icons, of which there are few."""
+    return escape(name)

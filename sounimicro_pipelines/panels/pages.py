@@ -42,7 +42,9 @@ async def company_panel(request: Request) -> Response:
     language = words(choose_language(address.get("lang"), request.headers.get("accept-language")))
     await panels.walls.admit(request, address)
     viewer = viewer_of(request)
-    if await panels.read(lambda tx: _lands_on_erp(panels, tx, address, viewer)):
+    tab = address.word("tab", "")
+    is_open = bool(tab) or address.crm is None or address.subject() is not None
+    if tab == ERP or (not is_open and await panels.read(lambda tx: _has_no_figures(panels, tx, address, viewer))):
         return await erp_pages.show(request, address, language)
     return await panels.read(lambda tx: _company(panels, tx, address, language, viewer))
 
@@ -120,12 +122,9 @@ def _fetched(language: Words, version: party_figures.Version, now: datetime) -> 
     return f'<time datetime="{version.fetched_at.isoformat()}" title="{moment}">{said}</time>'
 
 
-def _lands_on_erp(panels: Panels, tx: Transaction, address: Address, viewer: Viewer) -> bool:
-    """Whether the ERP tab is asked for, or nothing in particular of a CRM company that has no figures yet."""
-    tab = address.word("tab", "")
-    if tab or address.crm is None or address.subject() is not None:
-        return tab == ERP
-    found = party_figures.subjects_of_crm_company(tx, *address.crm)
+def _has_no_figures(panels: Panels, tx: Transaction, address: Address, viewer: Viewer) -> bool:
+    """Whether the CRM company that the address names has no figures yet: nothing in particular of it is its ERP tab."""
+    found = party_figures.subjects_of_crm_company(tx, *address.crm) if address.crm is not None else []
     seen = [one for one in found if panels.walls.sees_company(viewer, one.company)]
     return not any(party_figures.is_published(tx, one) for one in seen)
 
