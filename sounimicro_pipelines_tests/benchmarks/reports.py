@@ -116,7 +116,7 @@ def by_dbt(folder: str) -> Figures:
 
 
 def by_hand(folder: str) -> Figures:
-    """The SQL that dbt compiles for a full refresh, run table by table on one connection."""
+    """The SQL that dbt compiles for a full refresh, run table by table on one connection into like tables."""
     path = _copy(folder)
     steps = compile_project(prepare_manifest(Path(folder) / "dbt"), path, Path(folder), full_refresh=True)
 
@@ -124,7 +124,14 @@ def by_hand(folder: str) -> Figures:
         with duckdb.connect(str(path)) as connection:
             connection.execute("set preserve_insertion_order = false; set memory_limit = '1GB'")
             for step in steps:
-                connection.execute(f'create or replace table "{step.schema}"."{step.name}" as ({step.sql}\n)')
+                table = f'"{step.schema}"."{step.name}"'
+                described = connection.execute(f"describe ({step.sql}\n)").fetchall()
+                columns = [
+                    f'"{name}" {kind} {"using compression uncompressed" if kind.startswith("DECIMAL") else ""}'
+                    for name, kind, *_ in described
+                ]
+                connection.execute(f"create or replace table {table} ({', '.join(columns)})")
+                connection.execute(f"insert into {table} ({step.sql}\n)")
         return 1, ""
 
     return _with_checksum(measured(work), path)

@@ -105,7 +105,7 @@ def build_compiled(
             started = time.perf_counter()
             for table in step.of_parties:
                 if table not in picked:
-                    _pick(connection, table)
+                    _pick(connection, table, [one.sql for one in steps if table in one.of_parties])
                     picked.add(table)
             _run(connection, step)
             seconds[name] = time.perf_counter() - started
@@ -126,10 +126,13 @@ def build_compiled(
     return seconds
 
 
-def _pick(connection: duckdb.DuckDBPyConnection, table: str) -> None:
-    """Reads the rows of the touched parties once for all steps that ask for them."""
+def _pick(connection: duckdb.DuckDBPyConnection, table: str, asked_by: Sequence[str]) -> None:
+    """Reads the rows of the touched parties once for all steps that ask for them, in the columns that they name."""
+    named = set(re.findall(r"\w+", " ".join(asked_by)))
+    columns = [column[0] for column in connection.execute(f"from {table} limit 0").description or ()]
+    listed = ", ".join(f'whole."{column}"' for column in columns if column in named)
     connection.execute(
-        f"create or replace temp table {_of_parties(table)} as select whole.* from {table} as whole"
+        f"create or replace temp table {_of_parties(table)} as select {listed} from {table} as whole"
         f" semi join reports_state.touched_party as touched on {same_scope(('role', 'party_id'), 'whole', 'touched')}"
     )
 
