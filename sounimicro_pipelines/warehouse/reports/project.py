@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,7 +38,8 @@ class PreparedProject:
     manifest: Any = field(repr=False)
 
 
-_prepared: dict[tuple[Path, Path, str], PreparedProject] = {}
+_prepared: dict[tuple[Path, str], PreparedProject] = {}
+"""The last folder for which this process has read each project."""
 
 
 def project_folder() -> Path:
@@ -59,7 +61,7 @@ def project_digest(folder: Path) -> str:
 
 
 def prepare_manifest(target: Path, *, project_dir: Path | None = None) -> PreparedProject:
-    """Reads the project, or takes the manifest that an earlier call left in `target`.
+    """Reads the project, or takes what an earlier call left in `target`, or in another folder while this process lives.
 
     Raises ReportProjectBroken when dbt cannot read the project.
     """
@@ -67,20 +69,22 @@ def prepare_manifest(target: Path, *, project_dir: Path | None = None) -> Prepar
     target = target.resolve()
     digest = project_digest(folder)
     with LOCK:
-        known = _prepared.get((folder, target, digest))
-        if known is not None and known.manifest_path.is_file():
+        known = _prepared.get((folder, digest))
+        if known is not None and known.target == target and known.manifest_path.is_file():
             return known
         target.mkdir(parents=True, exist_ok=True)
         kept = target / f"manifest-{digest}.msgpack"
         manifest_path = target / "manifest.json"
         stamp = target / "manifest.digest"
-        manifest = _read_kept(kept) if manifest_path.is_file() and _text(stamp) == digest else None
+        if not manifest_path.is_file() or _text(stamp) != digest:
+            manifest = known.manifest if known is not None and _copy(known, target) else None
+        else:
+            manifest = known.manifest if known is not None else _read_kept(kept)
         if manifest is None:
             manifest = _parse(folder, target)
             _keep(manifest, kept)
-            stamp.write_text(digest)
-        prepared = PreparedProject(folder, target, digest, manifest_path, manifest)
-        _prepared[(folder, target, digest)] = prepared
+        stamp.write_text(digest)
+        prepared = _prepared[(folder, digest)] = PreparedProject(folder, target, digest, manifest_path, manifest)
         return prepared
 
 
@@ -181,6 +185,16 @@ def _keep(manifest: Any, path: Path) -> None:
     new = path.with_suffix(".new")
     new.write_bytes(manifest.to_msgpack(extended_mashumaro_encoder))
     new.replace(path)
+
+
+def _copy(known: PreparedProject, target: Path) -> bool:
+    """What is kept of the project by name and digest; answers whether it still stood there."""
+    try:
+        for name in (known.manifest_path.name, *(file.name for file in known.target.glob(f"*{known.digest}.*"))):
+            shutil.copyfile(known.target / name, target / name)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _text(path: Path) -> str:
