@@ -20,6 +20,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sounimicro_pipelines.errors import SettingsError
 
 _ALIAS = re.compile(r"[a-z0-9_-]{1,40}")
+_NOT_AN_ALIAS = frozenset(
+    ("all", "budget_register", "intermediate", "main", "raw", "reports", "reports_state", "staging", "system", "temp")
+)
+"""Every company, the schemas of a warehouse file, and DuckDB's own: a file of that name could not be told from them."""
 
 _WHERE = {
     "SUPEROFFICE_ENVIRONMENT_URL": "the sign-in address of the CRM environment, such as https://sod.superoffice.com",
@@ -149,6 +153,8 @@ class Settings(BaseSettings):
             alias, key = alias.strip() or key.strip().lower(), key.strip().lower()
             if not _ALIAS.fullmatch(alias):
                 problems.append(f"SOUNIMICRO_COMPANIES: «{alias}» is no alias; use 1 to 40 of a–z, 0–9, - and _.")
+            elif alias in _NOT_AN_ALIAS:
+                problems.append(f"SOUNIMICRO_COMPANIES: «{alias}» has a meaning of its own here; choose another alias.")
             elif alias in aliases.values():
                 problems.append(f"SOUNIMICRO_COMPANIES: the alias «{alias}» stands twice; give each company its own.")
             elif key in aliases:

@@ -88,6 +88,8 @@ def test_companies_are_named_by_alias_or_by_key(monkeypatch: pytest.MonkeyPatch)
     ("value", "problem"),
     [
         ("Nord=AAAA-1", "is no alias"),
+        ("raw=AAAA-1", "has a meaning of its own"),
+        ("all=AAAA-1", "has a meaning of its own"),
         ("nord=AAAA-1,nord=BBBB-2", "stands twice"),
         ("nord=AAAA-1,sor=aaaa-1", "stands twice"),
     ],
