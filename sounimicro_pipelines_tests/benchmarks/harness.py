@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -56,15 +56,15 @@ class Comparison:
         return self.ratio <= self.floor if self.is_limit else self.ratio >= self.floor
 
 
-BENCHES: dict[str, Callable[[Scale], Sequence[Comparison]]] = {}
+BENCHES: dict[str, Callable[[Scale], Iterable[Comparison]]] = {}
 
 
 def bench(
     name: str,
-) -> Callable[[Callable[[Scale], Sequence[Comparison]]], Callable[[Scale], Sequence[Comparison]]]:
+) -> Callable[[Callable[[Scale], Iterable[Comparison]]], Callable[[Scale], Iterable[Comparison]]]:
     """Registers a benchmark under a name for the command line."""
 
-    def register(function: Callable[[Scale], Sequence[Comparison]]) -> Callable[[Scale], Sequence[Comparison]]:
+    def register(function: Callable[[Scale], Iterable[Comparison]]) -> Callable[[Scale], Iterable[Comparison]]:
         BENCHES[name] = function
         return function
 
