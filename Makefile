@@ -26,7 +26,7 @@ bench: $(VENV)/.installed-bench
 	$(BIN)/python -m sounimicro_pipelines_tests.benchmarks $(ARGS)
 
 nightly: $(VENV)/.installed-lake
-	SOUNIMICRO_TEST_NIGHTLY=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "nightly or not nightly" $(ARGS)
+	SOUNIMICRO_TEST_NIGHTLY=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 # Pictures for the README, of a demo that runs elsewhere: make screenshots PRINTED=file-with-what-it-printed
 screenshots: $(VENV)/.installed

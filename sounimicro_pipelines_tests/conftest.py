@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,14 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     }
     for _, line in told:
         terminalreporter.write_line(line)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is marked as nightly takes minutes, or repeats in another way what every run shows."""
+    if not os.environ.get("SOUNIMICRO_TEST_NIGHTLY"):
+        for item in items:
+            if item.get_closest_marker("nightly"):
+                item.add_marker(pytest.mark.skip(reason="waits for the night"))
 
 
 @pytest.fixture(scope="session")

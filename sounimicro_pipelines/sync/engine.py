@@ -205,8 +205,9 @@ async def _process_crm(world: World, rule: Rule, item: WorkItem, done: _Done) ->
     groups = [single(world, rule, link, linked) for link in mine]
     if (item.hint or {}).get("deleted") and await world.crm.is_deleted(item.entity, item.record_id):
         for group in groups:
-            done.agreed.append((group, Agreed(gone=Gone(CRM, group.links[0], "deleted"))))
-            await handle_gone(world, Gone(CRM, group.links[0], "deleted"))
+            gone = Gone(CRM, group.links[0], "deleted")
+            done.agreed.append((group, Agreed(gone=gone)))
+            await handle_gone(world, gone)
         crm = None
     else:
         await _agree_with_each(world, groups, done)

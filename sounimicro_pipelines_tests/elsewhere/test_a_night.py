@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,7 +55,6 @@ def held_in_store(place: Elsewhere) -> set[str]:
 
 
 @pytest.mark.nightly
-@pytest.mark.skipif(not os.environ.get("SOUNIMICRO_TEST_NIGHTLY"), reason="two whole main jobs")
 def test_a_night_after_two_persons_were_erased_nothing_of_them_is_left(place: Elsewhere) -> None:
     company = place.crm.people_make("contact", Name="Fjordlys AS", OrgNr="974760673", Category={"Id": 7002})
     customer = place.erp.people_make("Customer", OrgNumber="974760673", Info={"Name": "Fjordlys AS"})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,10 +20,6 @@ from sounimicro_pipelines_tests.elsewhere.erp import KEY
 from sounimicro_pipelines_tests.elsewhere.place import Elsewhere, elsewhere
 from sounimicro_pipelines_tests.wire import WITH_EFFECT, WITHOUT_EFFECT, Weather
 
-AT_NIGHT = (
-    pytest.mark.nightly,
-    pytest.mark.skipif(not os.environ.get("SOUNIMICRO_TEST_NIGHTLY"), reason="takes minutes"),
-)
 KEY_ACCOUNT, PROSPECT, SUPPLIER = 7002, 7003, 7001
 MOBILE, PHONE = 150102, 150101
 
@@ -272,7 +267,7 @@ def org_numbers() -> Iterator[str]:
             yield f"{stem}{(11 - rest) % 11}"
 
 
-@pytest.mark.parametrize("lag", [60.0, pytest.param(0.0, marks=AT_NIGHT)])
+@pytest.mark.parametrize("lag", [60.0, pytest.param(0.0, marks=pytest.mark.nightly)])
 def test_creates_that_go_wrong_in_every_way_are_made_exactly_once(tmp_path: Path, lag: float) -> None:
     with elsewhere(tmp_path, erp={"lag": lag}) as place:
         numbers = org_numbers()
@@ -344,7 +339,7 @@ def test_records_that_meet_each_other_at_the_same_moment_become_one_pair(tmp_pat
             assert place.linked("Contact", contact) is not None
 
 
-@pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=AT_NIGHT) for n in range(2, 6))])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.nightly) for n in range(2, 6))])
 def test_a_bad_day_ends_as_a_good_one(tmp_path: Path, seed: int) -> None:
     with elsewhere(tmp_path, erp={"lag": 20.0}) as place:
         ids = populate(place)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,10 +17,6 @@ from sounimicro_pipelines_tests.main_job.conftest import ONLY_COMPANY, Small, tr
 from sounimicro_pipelines_tests.main_job.plant import Plant
 
 Published = dict[str, list[tuple[Any, ...]]]
-AT_NIGHT = (
-    pytest.mark.nightly,
-    pytest.mark.skipif(not os.environ.get("SOUNIMICRO_TEST_NIGHTLY"), reason="the same as the seed before it"),
-)
 NUMBER = re.compile(r"(?<![\d.-])(?:\+47 ?)?\d[\d ]{6,10}\d(?!\d)")
 
 BY_ITSELF: list[Fault] = [
@@ -123,7 +118,7 @@ def test_a_tenant_that_moves_and_credentials_that_end_in_mid_run(small: Small, w
     assert {401, 421} <= statuses
 
 
-@pytest.mark.parametrize(("seed", "full"), [(1, True), pytest.param(2, False, marks=AT_NIGHT)])
+@pytest.mark.parametrize(("seed", "full"), [(1, True), pytest.param(2, False, marks=pytest.mark.nightly)])
 def test_the_usual_mixture_ends_right_or_loses_nothing(
     small: Small, wanted: Published, calm: None, seed: int, full: bool
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,10 +12,7 @@ from sounimicro_pipelines.store import links, web
 from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines_tests.house import House, served
 
-pytestmark = [
-    pytest.mark.nightly,
-    pytest.mark.skipif(not os.environ.get("SOUNIMICRO_TEST_NIGHTLY"), reason="takes minutes"),
-]
+pytestmark = pytest.mark.nightly
 ADDRESS = "Info.InvoiceAddress.AddressLine1"
 SENTRUM = "Postboks 123 Sentrum"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -43,7 +42,6 @@ def lake(tmp_path: Path, postgres_url: str) -> Lake:
 
 @pytest.mark.nightly
 @pytest.mark.postgres
-@pytest.mark.skipif(not os.environ.get("SOUNIMICRO_TEST_NIGHTLY"), reason="takes minutes")
 def test_a_lake_holds_and_publishes_the_figures_of_the_file(
     lake: Lake, new_company: NewCompany, dbt_target: Path, sqlite_store: Store
 ) -> None:

@@ -19,7 +19,6 @@ def test_a_run_killed_at_many_a_moment_is_made_good_by_the_next(tmp_path: Path, 
 
 
 @pytest.mark.nightly
-@pytest.mark.skipif(not os.environ.get("SOUNIMICRO_TEST_NIGHTLY"), reason="takes minutes")
 @pytest.mark.parametrize(("mode", "which"), CASES)
 def test_a_run_killed_at_any_moment_is_made_good_by_the_next(tmp_path: Path, mode: str, which: str) -> None:
     _kill(tmp_path, mode, which, every=1)

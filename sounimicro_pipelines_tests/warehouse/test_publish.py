@@ -34,10 +34,6 @@ META: dict[str, PublishMeta | tuple[Any, Any]] = {
     "voucher_line": (["journal_entry_line_id"], ["voucher_id"]),
 }
 PARTIES = 20
-AT_NIGHT = (
-    pytest.mark.nightly,
-    pytest.mark.skipif(not os.environ.get("SOUNIMICRO_TEST_NIGHTLY"), reason="other moments are tried in every run"),
-)
 
 
 def build(path: Path, parties: int = PARTIES, items: int = 10) -> None:
@@ -403,7 +399,7 @@ print("done", flush=True)
 """
 
 
-@pytest.mark.parametrize("delay", [0.03, 0.08, *(pytest.param(n, marks=AT_NIGHT) for n in (0.0, 0.15))])
+@pytest.mark.parametrize("delay", [0.03, 0.08, *(pytest.param(n, marks=pytest.mark.nightly) for n in (0.0, 0.15))])
 def test_a_publish_that_is_killed_leaves_a_whole_version(tmp_path: Path, store_url: str, delay: float) -> None:
     marts = tmp_path / "demo.duckdb"
     build(marts)

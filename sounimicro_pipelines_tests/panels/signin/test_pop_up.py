@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -47,13 +46,7 @@ def stored(sandbox: Sandbox) -> Documents:
     return found
 
 
-AT_NIGHT = (
-    pytest.mark.nightly,
-    pytest.mark.skipif(not os.environ.get("SOUNIMICRO_TEST_NIGHTLY"), reason="the easier of the two places"),
-)
-
-
-@pytest.fixture(scope="module", params=[pytest.param("loopback", marks=AT_NIGHT), "across-sites"])
+@pytest.fixture(scope="module", params=[pytest.param("loopback", marks=pytest.mark.nightly), "across-sites"])
 def framed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SignedWorld]:
     """The panel on the CRM's company card. Across sites, the CRM's page and the panel's are strangers to a browser."""
     across = request.param == "across-sites"
