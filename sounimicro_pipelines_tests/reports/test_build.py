@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -84,6 +86,29 @@ def test_nothing_is_made_anew_when_nothing_changed(new_company: NewCompany, dbt_
     again = build_reports(path, company="alpha", as_of=AS_OF, target=dbt_target)
     assert not again.is_full
     assert set(again.touched.values()) == {0}
+
+
+BY_PARTS = """
+import sys
+from datetime import date
+from pathlib import Path
+from sounimicro_pipelines.warehouse.reports import build_reports
+path, target = map(Path, sys.argv[1:])
+run = build_reports(path, company="alpha", as_of=date(2026, 9, 20), target=target)
+print(run.way, run.touched["party"], len(run.models), "dbt.cli.main" in sys.modules)
+"""
+
+
+def test_a_build_by_parts_does_not_even_import_dbt(new_company: NewCompany, dbt_target: Path) -> None:
+    """Every run is a process of its own, and dbt takes longer to come in than all that such a build does."""
+    path = new_company("light")
+    write_raw(path, VENDOR_SAMPLE)
+    whole = build_reports(path, company="alpha", as_of=AS_OF, target=dbt_target)
+    write_raw(path, {"Customer": [{**VENDOR_SAMPLE["Customer"][0], "StatusCode": 50001}]}, fetched_at=LATER)
+    said = subprocess.run(
+        [sys.executable, "-c", BY_PARTS, str(path), str(dbt_target)], capture_output=True, text=True, check=True
+    )
+    assert said.stdout.split() == ["compiled", "1", str(len(whole.models)), "False"]
 
 
 def test_a_budget_entry_without_a_period_is_followed(new_company: NewCompany, dbt_target: Path) -> None:

@@ -166,5 +166,4 @@ def _aside(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
 
 def _keys(target: Path) -> dict[str, Sequence[str]]:
     """The columns that make a row its own, by mart."""
-    models = (node for node in prepare_manifest(target).manifest.nodes.values() if node.resource_type == "model")
-    return {node.name: node.config.meta.get("publish", {}).get("key", ()) for node in models}
+    return {model.name: model.meta.get("publish", {}).get("key", ()) for model in prepare_manifest(target).models}

@@ -1,18 +1,21 @@
 """The dbt project as the runner uses it: read once, kept as a manifest, bound to one company's file at a time.
 
 dbt reads its project in seconds, so the manifest is made once and kept in the given folder (never in the project's own,
-which may be read-only). The database of a DuckDB file is named after the file, hence a manifest is bound to each
-company before it is used.
+which may be read-only). To bring dbt into a process and its manifest with it takes longer than a build by parts, so
+what such a build asks for is read from dbt's JSON. The database of a DuckDB file is named after the file, hence a
+manifest is bound to each company before it is used.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from threading import RLock
@@ -28,6 +31,16 @@ _NOT_OURS = {"target", "logs", "dbt_packages"}
 
 
 @dataclass(frozen=True, slots=True)
+class Model:
+    """A model as the project describes it; `meta` is what stands under its `config`."""
+
+    name: str
+    schema: str
+    materialized: str
+    meta: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class PreparedProject:
     """A project that has been read. `digest` names its files and its engine; `manifest_path` is dbt's own file."""
 
@@ -35,11 +48,29 @@ class PreparedProject:
     target: Path
     digest: str
     manifest_path: Path
-    manifest: Any = field(repr=False)
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """By name."""
+        return _models(self.manifest_path, self.digest)
+
+    @property
+    def manifest(self) -> Any:
+        """dbt's own object, one in a process for each version of a project."""
+        with LOCK:
+            known = _manifests.get((self.folder, self.digest))
+            if known is None:
+                known = _read_kept(_kept(self.target, self.digest))
+                if known is None:
+                    known = _parse_and_keep(self.folder, self.target, self.digest)
+                _manifests[(self.folder, self.digest)] = known
+            return known
 
 
 _prepared: dict[tuple[Path, str], PreparedProject] = {}
 """The last folder for which this process has read each project."""
+
+_manifests: dict[tuple[Path, str], Any] = {}
 
 
 def project_folder() -> Path:
@@ -73,19 +104,25 @@ def prepare_manifest(target: Path, *, project_dir: Path | None = None) -> Prepar
         if known is not None and known.target == target and known.manifest_path.is_file():
             return known
         target.mkdir(parents=True, exist_ok=True)
-        kept = target / f"manifest-{digest}.msgpack"
         manifest_path = target / "manifest.json"
         stamp = target / "manifest.digest"
-        if not manifest_path.is_file() or _text(stamp) != digest:
-            manifest = known.manifest if known is not None and _copy(known, target) else None
-        else:
-            manifest = known.manifest if known is not None else _read_kept(kept)
-        if manifest is None:
-            manifest = _parse(folder, target)
-            _keep(manifest, kept)
+        is_read = manifest_path.is_file() and _text(stamp) == digest and _kept(target, digest).is_file()
+        if not is_read and (known is None or not _copy(known, target)):
+            _manifests[(folder, digest)] = _parse_and_keep(folder, target, digest)
         stamp.write_text(digest)
-        prepared = _prepared[(folder, digest)] = PreparedProject(folder, target, digest, manifest_path, manifest)
+        prepared = _prepared[(folder, digest)] = PreparedProject(folder, target, digest, manifest_path)
         return prepared
+
+
+@lru_cache(maxsize=4)
+def _models(manifest_path: Path, digest: str) -> tuple[Model, ...]:
+    nodes = json.loads(manifest_path.read_text(encoding="utf-8"))["nodes"].values()
+    found = (
+        Model(node["name"], node["schema"], node["config"]["materialized"], node["config"].get("meta") or {})
+        for node in nodes
+        if node["resource_type"] == "model"
+    )
+    return tuple(sorted(found, key=lambda model: model.name))
 
 
 @contextmanager
@@ -165,6 +202,16 @@ def _parse(folder: Path, target: Path) -> Any:
             remedy="Install the package again, or undo the last change to the project.",
         )
     return outcome.result
+
+
+def _kept(target: Path, digest: str) -> Path:
+    return target / f"manifest-{digest}.msgpack"
+
+
+def _parse_and_keep(folder: Path, target: Path, digest: str) -> Any:
+    manifest = _parse(folder, target)
+    _keep(manifest, _kept(target, digest))
+    return manifest
 
 
 def _read_kept(path: Path) -> Any | None:

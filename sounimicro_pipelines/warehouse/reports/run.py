@@ -124,13 +124,10 @@ def _models(
     for schema, name in tables:
         counted = connection.execute(f'select count(*) from "{schema}"."{name}"').fetchone()
         rows[(schema, name)] = int(counted[0]) if counted else 0
-    nodes = sorted(
-        (node for node in prepared.manifest.nodes.values() if node.resource_type == "model"), key=lambda one: one.name
-    )
     return tuple(
-        ModelResult(node.name, node.schema, rows.get((node.schema, node.name)), seconds.get(node.name, 0.0))
-        for node in nodes
-        if node.config.materialized != "ephemeral"
+        ModelResult(model.name, model.schema, rows.get((model.schema, model.name)), seconds.get(model.name, 0.0))
+        for model in prepared.models
+        if model.materialized != "ephemeral"
     )
 
 
