@@ -12,7 +12,7 @@ from typing import Any
 
 from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.exc import DBAPIError
 
 from sounimicro_pipelines.errors import SounimicroError
@@ -29,8 +29,9 @@ class EventStorage(ConsolidatedSqliteEventLogStorage):
     """All runs' events in one database.
 
     Dagster's own class makes an engine for each of the thousand statements of a run, which compiles each of them anew
-    and takes more time than what the run is about. An event is safe when the process dies; one of the last seconds may
-    be lost when the power fails, and the next run does not depend on it.
+    and takes more time than what the run is about, and it asks for every event whether its tables and columns are
+    there. An event is safe when the process dies; one of the last seconds may be lost when the power fails, and the
+    next run does not depend on it.
     """
 
     @cached_property
@@ -48,6 +49,26 @@ class EventStorage(ConsolidatedSqliteEventLogStorage):
     def _connect(self) -> Iterator[Connection]:
         with record_explained(Path(self._base_dir)), self._engine.connect() as connection, connection.begin():
             yield connection
+
+    @cached_property
+    def _seen(self) -> set[str]:
+        """Tables that are there; none goes while a process has the storage open."""
+        return set()
+
+    def has_table(self, table_name: str) -> bool:
+        if table_name not in self._seen:
+            with self._connect() as connection:
+                if not inspect(connection).has_table(table_name):
+                    return False
+            self._seen.add(table_name)
+        return True
+
+    def _has_asset_key_index_cols_on_connection(self, conn: Connection) -> bool:
+        return self._has_asset_index_columns
+
+    @cached_property
+    def _has_asset_index_columns(self) -> bool:
+        return self.has_asset_key_col("last_materialization_timestamp")
 
     def dispose(self) -> None:
         self._engine.dispose()
