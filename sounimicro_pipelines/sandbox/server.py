@@ -118,6 +118,8 @@ class Sandbox:
         if hasattr(self, "living"):
             self.living.stop()
         for server in self._servers:
+            server.let_end()
+        for server in self._servers:
             server.stop()
         self._servers.clear()
         if hasattr(self, "erp_server"):
@@ -201,9 +203,13 @@ class _Server:
             time.sleep(0.005)
         return f"http://127.0.0.1:{self.port}"
 
-    def stop(self) -> None:
+    def let_end(self) -> None:
+        """It ends within a few tenths of a second, which `stop` waits for."""
         self.uvicorn.should_exit = True
         self.uvicorn.force_exit = True
+
+    def stop(self) -> None:
+        self.let_end()
         if self.thread.is_alive():
             self.thread.join(timeout=5)
         with contextlib.suppress(OSError):
