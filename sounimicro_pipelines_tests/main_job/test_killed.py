@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -23,6 +21,7 @@ from fastapi.testclient import TestClient
 from sounimicro_pipelines.panels import create_app
 from sounimicro_pipelines.settings import load_settings
 from sounimicro_pipelines.store import open_store, reports
+from sounimicro_pipelines_tests import forked
 from sounimicro_pipelines_tests.main_job.conftest import Small
 from sounimicro_pipelines_tests.main_job.plant import OURS, Plant, environment
 
@@ -56,29 +55,20 @@ class Scene:
         """Starts `sounimicro run` and kills it and its children as soon as the sign is there."""
         log = self.plant.home.parent / f"{self.plant.home.name}.log"
         clean = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-        with log.open("ab") as output:
-            run = subprocess.Popen(
-                [sys.executable, "-m", "sounimicro_pipelines.cli", "run", *arguments],
-                cwd=self.plant.home,
-                env=clean | self.plant.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+        settings = clean | self.plant.environment
+        run = forked.start(forked.command, settings, self.plant.home, "run", *arguments, log=log)
         deadline, looked = time.monotonic() + PATIENCE, 0.0
         try:
             while not sign():
-                assert run.poll() is None, f"it ended before it could be killed: {log.read_text()}"
+                assert run.is_alive(), f"it ended before it could be killed: {log.read_text()}"
                 assert time.monotonic() < deadline, f"it never came so far: {log.read_text()}"
-                if time.monotonic() - looked > 0.5:
+                if time.monotonic() - looked > 0.2:
                     self.look()
                     looked = time.monotonic()
                 time.sleep(0.003)
         finally:
-            os.killpg(run.pid, signal.SIGKILL)
-            run.wait(30)
-        assert run.returncode == -signal.SIGKILL
+            ended = forked.kill(run)
+        assert ended == -signal.SIGKILL
 
     # the signs
 

@@ -30,6 +30,7 @@ from sounimicro_pipelines.store import intents, issues, links, runs, work
 from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.sync.opening import Connection, plain_registries
 from sounimicro_pipelines.sync.plan import Plan, plan
+from sounimicro_pipelines_tests import forked
 from sounimicro_pipelines_tests.orchestration import killed_run
 from sounimicro_pipelines_tests.orchestration.conftest import ShiftingClock, installation_on
 
@@ -150,7 +151,7 @@ class Town:
 
         settings = self.installation.settings
         given = {name: getattr(settings, name) for name in settings.model_fields_set}
-        process = killed_run.start(killed_run.Run(given, self.clock.ahead.total_seconds(), log))
+        process = forked.start(killed_run.synchronize, given, self.clock.ahead.total_seconds(), log=log)
         deadline = time.monotonic() + PATIENCE
         try:
             while not sign():
@@ -158,9 +159,8 @@ class Town:
                 assert time.monotonic() < deadline, f"it never came so far: {log.read_text()}"
                 time.sleep(0.005)
         finally:
-            process.kill()
-            process.join(30)
-        assert process.exitcode == -signal.SIGKILL
+            ended = forked.kill(process)
+        assert ended == -signal.SIGKILL
 
     def _name(self, write: Write) -> str:
         if write.entity == "Customer":

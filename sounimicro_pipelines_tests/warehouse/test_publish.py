@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from datetime import UTC, date, datetime
@@ -26,6 +22,8 @@ from sounimicro_pipelines.warehouse.publish import (
     meta_from_manifest,
     publish,
 )
+from sounimicro_pipelines_tests import forked
+from sounimicro_pipelines_tests.warehouse.killed_publish import publish_again
 
 NOW = datetime(2026, 11, 23, 5, 8, tzinfo=UTC)
 META: dict[str, PublishMeta | tuple[Any, Any]] = {
@@ -385,20 +383,6 @@ def test_an_error_in_the_middle_leaves_the_version_that_was(
     assert run(marts, store, "r3").written_rows == PARTIES * 10
 
 
-_PUBLISH = """
-import sys
-from datetime import date, datetime, UTC
-from sounimicro_pipelines.store import open_store
-from sounimicro_pipelines.warehouse.publish import publish
-store = open_store(sys.argv[2])
-print("ready", flush=True)
-publish(sys.argv[1], store, company="demo", as_of=date(2026, 11, 24), fetched_at=datetime.now(UTC), run_id="killed",
-        tie_out=None, publish_meta={"party": (["role", "party_id"], []),
-        "open_item": (["role", "party_id", "journal_entry_line_id"], [])})
-print("done", flush=True)
-"""
-
-
 @pytest.mark.parametrize("delay", [0.03, 0.08, *(pytest.param(n, marks=pytest.mark.nightly) for n in (0.0, 0.15))])
 def test_a_publish_that_is_killed_leaves_a_whole_version(tmp_path: Path, store_url: str, delay: float) -> None:
     marts = tmp_path / "demo.duckdb"
@@ -407,15 +391,11 @@ def test_a_publish_that_is_killed_leaves_a_whole_version(tmp_path: Path, store_u
     metas = {name: META[name] for name in ("party", "open_item")}
     run(marts, store, publish_meta=metas)
     build(marts, parties=400, items=100)
-    process = subprocess.Popen(
-        [sys.executable, "-c", _PUBLISH, str(marts), store_url], stdout=subprocess.PIPE, env=os.environ.copy()
-    )
-    assert process.stdout is not None
-    process.stdout.readline()
+    ready = forked.event()
+    process = forked.start(publish_again, marts, store_url, ready, log=tmp_path / "log")
+    assert ready.wait(60), (tmp_path / "log").read_text()
     time.sleep(delay)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
+    forked.kill(process)
     with store.read() as tx:
         version = reports.published(tx, "demo")["open_item"]
     counts = (len(rows(store, "party")), len(rows(store, "open_item")))
