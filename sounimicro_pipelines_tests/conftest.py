@@ -28,8 +28,43 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_line(line)
 
 
+LONGEST = (
+    "sync/test_schedules.py",
+    "sync/test_schedules_of_two_companies.py",
+    "sync/test_crashes.py",
+    "main_job/test_demo.py",
+    "reports/test_properties.py",
+    "main_job/test_faults.py",
+    "main_job/test_bad_input.py",
+    "main_job/test_killed.py",
+    "main_job/test_main_job.py",
+    "panels/admin/test_operations_browser.py",
+    "warehouse/test_publish.py",
+    "panels/signin/test_pop_up.py",
+    "main_job/test_odd_erp.py",
+    "sync/test_mutants.py",
+    "orchestration/test_killed_sync.py",
+    "panels/admin/test_operations.py",
+    "reports/test_hard_cases.py",
+    "panels/admin/test_rules_browser.py",
+    "reports/test_build.py",
+    "orchestration/test_sync_location.py",
+    "sync/test_golive_and_reconcile.py",
+    "panels/erp_tab/test_story.py",
+    "warehouse/test_sandbox.py",
+    "elsewhere/test_elsewhere.py",
+    "warehouse/test_killed.py",
+    "panels/test_accessibility.py",
+)
+"""Files that take ten seconds and more, begun first: a worker that begins one last is alone for as long."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is marked as nightly takes minutes, or repeats in another way what every run shows."""
+    """Sorts the files. What is marked as nightly takes minutes, or repeats in another way what every run shows."""
+    here = Path(__file__).parent
+    places = {here / name: place for place, name in enumerate(LONGEST)}
+    assert not [path for path in places if not path.is_file()]
+    items.sort(key=lambda item: places.get(item.path, len(places)))
     if not os.environ.get("SOUNIMICRO_TEST_NIGHTLY"):
         for item in items:
             if item.get_closest_marker("nightly"):
