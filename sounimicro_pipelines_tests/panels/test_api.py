@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+import csv
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from sounimicro_pipelines.panels.api.figures import OpenItemsAnswer
+from sounimicro_pipelines.panels.words import words
 from sounimicro_pipelines.store import Store, open_store
 from sounimicro_pipelines_tests.panels.conftest import client_of
 
@@ -122,6 +124,15 @@ def _refuse(*_: Any) -> Any:
         ("invoices", {"view": "credit-notes"}, lambda b: b["count"] == 1),
         ("invoices/411", {}, lambda b: (len(b["lines"]), b["payments"][0]["amount"]) == (2, "2000.00")),
         ("invoiced-products", {"year": 2025}, lambda b: b["products"][0]["net_amount"] == "-800.00"),
+        ("invoiced-products/7", {}, lambda b: [line["invoice_id"] for line in b["lines"]] == [400, 502, 411]),
+        (
+            "turnover",
+            {},
+            lambda b: (b["months"][-1], len(b["months"])) == ({"month": "2026-11-01", "net_amount": "0.00"}, 12),
+        ),
+        ("ordered-products", {}, lambda b: b["products"][0]["remaining_quantity"] == "4.000000"),
+        ("ordered-products/7", {}, lambda b: [line["document_number"] for line in b["lines"]] == ["8812", "8813"]),
+        ("ordered-requisitions", {}, lambda b: [r["requisition"] for r in b["requisitions"]] == ["REK-7", None]),
         ("invoiced-sellers", {}, lambda b: len(b["sellers"]) == 2),
         ("orders", {"view": "orders"}, lambda b: b["documents"][0]["remaining_net_amount"] == "2500.00"),
         (
@@ -157,6 +168,60 @@ def _matches(pattern: str, path: str) -> bool:
     return len(left) == len(right) and all(a == b or a.startswith("{") for a, b in zip(left, right, strict=True))
 
 
-@pytest.mark.parametrize("path", ["invoices/900", "orders/order/57", "projects/32", "vouchers/777", "vouchers/602"])
+MONTHS = {"from": "2026-01-01", "to": "2026-12-31"}
+
+
+@pytest.mark.parametrize(
+    ("screen", "path", "extra", "rows", "keys"),
+    [
+        ("view=all", "open-items", {}, "items", "due_date original_amount remaining_amount"),
+        ("view=overdue", "open-items", {"view": "overdue"}, "items", "due_date remaining_amount"),
+        ("view=not-overdue", "open-items", {"view": "not-overdue"}, "items", "due_date remaining_amount"),
+        ("tab=statement", "statement", {}, "lines", "financial_date voucher_number text amount balance"),
+        ("tab=statement&period=this-year", "statement", MONTHS, "lines", "financial_date amount balance"),
+        ("tab=budget&year=2026", "budget", {"year": 2026}, "periods", "budget_amount actual_amount variance_amount"),
+        ("tab=orders", "orders", {}, "documents", "order_date requisition seller net_amount remaining_net_amount"),
+        ("tab=orders&view=orders", "orders", {"view": "orders"}, "documents", "order_date net_amount"),
+        ("tab=orders&view=quotes", "orders", {"view": "quotes"}, "documents", "order_date net_amount"),
+        ("tab=orders&view=per-product", "ordered-products", {}, "products", "product_name quantity remaining_quantity"),
+        ("tab=orders&view=product&product=7", "ordered-products/7", {}, "lines", "order_date quantity net_amount"),
+        ("tab=orders&view=per-requisition", "ordered-requisitions", {}, "requisitions", "document_count net_amount"),
+        ("tab=orders&view=document&document=55", "orders/order/55", {}, "lines", "product_number quantity net_amount"),
+        ("tab=invoices", "invoices", {}, "invoices", "invoice_date seller net_amount gross_amount remaining_amount"),
+        ("tab=invoices&view=invoices", "invoices", {"view": "invoices"}, "invoices", "invoice_date net_amount"),
+        ("tab=invoices&view=credit-notes", "invoices", {"view": "credit-notes"}, "invoices", "invoice_date net_amount"),
+        ("tab=invoices&view=per-product", "invoiced-products", {}, "products", "product_number quantity net_amount"),
+        ("tab=invoices&view=per-seller", "invoiced-sellers", {}, "sellers", "seller invoice_count net_amount"),
+        ("tab=invoices&view=product&product=7", "invoiced-products/7", {}, "lines", "invoice_date quantity net_amount"),
+        ("tab=invoices&view=invoice&invoice=411", "invoices/411", {}, "lines", "product_number quantity net_amount"),
+        ("tab=projects", "projects", {}, "projects", "name start_date income cost margin invoiced"),
+        ("tab=projects&view=project&project=31", "projects/31", {}, "accounts", "account_number account_name amount"),
+        ("tab=statement&view=voucher&voucher=501", "vouchers/501", {}, "lines", "account_number account_name amount"),
+    ],
+)
+def test_screen_and_answer_say_the_same(
+    client: TestClient, screen: str, path: str, extra: dict[str, Any], rows: str, keys: str
+) -> None:
+    answer = client.get(f"/api/v1/{path}", params={**ABB, **extra}).json()
+    whom = "&".join(f"{name}={value}" for name, value in ABB.items())
+    file = client.get(f"/panel/company?{whom}&{screen}&lang=en&format=csv").content.decode("utf-8-sig")
+    headings, *lines = csv.reader(file.splitlines())
+    assert len(lines) > 0
+    for key in keys.split():
+        column = headings.index(words("en")(f"columns.{key}"))
+        assert [_plain(line[column]) for line in lines] == [_plain(row[key]) for row in answer[rows]], key
+
+
+def _plain(value: Any) -> Any:
+    """A number as a number, nothing as "", whatever wrote it."""
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        return "" if value is None else str(value)
+
+
+@pytest.mark.parametrize(
+    "path", ["invoices/900", "orders/order/57", "projects/32", "vouchers/777", "vouchers/602", "ordered-products/4711"]
+)
 def test_what_is_anothers_does_not_exist(client: TestClient, path: str) -> None:
     assert client.get(f"/api/v1/{path}", params=ABB).status_code == 404

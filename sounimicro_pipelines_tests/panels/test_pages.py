@@ -288,7 +288,7 @@ def test_a_supplier_has_no_orders_budget_or_projects(client: TestClient) -> None
         ({**ABB, "tab": "statement", "from": "2026-05-02", "to": "2026-05-01"}, 400, "slutter før den begynner"),
         ({**ABB, "q": "x" * 300}, 400, "for lang"),
         ({**ABB, "tab": "orders", "view": "document", "document": "57"}, 404, "ingen slik ordre"),
-        ({**ABB, "tab": "orders", "view": "product", "product": "99"}, 404, "ingen slik ordre"),
+        ({**ABB, "tab": "orders", "view": "product", "product": "99"}, 404, "ingen linjer med produktet"),
         ({**ABB, "tab": "projects", "view": "project", "project": "32"}, 404, "ikke noe slikt prosjekt"),
         ({**ABB, "tab": "invoices", "view": "product", "product": "99"}, 404, "ingen linjer med produktet"),
         ({"tenant": "Cust1", "id": "5", "tab": "open-items"}, 404, "Trykk ERP"),

@@ -56,7 +56,7 @@ class Stand(BaseModel):
 
 
 class Summary(BaseModel):
-    """Amounts in company currency, VAT included."""
+    """Amounts in company currency, VAT included but for what was invoiced. Days are averages over paid invoices."""
 
     number: str
     name: str
@@ -68,6 +68,13 @@ class Summary(BaseModel):
     unallocated_amount: Decimal
     overdue_count: int
     oldest_due_date: date | None
+    credit_days: int | None
+    actual_credit_days: Decimal | None
+    average_days_late: Decimal | None
+    paid_invoice_count: int | None
+    last_payment_date: date | None
+    invoiced_this_year: Decimal
+    invoiced_last_year: Decimal
 
 
 class Head(BaseModel):
@@ -112,6 +119,13 @@ def head(card: Party, version: Version) -> dict[str, Any]:
             "unallocated_amount": card.unallocated_amount,
             "overdue_count": card.overdue_count,
             "oldest_due_date": card.oldest_due_date,
+            "credit_days": card.credit_days,
+            "actual_credit_days": card.actual_credit_days,
+            "average_days_late": card.average_days_late,
+            "paid_invoice_count": card.paid_invoice_count,
+            "last_payment_date": card.last_payment_date,
+            "invoiced_this_year": card.invoiced_this_year,
+            "invoiced_last_year": card.invoiced_last_year,
         },
     }
 

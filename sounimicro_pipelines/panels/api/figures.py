@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from sounimicro_pipelines.panels.address import Subject
 from sounimicro_pipelines.panels.api.answers import (
@@ -36,7 +36,7 @@ from sounimicro_pipelines.panels.figures import (
     turnover,
     vouchers,
 )
-from sounimicro_pipelines.panels.figures.party import Version, load_party
+from sounimicro_pipelines.panels.figures.party import Version, load_party, version_of
 from sounimicro_pipelines.store import Transaction
 
 if TYPE_CHECKING:
@@ -89,6 +89,23 @@ class SellersAnswer(Head):
     sellers: list[turnover.SellerTurnover]
 
 
+class ProductInvoicesAnswer(Head):
+    """Every invoice line that holds the product, newest first."""
+
+    lines: list[invoices.InvoiceLine]
+
+
+class MonthTurnover(BaseModel):
+    """`month` is its first day."""
+
+    month: date
+    net_amount: Decimal
+
+
+class TurnoverAnswer(Head):
+    months: list[MonthTurnover]
+
+
 class OrdersAnswer(Head):
     count: int
     documents: list[orders.SalesDocument]
@@ -97,6 +114,20 @@ class OrdersAnswer(Head):
 class OrderAnswer(Head):
     document: orders.SalesDocument
     lines: list[orders.SalesLine]
+
+
+class OrderedProductsAnswer(Head):
+    products: list[orders.OrderedProduct]
+
+
+class ProductOrdersAnswer(Head):
+    """Every order line that holds the product, newest first."""
+
+    lines: list[orders.SalesLine]
+
+
+class RequisitionsAnswer(Head):
+    requisitions: list[orders.Requisition]
 
 
 class BudgetAnswer(Head):
@@ -221,6 +252,29 @@ async def get_products(request: Request, company: Company, role: Role, party: Pa
     return await _about(request, Subject(company, role, party), ("party", "turnover_product"), body)
 
 
+@router.get("/invoiced-products/{product}", response_model=ProductInvoicesAnswer)
+async def get_product(request: Request, product: Id, company: Company, role: Role, party: PartyId) -> Response:
+    """The invoices that hold a product."""
+
+    def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
+        return {"lines": invoices.lines_with_product(tx, subject, product)}
+
+    return await _about(request, Subject(company, role, party), (*invoices.TABLES, "invoice_line"), body)
+
+
+@router.get("/turnover", response_model=TurnoverAnswer)
+async def get_turnover(request: Request, company: Company, role: Role, party: PartyId) -> Response:
+    """Invoiced per month of the last twelve, excluding VAT, the oldest first."""
+
+    tables = ("party", "turnover_month")
+
+    def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
+        months = turnover.by_month(tx, subject, version_of(tx, subject.company, tables).as_of)
+        return {"months": [{"month": month, "net_amount": amount} for month, amount in months]}
+
+    return await _about(request, Subject(company, role, party), tables, body)
+
+
 @router.get("/invoiced-sellers", response_model=SellersAnswer)
 async def get_sellers(request: Request, company: Company, role: Role, party: PartyId, year: Year = None) -> Response:
     """Invoiced per seller, of a year or of all history."""
@@ -263,6 +317,36 @@ async def get_order(
         }
 
     return await _about(request, Subject(company, role, party), (*orders.TABLES, "sales_line"), body)
+
+
+@router.get("/ordered-products", response_model=OrderedProductsAnswer)
+async def get_ordered_products(request: Request, company: Company, role: Role, party: PartyId) -> Response:
+    """Orders per product, the largest remainder first."""
+
+    def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
+        return {"products": orders.products(tx, subject)}
+
+    return await _about(request, Subject(company, role, party), ("party", "order_product"), body)
+
+
+@router.get("/ordered-products/{product}", response_model=ProductOrdersAnswer)
+async def get_ordered_product(request: Request, product: Id, company: Company, role: Role, party: PartyId) -> Response:
+    """The orders that hold a product."""
+
+    def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
+        return {"lines": orders.lines_with_product(tx, subject, product)}
+
+    return await _about(request, Subject(company, role, party), (*orders.TABLES, "sales_line"), body)
+
+
+@router.get("/ordered-requisitions", response_model=RequisitionsAnswer)
+async def get_requisitions(request: Request, company: Company, role: Role, party: PartyId) -> Response:
+    """Orders per requisition number, the latest first; those without come last."""
+
+    def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
+        return {"requisitions": orders.requisitions(tx, subject)}
+
+    return await _about(request, Subject(company, role, party), ("party", "order_requisition"), body)
 
 
 @router.get("/budget", response_model=BudgetAnswer)

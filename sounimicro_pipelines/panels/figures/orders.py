@@ -113,7 +113,7 @@ def lines_with_product(tx: Transaction, subject: Subject, product_id: int) -> li
     where = {**_whose(subject), "document_type": "order", "product_id": product_id}
     found = [_line(row) for row in reports.read_rows(tx, "sales_line", where)]
     if not found:
-        raise NotFound("unknown_document")
+        raise NotFound("unknown_product")
     return sorted(found, key=lambda line: (line.order_date or date.min, line.line_id), reverse=True)
 
 
