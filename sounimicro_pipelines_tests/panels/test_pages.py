@@ -106,6 +106,7 @@ def test_an_invoice_number_leads_to_the_invoice_with_its_lines_and_payments(clie
     assert "REK-7" in detail
     assert "Forfalt 145 dager" in detail
 
+    assert "2. purring, 20.08.2026" in detail
 
 def test_an_item_without_an_invoice_leads_to_what_is_posted(client: TestClient) -> None:
     assert "view=item&amp;line=1004" in get(client, **ABB)

@@ -69,6 +69,9 @@ CREATE TABLE reports.invoice AS SELECT * FROM (VALUES
     remaining_amount, status, seller, order_number, requisition, voucher_id);
 CREATE TABLE reports.invoice_line AS SELECT * FROM (VALUES
   ('customer', 79::BIGINT, 411::BIGINT, 1::BIGINT, 7::BIGINT, 'P-7', 'Kabel 3x2,5', 100.000000::DECIMAL(19,6),
+ALTER TABLE reports.invoice ADD COLUMN reminder_number INTEGER;
+ALTER TABLE reports.invoice ADD COLUMN reminded_date DATE;
+UPDATE reports.invoice SET reminder_number = 2, reminded_date = DATE '2026-08-20' WHERE invoice_id = 411;
    76.000000::DECIMAL(19,6), 0.000000::DECIMAL(19,6), 7600.00::DECIMAL(19,2), 1900.00::DECIMAL(19,2),
    9500.00::DECIMAL(19,2), 'Kari Selger'),
   ('customer', 79, 411, 2, 8, 'P-8', 'Montering', 2.5, 800, 0, 2000.00, 500.00, 2500.00, 'Ola Selger'),

@@ -565,6 +565,7 @@ class Party:
                 "CustomerInvoiceReminder",
                 CustomerInvoiceID=invoice["ID"],
                 ReminderNumber=number + 1,
+                RemindedDate=f"2026-0{number + 2}-01",
                 StatusCode=self.random.choice([42101, 42102, 42104, 42105, 42106]),
                 Deleted=self.random.random() < 0.1,
             )

@@ -91,7 +91,11 @@ def _documents(book: Book) -> None:
         invoice = book.invoice(party, date(2026, 1, 2), [book.item("100")], **fields)
         if reminder:
             book.company.add(
-                "CustomerInvoiceReminder", CustomerInvoiceID=invoice["ID"], ReminderNumber=1, StatusCode=reminder
+                "CustomerInvoiceReminder",
+                CustomerInvoiceID=invoice["ID"],
+                ReminderNumber=1,
+                RemindedDate="2026-02-20",
+                StatusCode=reminder,
             )
 
 
@@ -218,6 +222,15 @@ def test_collection_is_the_graver_of_the_invoices_state_and_its_last_reminder(as
     assert ask(name, "collection_state of invoice") == [(state,)]
     assert ask(name, "collection_state of open_item") == [(state,)]
     assert ask(name, "collection_state of party") == [(state,)]
+
+
+@pytest.mark.parametrize(
+    ("name", "reminder"), [("reminded", (1, date(2026, 2, 20))), ("not yet sent", (None, None)), ("sold", (None, None))]
+)
+def test_an_invoice_tells_its_last_reminder_that_was_sent(
+    ask: Ask, name: str, reminder: tuple[int | None, date | None]
+) -> None:
+    assert ask(name, "reminder_number, reminded_date of invoice") == [reminder]
 
 
 def test_what_was_delivered_follows_the_line_the_order_and_what_was_credited(ask: Ask) -> None:

@@ -90,6 +90,8 @@ document as (
 latest_reminder as (
     select
         invoice_id,
+        reminder_number,
+        reminded_date,
         reminder_state
     from {{ ref('stg_reminder') }}
     where invoice_id is not null
@@ -139,6 +141,8 @@ select
     document.payment_status,
     {{ collection_state('greatest(' ~ collection_rank('document.collector_state') ~ ', '
                         ~ collection_rank('latest_reminder.reminder_state') ~ ')') }} as collection_state,
+    case when latest_reminder.reminder_state <> 'none' then latest_reminder.reminder_number end as reminder_number,
+    case when latest_reminder.reminder_state <> 'none' then latest_reminder.reminded_date end as reminded_date,
     order_numbers.order_number,
     document.requisition,
     document.our_reference,

@@ -41,6 +41,8 @@ class Invoice:
     seller: str | None
     voucher_id: int | None
     collection_state: str
+    reminder_number: int | None
+    reminded_date: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,8 @@ def _invoice(row: Mapping[str, Any]) -> Invoice:
         seller=values.get("seller"),
         voucher_id=int(voucher) if voucher else None,
         collection_state=str(values.get("collection_state") or "none"),
+        reminder_number=int(values["reminder_number"]) if values.get("reminder_number") else None,
+        reminded_date=as_date(values.get("reminded_date")),
     )
 
 

@@ -61,14 +61,21 @@ def collection_state(world: World, invoice: Record) -> str:
         )
     elif invoice.get("StatusCode") == 42005:
         state = "factoring"
+    latest = latest_reminder(world, invoice)
+    return max(state, said_by(latest), key=GRAVITY.index) if latest is not None else state
+
+
+def latest_reminder(world: World, invoice: Record) -> Record | None:
     reminders = [one for one in world.live("CustomerInvoiceReminder") if one.get("CustomerInvoiceID") == invoice["ID"]]
-    if reminders:
-        latest = max(reminders, key=lambda one: (one.get("ReminderNumber") or 0, one["ID"]))
-        said = {42106: "collection", 42107: "collection"}.get(latest.get("StatusCode") or 0, "none")
-        if latest.get("StatusCode") in (42102, 42103, 42104, 42108):
-            said = "reminded"
-        state = max(state, said, key=GRAVITY.index)
-    return state
+    return max(reminders, key=lambda one: (one.get("ReminderNumber") or 0, one["ID"]), default=None)
+
+
+def said_by(reminder: Record) -> str:
+    """What a reminder says of collection; "none" for one that was not sent."""
+    code = reminder.get("StatusCode") or 0
+    if code in (42106, 42107):
+        return "collection"
+    return "reminded" if code in (42102, 42103, 42104, 42108) else "none"
 
 
 def invoice_figures(world: World) -> dict[str, list[dict[str, Any]]]:
@@ -116,6 +123,8 @@ def _invoice(
             if order is not None and not item.get("Deleted") and not order.get("Deleted"):
                 orders[order["ID"]] = order.get("OrderNumber")
     numbers = [str(number) for _, number in sorted(orders.items()) if number is not None]
+    latest = latest_reminder(world, raw) if role == "customer" else None
+    sent = latest if latest is not None and said_by(latest) != "none" else {}
     return {
         "role": role,
         "party_id": party_id,
@@ -130,6 +139,8 @@ def _invoice(
         "status_code": raw.get("StatusCode"),
         "payment_status": PAYMENT_STATUS.get(raw.get("PaymentStatus") or 0) if role == "supplier" else None,
         "collection_state": collection_state(world, raw) if role == "customer" else "none",
+        "reminder_number": sent.get("ReminderNumber"),
+        "reminded_date": day(sent.get("RemindedDate")),
         "order_number": ", ".join(numbers) or None,
         "requisition": raw.get("Requisition"),
         "our_reference": raw.get("OurReference"),
