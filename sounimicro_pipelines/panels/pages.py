@@ -18,6 +18,7 @@ from sounimicro_pipelines.panels.cache import FETCHED
 from sounimicro_pipelines.panels.erp_tab import pages as erp_pages
 from sounimicro_pipelines.panels.errors import BadRequest, NotFound
 from sounimicro_pipelines.panels.figures import party as party_figures
+from sounimicro_pipelines.panels.figures import tie_out
 from sounimicro_pipelines.panels.rendering import asset, render, static_files, static_type
 from sounimicro_pipelines.panels.signin.viewer import Viewer
 from sounimicro_pipelines.panels.tab_bar import ERP, erp_link, tab_bar
@@ -33,6 +34,29 @@ if TYPE_CHECKING:
 __all__ = ["asset", "error_page", "render", "router", "subject_of"]
 
 router = APIRouter(include_in_schema=False)
+_OF_A_VIEW = frozenset(
+    (
+        "not_a_choice",
+        "not_a_number",
+        "not_a_date",
+        "too_long",
+        "period_backwards",
+        "no_file",
+        "only_for_customer",
+        "unknown_item",
+        "unknown_invoice",
+        "unknown_voucher",
+        "unknown_document",
+        "unknown_project",
+        "unknown_product",
+        "unknown_file",
+        "no_erp_page",
+    )
+)
+"""Errors of one view of somebody whose other views are well."""
+_TIE_OUT = {True: "ties_out", False: "does_not_tie_out", None: "not_checked"}
+_ABOUT_A_PARTY = ("/panel/company", "/panel/document", "/panel/invoice-in-erp")
+_NO_ENTRY = frozenset({"not_administrator", "sign_in", "no_sign_in"})
 
 
 @router.get("/panel/company")
@@ -194,7 +218,9 @@ def _page(visit: Visit, screen: Screen, tab: str) -> str:
         csv_href=address.here(format="csv", page=None),
         xlsx_href=address.here(format="xlsx", page=None),
         tabs=tabs,
-        other=other,
+        untied=_untied(visit),
+        crm_href=address.at(IN_CRM).to() if erp is not None else None,
+        others=_in_other_role(visit, tab) if others is None else others,
         fetched=FETCHED,
         title=f"{screen.title} – {party.name}",
     )
@@ -223,3 +249,11 @@ def _file(visit: Visit, screen: Screen, wanted: str) -> Response:
 
 def _query(address: str) -> list[tuple[str, str]]:
     return parse_qsl(address.partition("?")[2])
+def _untied(visit: Visit) -> list[dict[str, Any]]:
+    """What does not tie out, where something does not."""
+    if visit.version.ties_out is not False:
+        return []
+    return tie_out.told(visit.words, tie_out.failed(visit.tx, visit.subject.company), visit.subject)
+
+
+            tie_out=visit.words(f"layout.{_TIE_OUT[visit.version.ties_out]}"),

@@ -157,6 +157,32 @@ def test_a_finding_is_shown_where_the_figures_do_not_tie_out(tmp_path: Path, sql
 
 def test_the_statement_opens_moves_and_closes(client: TestClient) -> None:
     def figures(**query: Any) -> list[str]:
+def test_what_does_not_tie_out_is_told_in_words_with_the_partys_own_places_alone(
+    tmp_path: Path, sqlite_store: Store
+) -> None:
+    check = (
+        "open_items_equal_ledger",
+        False,
+        2,
+        "customer 79: 21500.00 <> 21499.00; customer 790 30999: 5.00 <> 6.00",
+        "open items do not add up to the ledger balance (2)",
+    )
+    client = client_of(sqlite_store, tmp_path, tie_out=TieOut(False, check[-1]), checks=[check])
+    page = get(client, **ABB)
+    assert "Åpne poster er ikke det samme som saldoen i reskontro (2 steder)" in page
+    assert "21500.00 &lt;&gt; 21499.00" in page
+    assert "do not add up" not in page
+    assert "30999" not in page, "what another party owes is nobody else's"
+    assert "30999" in client.get("/admin/health").text
+
+
+def test_every_check_of_the_reports_has_its_words() -> None:
+    checks = Path("dbt_reports/macros/checks.sql").read_text(encoding="utf-8")
+    names = re.findall(r"'(\w+)': '", checks.split("tie_out_checks()")[1].split("endmacro")[0])
+    assert len(names) >= 10
+    assert [name for name in names if not words("nb").has(f"tie_out.checks.{name}")] == []
+
+
         page = get(client, **ABB, tab="statement", **query)
         found = [re.search(rf'id="{name}">([^<]*)<', page) for name in ("opening", "movement", "closing")]
         return [match[1].replace(NBSP, " ") for match in found if match]

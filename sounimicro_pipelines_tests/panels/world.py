@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -67,11 +69,11 @@ CREATE TABLE reports.invoice AS SELECT * FROM (VALUES
    NULL, NULL, NULL, 498)
 ) t(role, party_id, invoice_id, number, kind, invoice_date, due_date, net_amount, vat_amount, gross_amount,
     remaining_amount, status, seller, order_number, requisition, voucher_id);
-CREATE TABLE reports.invoice_line AS SELECT * FROM (VALUES
-  ('customer', 79::BIGINT, 411::BIGINT, 1::BIGINT, 7::BIGINT, 'P-7', 'Kabel 3x2,5', 100.000000::DECIMAL(19,6),
 ALTER TABLE reports.invoice ADD COLUMN reminder_number INTEGER;
 ALTER TABLE reports.invoice ADD COLUMN reminded_date DATE;
 UPDATE reports.invoice SET reminder_number = 2, reminded_date = DATE '2026-08-20' WHERE invoice_id = 411;
+CREATE TABLE reports.invoice_line AS SELECT * FROM (VALUES
+  ('customer', 79::BIGINT, 411::BIGINT, 1::BIGINT, 7::BIGINT, 'P-7', 'Kabel 3x2,5', 100.000000::DECIMAL(19,6),
    76.000000::DECIMAL(19,6), 0.000000::DECIMAL(19,6), 7600.00::DECIMAL(19,2), 1900.00::DECIMAL(19,2),
    9500.00::DECIMAL(19,2), 'Kari Selger'),
   ('customer', 79, 411, 2, 8, 'P-8', 'Montering', 2.5, 800, 0, 2000.00, 500.00, 2500.00, 'Ola Selger'),
@@ -197,12 +199,25 @@ META = {
 
 
 def publish_world(
-    folder: Path, store: Store, *, tables: tuple[str, ...] | None = None, tie_out: TieOut | None = None
+    folder: Path,
+    store: Store,
+    *,
+    tables: tuple[str, ...] | None = None,
+    tie_out: TieOut | None = None,
+    checks: Sequence[tuple[Any, ...]] = (),
 ) -> None:
-    """Publish the marts for company `demo`, and link CRM company 1041 with both ABBs."""
+    """Publish the marts for company `demo`, and link CRM company 1041 with both ABBs. `checks`: rows of `tie_out`."""
     path = folder / "demo.duckdb"
+    meta = {name: meta for name, meta in META.items() if tables is None or name in tables}
     with duckdb.connect(str(path)) as db:
         db.execute(MARTS)
+        if checks:
+            db.execute(
+                "CREATE TABLE reports.tie_out (check_name VARCHAR, ok BOOLEAN, offence_count BIGINT,"
+                " offending_keys VARCHAR, finding VARCHAR)"
+            )
+            db.executemany("INSERT INTO reports.tie_out VALUES (?, ?, ?, ?, ?)", checks)
+            meta["tie_out"] = (["check_name"], [])
     publish(
         path,
         store,
@@ -211,7 +226,7 @@ def publish_world(
         fetched_at=FETCHED,
         run_id="r1",
         tie_out=tie_out or TieOut(True),
-        publish_meta={name: meta for name, meta in META.items() if tables is None or name in tables},
+        publish_meta=meta,
     )
     with store.transaction() as tx:
         companies.remember(tx, [companies.CompanyRow("key-1", "demo", "Demo AS", None, False, True, NOW)])

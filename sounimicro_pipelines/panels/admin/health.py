@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -19,6 +20,7 @@ from sounimicro_pipelines.panels.admin.frame import AdminPage, AtDesk, Desk
 from sounimicro_pipelines.panels.admin.naming import company_rows, hidden_companies
 from sounimicro_pipelines.panels.admin.placing import Placed, placed, put_in_place
 from sounimicro_pipelines.panels.diagnosis import tell
+from sounimicro_pipelines.panels.figures import tie_out
 from sounimicro_pipelines.store import Transaction, issues, reports, runs, watermarks
 from sounimicro_pipelines.superoffice import WebPanel
 from sounimicro_pipelines.sync.opening import Connection
@@ -37,12 +39,13 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How old the figures of a company are, and whether they tie out (None: not checked)."""
+    """How old the figures of a company are, and whether they tie out (None: not checked); `untied` says what not."""
 
     company: str
     fetched: str
     age: str
     ties_out: bool | None
+    untied: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +144,13 @@ def _origin(desk: Desk) -> str | None:
 def _fresh(desk: Desk, tx: Transaction, alias: str, name: str) -> Freshness:
     published = list(reports.published(tx, alias).values())
     if not published:
-        return Freshness(name, "", "", None)
+        return Freshness(name, "", "", None, [])
     fetched = min(one.fetched_at for one in published)
     verdicts = [one.ties_out for one in published]
     ties_out = False if False in verdicts else True if all(verdicts) else None
     words = desk.words
-    return Freshness(name, words.moment(fetched), words.age(fetched, desk.panels.clock.now()), ties_out)
+    untied = tie_out.told(words, tie_out.failed(tx, alias)) if ties_out is False else []
+    return Freshness(name, words.moment(fetched), words.age(fetched, desk.panels.clock.now()), ties_out, untied)
 
 
 def _keep(request: Request, checked: Checked) -> None:
