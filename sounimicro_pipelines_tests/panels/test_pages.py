@@ -274,6 +274,90 @@ def test_budget_and_actual_per_period_and_year(client: TestClient) -> None:
 
 def test_a_project_leads_to_accounts_lines_and_voucher(client: TestClient) -> None:
     assert [r[0] for r in rows_of(get(client, **ABB, tab="projects"))] == ["P31"]
+def test_budget_and_actual_of_the_choices_of_period(client: TestClient) -> None:
+    months = get(client, **ABB, tab="budget", **{"from": "2025-12-01", "to": "2026-06-30"})
+    assert [r[0] for r in rows_of(months)] == ["2025-12", "2026-06"]
+    assert [r[0] for r in rows_of(get(client, **ABB, tab="budget", period="last-3-months"))] == ["2026-10"]
+    assert [r[0] for r in rows_of(get(client, **ABB, tab="budget", period="last-year"))] == ["12"]
+    assert "Ingen tall for dette tidsrommet" in get(client, **ABB, tab="budget", period="this-period")
+    years = get(client, **ABB, tab="budget", period="all")
+    assert [[cell.replace(NBSP, " ") for cell in r] for r in rows_of(years)] == [
+        ["2026", "18 000,00", "12 800,00", "−5 200,00", "Under budsjett"],
+        ["2025", "0,00", "−800,00", "−800,00", ""],
+    ]
+    assert "tab=budget&amp;year=2026" in years
+
+
+def test_back_leads_to_where_one_came_from_as_it_was_there(client: TestClient) -> None:
+    def opened(page: str, number: str) -> str:
+        found = re.search(rf'<a href="([^"]*)">{number}</a>', page)
+        assert found is not None, page
+        return client.get(html.unescape(found[1])).text
+
+    def back(page: str) -> str:
+        found = re.search(r'<p class="back"><a href="([^"]*)"', page)
+        assert found is not None, page
+        return html.unescape(found[1])
+
+    overdue = get(client, **ABB, tab="open-items", view="overdue", sort="due_date", dir="desc")
+    invoice = opened(overdue, "30411")
+    voucher = opened(invoice, "2026-88")
+    assert "Bilag 2026-88" in voucher
+    assert client.get(back(voucher)).text == invoice
+    assert rows_of(client.get(back(invoice)).text) == rows_of(overdue)
+    account = get(client, **ABB, tab="projects", view="account", project=31, account="3000")
+    assert "Prosjekt P31 Nytt lager · 3000" in client.get(back(opened(account, "2026-20"))).text
+    assert "tab=invoices" in back(get(client, **ABB, tab="invoices", view="invoice", invoice=411))
+
+
+@pytest.mark.parametrize(
+    "via", ["tab=//evil.example", "company=other&tab=statement", "self=1&path=2", "=&=", "tab=x" * 30]
+)
+def test_back_never_leads_to_anything_else_than_a_view_of_the_same_party(client: TestClient, via: str) -> None:
+    page = get(client, **ABB, tab="invoices", view="invoice", invoice=411, via=via)
+    found = re.search(r'<p class="back"><a href="([^"]*)"', page)
+    assert found is not None
+    assert found[1].startswith("/panel/company?company=demo&amp;role=customer&amp;party=79&amp;tab=")
+
+
+def test_an_order_of_an_invoice_is_one_click_away(client: TestClient) -> None:
+    page = get(client, **ABB, tab="invoices", view="invoice", invoice=411)
+    assert re.search(r'view=document&amp;type=order&amp;document=55[^"]*">8812</a>', page)
+
+
+def test_both_sides_of_a_company_lead_to_each_other_and_to_a_tab_that_is_there(client: TestClient) -> None:
+    in_crm = {"tenant": "Cust1", "id": "1041", "company": "demo"}
+    for whom in (ABB, {**in_crm, "role": "customer"}):
+        page = get(client, **whom, tab="orders")
+        found = re.search(r'<a href="([^"]*)">Se som leverandør</a>', page)
+        assert found is not None
+        other = client.get(html.unescape(found[1]))
+        assert other.status_code == 200
+        assert "Leverandør 20012" in other.text
+        assert "Se som kunde" in other.text
+
+
+@pytest.mark.parametrize(
+    ("query", "leads"),
+    [
+        ({**ABB, "tab": "invoices", "view": "invoice", "invoice": "900"}, "Til Faktura historikk"),
+        ({**ABB, "tab": "statement", "from": "2026-05-02", "to": "2026-05-01"}, "Til Kontoutskrift"),
+        ({**ABB, "tab": "orders", "role": "supplier", "party": "12"}, "Til Åpne poster"),
+        (
+            {**ABB, "tab": "statement", "view": "voucher", "voucher": "1", "via": "tab=open-items&view=overdue"},
+            "Tilbake",
+        ),
+    ],
+)
+def test_a_view_that_cannot_be_shown_leads_back_to_those_that_can(
+    client: TestClient, query: dict[str, Any], leads: str
+) -> None:
+    page = client.get("/panel/company", params=query).text
+    found = re.search(rf'<a href="([^"]*)">{leads}</a>', page)
+    assert found is not None, page
+    assert client.get(html.unescape(found[1])).status_code == 200
+
+
     page = get(client, **ABB, tab="projects", view="project", project=31)
     assert [(r[0], r[-1].replace(NBSP, " ")) for r in rows_of(page)] == [("3000", "5 000,00"), ("4300", "1 200,00")]
     account = get(client, **ABB, tab="projects", view="account", project=31, account="3000")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -24,10 +26,46 @@ class BudgetPeriod:
     favourable: bool | None
 
 
+@dataclass(frozen=True, slots=True)
+class BudgetYear:
+    """A whole year. Variance = actual − budget; `favourable` is null where the word has no meaning."""
+
+    year: int
+    budget_amount: Decimal
+    actual_amount: Decimal
+    variance_amount: Decimal
+    favourable: bool | None
+
+
 def customer_years(tx: Transaction, company: str, party_id: int) -> dict[int, list[BudgetPeriod]]:
     """Year → its periods, newest year first."""
     rows = reports.read_rows(tx, "budget_actual", {"company": company, "scope": "customer", "scope_id": party_id})
     return _years(rows)
+
+
+def by_year(years: Mapping[int, list[BudgetPeriod]]) -> list[BudgetYear]:
+    """The sums of the years, in their order."""
+    found = []
+    for year, periods in years.items():
+        budget = sum((one.budget_amount for one in periods), ZERO)
+        actual = sum((one.actual_amount for one in periods), ZERO)
+        found.append(BudgetYear(year, budget, actual, actual - budget, _favourable(budget, actual)))
+    return found
+
+
+def within(years: Mapping[int, list[BudgetPeriod]], start: date | None, end: date | None) -> list[BudgetPeriod]:
+    """The periods that begin within some days, both included, the oldest first; one after the twelfth is December's."""
+    found = [
+        one
+        for periods in years.values()
+        for one in periods
+        if (start or date.min) <= date(one.year, max(1, min(one.period, 12)), 1) <= (end or date.max)
+    ]
+    return sorted(found, key=lambda one: (one.year, one.period))
+
+
+def _favourable(budget: Decimal, actual: Decimal) -> bool | None:
+    return actual >= budget if budget else None
 
 
 def _years(rows: list[dict[str, Any]]) -> dict[int, list[BudgetPeriod]]:
@@ -39,6 +77,6 @@ def _years(rows: list[dict[str, Any]]) -> dict[int, list[BudgetPeriod]]:
     years: dict[int, list[BudgetPeriod]] = {}
     for (year, period), (budget, actual) in sorted(sums.items(), key=lambda entry: (-entry[0][0], entry[0][1])):
         years.setdefault(year, []).append(
-            BudgetPeriod(year, period, budget, actual, actual - budget, actual >= budget if budget else None)
+            BudgetPeriod(year, period, budget, actual, actual - budget, _favourable(budget, actual))
         )
     return years

@@ -1,63 +1,107 @@
-"""Budsjetterte og virkelige tall: a customer's budget against what was invoiced, per period of a year."""
+"""Budsjetterte og virkelige tall: a customer's budget against what was invoiced, per period and per year."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from sounimicro_pipelines.panels.figures import budget as figures
 from sounimicro_pipelines.panels.figures.party import ZERO
+from sounimicro_pipelines.panels.figures.statement import Period
 from sounimicro_pipelines.panels.grid import Column, Grid, Row, as_row
+from sounimicro_pipelines.panels.tabs.statement import chosen_period, period_menu
 from sounimicro_pipelines.panels.visit import MenuItem, Screen, Tab, Visit
+
+_YEARS = {"this-year": 0, "last-year": -1, "year-before-last": -2}
+_MOST_YEARS = 8
+_SLOTS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What is shown: its name in the period menu, the year when it is a whole one, rows and the column before them."""
+
+    period: Period
+    year: int | None
+    said: str
+    rows: Sequence[figures.BudgetPeriod | figures.BudgetYear]
+    first: Column
 
 
 def build(visit: Visit) -> Screen:
     years = figures.customer_years(visit.tx, visit.subject.company, visit.subject.party_id)
-    newest = next((year for year in years if year <= visit.today.year), next(iter(years), visit.today.year))
-    year = visit.address.number("year", newest, 1900, 2999)
-    periods = years.get(year, [])
-    budget = sum((p.budget_amount for p in periods), ZERO)
-    actual = sum((p.actual_amount for p in periods), ZERO)
+    chosen = _chosen(visit, years)
+    rows = chosen.rows
+    budget = sum((row.budget_amount for row in rows), ZERO)
+    actual = sum((row.actual_amount for row in rows), ZERO)
     return Screen(
         template="budget.html",
         title=visit.words("tabs.budget"),
-        menu=[
-            MenuItem(str(known), visit.address.to(tab="budget", year=known), known == year)
-            for known in sorted({*years, year}, reverse=True)[:8]
-        ],
-        menu_label=visit.words("budget.years"),
-        grid=Grid("budget", COLUMNS, [as_row(period) for period in periods], visit.address, visit.words),
-        caption=visit.words("budget.caption", name=visit.party.name, year=year),
+        menu=period_menu(visit, "budget", chosen.period.name),
+        menu_label=visit.words("periods.menu"),
+        grid=Grid("budget", [chosen.first, *COLUMNS], [as_row(row) for row in rows], visit.address, visit.words),
+        caption=visit.words("budget.caption", name=visit.party.name, period=chosen.said),
         empty=visit.words("budget.empty"),
         data={
             "budget": budget,
             "actual": actual,
             "variance": actual - budget,
             "share": actual / budget if budget > 0 else None,
-            "has_budget": any(p.budget_amount for p in periods),
-            "bars": bars(periods),
+            "has_budget": any(row.budget_amount for row in rows),
+            "period": chosen.period,
+            "years": [
+                MenuItem(str(known), visit.address.to(tab="budget", year=known), known == chosen.year)
+                for known in sorted({*years, *([chosen.year] if chosen.year else [])}, reverse=True)[:_MOST_YEARS]
+            ],
+            "bars": bars(rows, visit, chosen.first),
         },
     )
 
 
-def bars(periods: list[figures.BudgetPeriod]) -> list[dict[str, Any]]:
-    """Actual as a bar, budget as a line across it, per period."""
-    highest = max((max(p.budget_amount, p.actual_amount) for p in periods), default=ZERO)
+def _chosen(visit: Visit, years: Mapping[int, list[figures.BudgetPeriod]]) -> _Choice:
+    """A year, or one of the period choices; the newest year with figures when nothing is asked for."""
+    asked = any(visit.address.get(name) for name in ("period", "from", "to"))
+    if not asked or visit.address.get("year"):
+        newest = next((year for year in years if year <= visit.today.year), next(iter(years), visit.today.year))
+        year = visit.address.number("year", newest, 1900, 2999)
+        name = next((name for name, offset in _YEARS.items() if visit.today.year + offset == year), "")
+        return _Choice(Period(name, None, None), year, str(year), years.get(year, []), PERIOD)
+    period = chosen_period(visit)
+    if period.name in _YEARS:
+        year = visit.today.year + _YEARS[period.name]
+        return _Choice(period, year, str(year), years.get(year, []), PERIOD)
+    said = visit.words(f"periods.{period.name}")
+    if period.name == "all":
+        return _Choice(period, None, said, figures.by_year(years), YEAR)
+    return _Choice(period, None, said, figures.within(years, period.start, period.end), MONTH)
+
+
+def bars(
+    rows: Sequence[figures.BudgetPeriod | figures.BudgetYear], visit: Visit, first: Column
+) -> list[dict[str, Any]]:
+    """Actual as a bar, budget as a line across it, per row; the periods of one year stand where they are in it."""
+    highest = max((max(row.budget_amount, row.actual_amount) for row in rows), default=ZERO)
     if highest <= 0:
         return []
-    width = Decimal(360) / max(12, *(period.period for period in periods))
+    places = [
+        row.period - 1 if first is PERIOD and isinstance(row, figures.BudgetPeriod) else place
+        for place, row in enumerate(rows)
+    ]
+    width = Decimal(360) / max(_SLOTS, *(place + 1 for place in places))
     drawn = []
-    for period in periods:
-        level = round(84 - max(0.0, float(period.budget_amount / highest)) * 80, 1)
+    for row, place in zip(rows, places, strict=True):
+        level = round(84 - max(0.0, float(row.budget_amount / highest)) * 80, 1)
         drawn.append(
             {
-                "period": period.period,
-                "actual": period.actual_amount,
-                "budget": period.budget_amount,
-                "x": float(round(max(0, period.period - 1) * width, 2)),
+                "name": first.words(as_row(row), visit.words) if first.words else "",
+                "actual": row.actual_amount,
+                "budget": row.budget_amount,
+                "x": float(round(max(0, place) * width, 2)),
                 "width": float(round(width, 2)),
-                "height": max(0.0, round(float(period.actual_amount / highest) * 80, 1)),
-                "level": level if period.budget_amount else None,
+                "height": max(0.0, round(float(row.actual_amount / highest) * 80, 1)),
+                "level": level if row.budget_amount else None,
             }
         )
     return drawn
@@ -67,8 +111,12 @@ def _tone(row: Row) -> str:
     return {True: "settled", False: "overdue"}.get(row["favourable"], "")
 
 
+PERIOD = Column("period", words=lambda row, words: str(row["period"]))
+MONTH = Column("period", words=lambda row, words: f"{row['year']}-{row['period']:02}")
+YEAR = Column(
+    "year", words=lambda row, words: str(row["year"]), link=lambda row: {"tab": "budget", "year": row["year"]}
+)
 COLUMNS = [
-    Column("period", words=lambda row, words: str(row["period"])),
     Column("budget_amount", "money", total=True),
     Column("actual_amount", "money", total=True),
     Column("variance_amount", "money", total=True, tone=_tone),

@@ -50,7 +50,7 @@ def _list(visit: Visit, view: str) -> Screen:
         grid=Grid("invoices", LIST_COLUMNS, found, visit.address, visit.words),
         caption=visit.words(f"invoices.caption.{view}", name=visit.party.name),
         empty=visit.words("invoices.empty"),
-        data={"periods": period_menu(visit, "invoices", period.name, view=view), "months": months},
+        data={"period": period, "periods": period_menu(visit, "invoices", period.name, view=view), "months": months},
     )
 
 
@@ -79,6 +79,7 @@ def _sums(visit: Visit, view: str) -> Screen:
         caption=visit.words(f"invoices.caption.{view}", name=visit.party.name),
         empty=visit.words("invoices.empty"),
         data={
+            "period": None,
             "periods": [
                 MenuItem(
                     visit.words(f"periods.{name}"),
