@@ -12,6 +12,8 @@ from sounimicro_pipelines.panels.words import Words
 
 Kind = Literal["text", "money", "date", "integer", "quantity", "percent"]
 PAGE = 200
+AROUND = 2
+"""Pages before and after the one that is shown that have a link of their own."""
 
 Row = Mapping[str, Any]
 
@@ -77,7 +79,8 @@ class Shown:
     count: int
     page: int
     pages: int
-    page_links: list[tuple[int, str]] = field(default_factory=list)
+    page_links: list[tuple[int, str] | None] = field(default_factory=list)
+    """The first page, the last, and those around this one; None stands for what lies between."""
 
 
 class Grid:
@@ -141,8 +144,19 @@ class Grid:
             count=len(self.rows),
             page=page,
             pages=pages,
-            page_links=[(n, self._address.here(page=n)) for n in range(1, pages + 1)] if pages > 1 else [],
+            page_links=self._page_links(page, pages),
         )
+
+    def _page_links(self, page: int, pages: int) -> list[tuple[int, str] | None]:
+        if pages == 1:
+            return []
+        near = sorted({1, pages, *range(max(1, page - AROUND), min(pages, page + AROUND) + 1)})
+        found: list[tuple[int, str] | None] = []
+        for number, before in zip(near, [0, *near], strict=False):
+            if number - before > 1:
+                found.append(None)
+            found.append((number, self._address.here(page=number)))
+        return found
 
     def _cell(self, row: Row, column: Column, classes: str, write: Callable[[Row], str]) -> Cell:
         parts = column.link(row) if column.link is not None else None
@@ -150,7 +164,7 @@ class Grid:
         return Cell(
             text=write(row),
             classes=f"{classes} tone-{tone}".lstrip() if tone else classes,
-            href=self._address.to(**parts) if parts else None,
+            href=self._address.to(**parts, via=self._address.trail) if parts else None,
             icon=column.icon(row) if column.icon is not None else "",
         )
 
@@ -182,7 +196,7 @@ class Grid:
         def order(row: Row) -> Any:
             value = row[column.key]
             if write is not None:
-                return write(row).casefold()
+                return natural(write(row))
             return natural(value) if isinstance(value, str) else value
 
         return sorted(with_value, key=order, reverse=self.descending) + without
@@ -193,6 +207,12 @@ def as_row(record: Any) -> dict[str, Any]:
     return {name: getattr(record, name) for name in record.__slots__}
 
 
+_ALPHABET = str.maketrans({"ä": "æ", "ö": "ø", "å": "ú"})
+"""Æ, ø and å come last, in that order; the letters of the neighbours stand with their like."""
+
+
 def natural(value: str) -> tuple[int, int, str]:
-    """Numbers by size, before words by letter."""
-    return (0, int(value), "") if value.isascii() and value.isdigit() and len(value) < 19 else (1, 0, value.casefold())
+    """Numbers by size, before words by the Norwegian alphabet."""
+    if value.isascii() and value.isdigit() and len(value) < 19:
+        return 0, int(value), ""
+    return 1, 0, value.casefold().translate(_ALPHABET)
