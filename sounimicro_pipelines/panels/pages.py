@@ -21,7 +21,7 @@ from sounimicro_pipelines.panels.figures import party as party_figures
 from sounimicro_pipelines.panels.figures import tie_out
 from sounimicro_pipelines.panels.rendering import asset, render, static_files, static_type
 from sounimicro_pipelines.panels.signin.viewer import Viewer
-from sounimicro_pipelines.panels.tab_bar import ERP, erp_link, tab_bar
+from sounimicro_pipelines.panels.tab_bar import ERP, IN_CRM, erp_link, tab_bar, tab_for
 from sounimicro_pipelines.panels.tabs import DEFAULT_TAB, TABS
 from sounimicro_pipelines.panels.visit import Screen, Visit
 from sounimicro_pipelines.panels.walls import viewer_of
@@ -189,7 +189,33 @@ def _chooser(tx: Transaction, address: Address, language: Words, subjects: list[
     )
 
 
-def _page(visit: Visit, screen: Screen, tab: str) -> str:
+def _other_links(
+    panels: Panels, tx: Transaction, address: Address, language: Words, shown: Subject, viewer: Viewer
+) -> tuple[tuple[str, str], ...]:
+    """What else the CRM company is linked with, as far as the viewer sees it: text and address."""
+    found = [one for one in party_figures.subjects_of_crm_company(tx, *(address.crm or ("", 0))) if one != shown]
+    return tuple(
+        (
+            language(f"roles.see_{one.role}")
+            if one.company == shown.company
+            else language(f"roles.see_{one.role}_in", company=party_figures.company_name(tx, one.company)),
+            address.to(company=one.company, role=one.role, party=None, tab=tab_for(address.word("tab", ""), one.role)),
+        )
+        for one in found
+        if panels.walls.sees_company(viewer, one.company)
+    )
+
+
+def _in_other_role(visit: Visit, tab: str) -> tuple[tuple[str, str], ...]:
+    """The same organisation in the other role of the ERP company: text and address."""
+    same = party_figures.in_other_role(visit.tx, visit.party)
+    if same is None:
+        return ()
+    href = visit.address.to(role=same.role, party=same.party_id, tab=tab_for(tab, same.role))
+    return ((visit.words(f"roles.see_{same.role}"), href),)
+
+
+def _page(visit: Visit, screen: Screen, tab: str, others: tuple[tuple[str, str], ...] | None) -> str:
     address, language, party = visit.address, visit.words, visit.party
     shown = screen.grid.show(screen.caption) if screen.grid is not None else None
     tabs = tab_bar(

@@ -6,11 +6,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from sounimicro_pipelines.panels.address import Address, Subject
-from sounimicro_pipelines.panels.tabs import TABS
+from sounimicro_pipelines.panels.tabs import DEFAULT_TAB, TABS
 from sounimicro_pipelines.panels.words import Words
 from sounimicro_pipelines.store import Transaction, companies, links
 
 ERP = "erp"
+IN_CRM = "/panel/in-crm"
 _ENTITIES = {"customer": "Customer", "supplier": "Supplier"}
 
 
@@ -23,17 +24,26 @@ class TabLink:
     is_current: bool
 
 
-def erp_link(tx: Transaction, address: Address, subject: Subject | None) -> str | None:
-    """Where the ERP tab leads: to the CRM record that is named, or that the party is linked with. None without one."""
-    if address.crm is not None:
-        return address.to(tab=ERP)
+def tab_for(name: str, role: str | None) -> str:
+    """The tab of that name, or the first one where a party of that role has no such tab."""
+    return name if name in TABS and TABS[name].only_for in (None, role) else DEFAULT_TAB
+
+
+def crm_record(tx: Transaction, subject: Subject | None) -> tuple[str, int] | None:
+    """Tenant and id of the CRM company that a party is linked with."""
     company = companies.by_alias(tx, subject.company) if subject is not None else None
     if subject is None or company is None:
         return None
     link = links.for_erp(tx, company.company_key, _ENTITIES[subject.role], subject.party_id)
-    if link is None or link.crm_entity != "contact":
-        return None
-    return address.to(tab=ERP, tenant=link.tenant, id=link.crm_id)
+    return None if link is None or link.crm_entity != "contact" else (link.tenant, link.crm_id)
+
+
+def erp_link(tx: Transaction, address: Address, subject: Subject | None) -> str | None:
+    """Where the ERP tab leads: to the CRM record that is named, or that the party is linked with. None without one."""
+    if address.crm is not None:
+        return address.to(tab=ERP)
+    record = crm_record(tx, subject)
+    return address.to(tab=ERP, tenant=record[0], id=record[1]) if record is not None else None
 
 
 def tab_bar(

@@ -235,6 +235,23 @@ def test_figures_are_shown_on_while_the_crm_does_not_answer(signed: SignedWorld)
     assert browser.get(signed.panel()).status_code == 200
 
 
+def test_a_record_leads_to_where_the_crm_shows_it(signed: SignedWorld) -> None:
+    browser = signed.signed_in(SELLER)
+    own = f"{signed.tenant}/default.aspx?contact.main?contact_id={ABB}"
+    for whom in (f"tenant={signed.tenant}&id={ABB}", FIGURES):
+        assert f"/panel/in-crm?{whom.replace('&', '&amp;')}" in browser.get(f"/panel/company?{whom}&role=customer").text
+        led = browser.get(f"/panel/in-crm?{whom}")
+        assert (led.status_code, led.headers["location"].endswith(own)) == (303, True), led.headers
+    person = browser.get(f"/panel/in-crm?tenant={signed.tenant}&id=2&entity=person")
+    assert person.headers["location"].endswith("default.aspx?person.main?person_id=2")
+    assert browser.get(f"/panel/in-crm?tenant=Cust99999&id={ABB}").status_code == 403
+    assert browser.get("/panel/in-crm?entity=sale&" + FIGURES).status_code == 400
+    nowhere = signed.signed_in(ADMINISTRATOR).get("/panel/in-crm?company=demo&role=customer&party=82")
+    assert nowhere.status_code == 404
+    signed.sandbox.crm.sentry.deny(OTHER_SELLER, "contact", ABB)
+    assert signed.signed_in(OTHER_SELLER).get(f"/panel/in-crm?{FIGURES}").status_code == 403
+
+
 # -- companies and administration ------------------------------------------------------------------------------------
 
 

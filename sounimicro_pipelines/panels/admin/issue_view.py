@@ -81,6 +81,7 @@ def shown_issue(
         about=named_by(
             words,
             tx,
+            desk.viewer.tenant,
             alias,
             link_id=issue.link_id,
             crm=(issue.crm_entity, issue.crm_id),

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sounimicro_pipelines.panels.address import Address
 from sounimicro_pipelines.panels.admin.frame import Desk
+from sounimicro_pipelines.panels.erp_tab.record import PANELS
 from sounimicro_pipelines.panels.errors import NotFound
 from sounimicro_pipelines.panels.field_names import field_name
+from sounimicro_pipelines.panels.tab_bar import ERP
 from sounimicro_pipelines.panels.words import Words
 from sounimicro_pipelines.rules import RULE_NAMES, RuleError, RuleSet, load_rules
 from sounimicro_pipelines.store import Transaction, baselines, companies, links
@@ -21,10 +24,14 @@ _NAMES = ("Name", "Firstname+MiddleName+Lastname", "Lastname")
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A record as people know it: its name, "" where none is kept, and which record it is in either system."""
+    """A record as people know it: its name, "" where none is kept, and which record it is in either system.
+
+    `href` leads to its ERP tab; None for one that is not in the CRM.
+    """
 
     name: str
     where: str
+    href: str | None = None
 
 
 def company_rows(desk: Desk, tx: Transaction) -> Mapping[str, CompanyRow]:
@@ -68,12 +75,22 @@ def named(words: Words, tx: Transaction, link: Link, alias: str) -> Named:
     name = next((str(agreed.crm[one]) for one in _NAMES if agreed.crm.get(one)), "") if agreed else ""
     crm = words(f"records.{link.crm_entity}", id=link.crm_id)
     erp = words(f"records.{link.erp_entity}", id=link.erp_id)
-    return Named(name, words("records.pair", crm=crm, erp=erp, company=alias))
+    href = _erp_tab(words, link.tenant, link.crm_entity, link.crm_id)
+    return Named(name, words("records.pair", crm=crm, erp=erp, company=alias), href)
+
+
+def _erp_tab(words: Words, tenant: str, entity: str | None, number: int | None) -> str | None:
+    """Where a record of the CRM has its ERP tab."""
+    if entity not in PANELS or number is None:
+        return None
+    whom = {"tenant": tenant, "id": str(number), "lang": words.language}
+    return Address(PANELS[entity], whom).to(tab=ERP)
 
 
 def named_by(
     words: Words,
     tx: Transaction,
+    tenant: str,
     alias: str,
     *,
     link_id: int | None = None,
@@ -85,10 +102,11 @@ def named_by(
     if link is not None:
         return named(words, tx, link, alias)
     there = [words(f"records.{entity}", id=number) for entity, number in (crm, erp) if entity and number is not None]
+    href = _erp_tab(words, tenant, *crm)
     if len(there) == 2:
-        return Named("", words("records.pair", crm=there[0], erp=there[1], company=alias))
+        return Named("", words("records.pair", crm=there[0], erp=there[1], company=alias), href)
     if crm[1] is not None:
-        return Named("", words("records.in_crm", record=there[0]))
+        return Named("", words("records.in_crm", record=there[0]), href)
     return Named("", words("records.in_erp", record=there[0], company=alias) if there else "")
 
 

@@ -229,6 +229,7 @@ def _change(
         about=named_by(
             words,
             tx,
+            desk.viewer.tenant,
             row.alias if row else "",
             link_id=one.link_id,
             crm=(one.crm_entity, one.crm_id),

@@ -19,7 +19,7 @@ from sounimicro_pipelines.panels.erp_tab.refusals import Refused
 from sounimicro_pipelines.panels.errors import Forbidden, NotFound, SystemDown
 from sounimicro_pipelines.panels.field_names import field_name
 from sounimicro_pipelines.panels.rendering import render
-from sounimicro_pipelines.panels.tab_bar import ERP, TabLink, tab_bar
+from sounimicro_pipelines.panels.tab_bar import ERP, IN_CRM, TabLink, tab_bar
 from sounimicro_pipelines.store import Transaction, history, links, reports, runs
 from sounimicro_pipelines.store.companies import CompanyRow
 from sounimicro_pipelines.sync.addresses import CrmAddress
@@ -270,6 +270,7 @@ async def _page(
         name=shown,
         title=f"{words('tabs.erp')} – {shown}",
         tabs=tabs,
+        crm_href=case.address.at(IN_CRM).to(tenant=case.tenant, id=case.record.id, entity=entity),
         csrf=case.viewer.csrf,
         refused=refused,
         notice=_notice(case, refused, data.get("company")),
