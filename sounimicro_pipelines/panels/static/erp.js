@@ -111,8 +111,4 @@
       form.removeAttribute("aria-busy");
     });
   }
-
-  // After a refusal the reader is taken to what is wrong: the field, or else the message.
-  const notice = document.getElementById("notice");
-  if (notice !== null) (document.querySelector("[aria-invalid=true]") || notice).focus();
 })();
