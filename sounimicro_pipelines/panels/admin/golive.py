@@ -13,7 +13,8 @@ from fastapi.responses import Response
 from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.panels.admin.acting import Trouble, known, trouble
 from sounimicro_pipelines.panels.admin.frame import AdminPage, AtDesk, Desk
-from sounimicro_pipelines.panels.admin.naming import company_in_use, company_rows, who
+from sounimicro_pipelines.panels.admin.known import Known, people
+from sounimicro_pipelines.panels.admin.naming import company_in_use, company_rows
 from sounimicro_pipelines.store import Transaction, runs
 from sounimicro_pipelines.store.companies import CompanyRow
 from sounimicro_pipelines.store.runs import GoLiveReport, LiveSince
@@ -76,8 +77,10 @@ class OfRule:
 async def listing(desk: AtDesk) -> Response:
     """The companies, and where each stands."""
 
+    called = await people(desk)
+
     def read(tx: Transaction) -> list[Standing]:
-        return [_standing(desk, tx, row) for row in company_rows(desk, tx).values() if row.active]
+        return [_standing(desk, tx, row, called) for row in company_rows(desk, tx).values() if row.active]
 
     return desk.show(
         "admin_go_live.html", PAGE.name, title=desk.words("go_live.title"), standings=await desk.panels.read(read)
@@ -127,9 +130,9 @@ async def accept(desk: AtDesk, alias: str, report: Annotated[int, Form()]) -> Re
 
 
 async def _show(desk: Desk, alias: str, problem: Trouble | None = None) -> Response:
-    row = await company_in_use(desk, alias)
+    row, called = await company_in_use(desk, alias), await people(desk)
     standing, progress = await desk.panels.read(
-        lambda tx: (_standing(desk, tx, row), golive_asked.progress(tx, row.company_key))
+        lambda tx: (_standing(desk, tx, row, called), golive_asked.progress(tx, row.company_key))
     )
     return desk.show(
         "admin_go_live_report.html",
@@ -160,14 +163,14 @@ def _failed(desk: Desk, progress: Progress | None) -> Trouble | None:
     return known(desk.words, f"trouble.{progress.error}", progress.said, "")
 
 
-def _standing(desk: Desk, tx: Transaction, row: CompanyRow) -> Standing:
+def _standing(desk: Desk, tx: Transaction, row: CompanyRow, called: Known) -> Standing:
     words, settings = desk.words, desk.panels.settings
     tenant = settings.superoffice_tenant or desk.viewer.tenant
     since: LiveSince | None = runs.live_since(tx, tenant, row.company_key)
     by_settings = bool({"all", row.alias} & settings.go_live)
     report = runs.go_live_report(tx, tenant, row.company_key)
     if since is not None:
-        said = words("go_live.since", moment=words.moment(since.accepted_at), by=who(words, since.accepted_by))
+        said = words("go_live.since", moment=words.moment(since.accepted_at), by=called.who(since.accepted_by))
     elif by_settings:
         said = words("go_live.by_settings")
     else:

@@ -4,7 +4,7 @@ when a page is shown, and what cannot be had now stays a number."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sounimicro_pipelines.panels.admin.frame import Desk
@@ -52,7 +52,12 @@ async def known(desk: Desk) -> Known:
         for company_key in keys if erp_list else ():
             if found := await tenant.erp_items(company_key, erp_list):
                 items[rule, key, "erp", company_key] = found
-    return Known(desk.words, await tenant.people() or {}, items)
+    return replace(await people(desk), items=items)
+
+
+async def people(desk: Desk) -> Known:
+    """The names of everybody alone."""
+    return Known(desk.words, await desk.panels.tenant.people() or {})
 
 
 def _list_fields(tx: Transaction) -> tuple[list[str], list[tuple[str, str, str, str]]]:

@@ -113,6 +113,9 @@ def test_a_company_goes_live_by_a_report_that_is_made_and_accepted_on_screen(pag
     assert since is not None
     assert since.accepted_by == f"crm:associate:{ADMINISTRATOR}"
     assert page.get_by_role("button", name="Godta og sett i drift").count() == 0
+    said = page.locator("#content").inner_text()
+    assert "godtatt av" in said
+    assert "CRM-bruker" not in said, "people are told by name"
 
 
 @pytest.mark.usefixtures("live")
