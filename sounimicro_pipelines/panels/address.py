@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, lru_cache
 from typing import Any
-from urllib.parse import quote_plus
+from urllib.parse import parse_qsl, quote_plus
 
 from sounimicro_pipelines.panels.errors import BadRequest
 
@@ -17,7 +17,12 @@ _ALIAS = re.compile(r"[a-z0-9_-]{1,40}")
 _TENANT = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _WORD = re.compile(r"[a-z0-9_-]{1,40}")
 _MAX_ID = 2**63 - 1
+_LONGEST = 200
 _WHOM = ("tenant", "id", "company", "role", "party", "lang")
+_THING = ("invoice", "voucher", "document", "type", "project", "account", "product", "line")
+_AS_SHOWN = ("period", "from", "to", "year", "q", "sort", "dir", "page")
+_VIEW = ("tab", "view", *_THING, *_AS_SHOWN)
+"""What an address says of the view that is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,7 @@ class Address:
         self.path = path
         self._query = {key: value.strip() for key, value in query.items()}
         for key, value in self._query.items():
-            if len(value) > 200 or "\0" in value:
+            if len(value) > _LONGEST or "\0" in value:
                 raise BadRequest("too_long", name=key[:40])
 
     def __str__(self) -> str:
@@ -129,6 +134,22 @@ class Address:
         """How every address about the same record begins."""
         kept = _joined({name: self._query[name] for name in _WHOM if self._query.get(name)})
         return f"{self.path}?{kept}&" if kept else f"{self.path}?"
+
+    @cached_property
+    def trail(self) -> str | None:
+        """This view in one word, for the `via` of views that are opened from it; None when it takes too many."""
+        shown = {name: self._query[name] for name in _VIEW if self._query.get(name)}
+        whole = _joined({**shown, "via": self.get("via")})
+        return next((trail for trail in (whole, _joined(shown)) if 0 < len(trail) <= _LONGEST), None)
+
+    def back(self, **otherwise: Any) -> str:
+        """The view that this one was opened from, as it was shown there; `otherwise` when that is not known."""
+        kept = {name: value for name, value in parse_qsl(self.get("via") or "") if name in (*_VIEW, "via")}
+        return self.to(**(kept if "tab" in kept else otherwise))
+
+    def opened(self, tab: str) -> Address:
+        """The same address, which says that it shows `tab`."""
+        return self if self.get("tab") == tab else Address(self.path, {**self._query, "tab": tab})
 
     def at(self, path: str) -> Address:
         """The same query at another path."""

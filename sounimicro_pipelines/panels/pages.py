@@ -99,17 +99,34 @@ def error_page(request: Request, status: int, key: str, parameters: dict[str, An
         language,
         title=language(f"errors.{key}.title", **parameters),
         advice=language(f"errors.{key}.advice", **parameters),
-        links=_ways_on(request, key, language),
+        links=_ways_on(request, status, key, language),
     )
     return HTMLResponse(page, status)
 
 
-def _ways_on(request: Request, key: str, language: Words) -> list[tuple[str, str]]:
-    """Where an error page leads: a company that is linked with nothing has its ERP tab."""
-    if key != "not_linked" or request.url.path != "/panel/company":
+def _ways_on(request: Request, status: int, key: str, language: Words) -> list[tuple[str, str]]:
+    """Where an error page leads: a panel stands in a frame, which has no button to go back with."""
+    path = request.url.path
+    if path == "/admin" or path.startswith("/admin/"):
+        return [(language("admin.home"), "/admin")] if key not in _NO_ENTRY else []
+    if status >= 500 and request.method == "GET":
+        return [(language("documents.try_again"), f"{path}?{request.url.query}" if request.url.query else path)]
+    if path not in _ABOUT_A_PARTY:
         return []
-    address = Address(request.url.path, dict(request.query_params))
-    return [(language("erp.overview.place"), address.to(tab=ERP, company=None, role=None, party=None))]
+    try:
+        address = Address("/panel/company", dict(request.query_params))
+        if address.crm is None and address.subject() is None:
+            return []
+    except BadRequest:
+        return []
+    if key == "not_linked" and path == "/panel/company":
+        return [(language("erp.overview.place"), address.to(tab=ERP, company=None, role=None, party=None))]
+    if key not in _OF_A_VIEW:
+        return []
+    if address.get("via"):
+        return [(language("layout.back"), address.back())]
+    tab = tab_for(address.get("tab") or "", address.role)
+    return [(language("layout.back_to", name=language(f"tabs.{tab}")), address.to(tab=tab))]
 
 
 def _company(panels: Panels, tx: Transaction, address: Address, language: Words, viewer: Viewer) -> Response:
@@ -117,8 +134,12 @@ def _company(panels: Panels, tx: Transaction, address: Address, language: Words,
     if isinstance(subject, list):
         return HTMLResponse(_chooser(tx, address, language, subject))
     tab = TABS.get(address.word("tab", DEFAULT_TAB))
-    if tab is None or tab.only_for not in (None, subject.role):
+    if tab is None:
         raise BadRequest("not_a_choice", name="tab")
+    if tab.only_for not in (None, subject.role):
+        raise BadRequest(f"only_for_{tab.only_for}")
+    address = address.opened(tab.name)
+    others = _other_links(panels, tx, address, language, subject, viewer) if address.crm is not None else None
     now = panels.clock.now()
 
     def visit(version: party_figures.Version) -> Visit:
@@ -132,9 +153,9 @@ def _company(panels: Panels, tx: Transaction, address: Address, language: Words,
 
     def make(version: party_figures.Version) -> bytes:
         here = visit(version)
-        return _page(here, tab.build(here), tab.name).encode()
+        return _page(here, tab.build(here), tab.name, others).encode()
 
-    key = ("page", str(address), language.language, subject)
+    key = ("page", str(address), language.language, subject, others)
     body, version = panels.cache.answer(tx, subject, key, tab.tables, make)
     return HTMLResponse(body.replace(FETCHED.encode(), _fetched(language, version, now).encode()))
 
@@ -218,16 +239,8 @@ def _in_other_role(visit: Visit, tab: str) -> tuple[tuple[str, str], ...]:
 def _page(visit: Visit, screen: Screen, tab: str, others: tuple[tuple[str, str], ...] | None) -> str:
     address, language, party = visit.address, visit.words, visit.party
     shown = screen.grid.show(screen.caption) if screen.grid is not None else None
-    tabs = tab_bar(
-        language, address, visit.subject, visit.version.tables, tab, erp_link(visit.tx, address, visit.subject)
-    )
-    other = None
-    same = party_figures.in_other_role(visit.tx, party) if address.crm is None else None
-    if same is not None:
-        other = {
-            "text": language(f"roles.see_{same.role}"),
-            "href": address.to(role=same.role, party=same.party_id, tab=tab),
-        }
+    erp = erp_link(visit.tx, address, visit.subject)
+    tabs = tab_bar(language, address, visit.subject, visit.version.tables, tab, erp)
     return render(
         screen.template,
         language,
@@ -252,6 +265,13 @@ def _page(visit: Visit, screen: Screen, tab: str, others: tuple[tuple[str, str],
     )
 
 
+def _untied(visit: Visit) -> list[dict[str, Any]]:
+    """What does not tie out, where something does not."""
+    if visit.version.ties_out is not False:
+        return []
+    return tie_out.told(visit.words, tie_out.failed(visit.tx, visit.subject.company), visit.subject)
+
+
 def _file(visit: Visit, screen: Screen, wanted: str) -> Response:
     if screen.grid is None:
         raise BadRequest("no_file")
@@ -266,6 +286,7 @@ def _file(visit: Visit, screen: Screen, wanted: str) -> Response:
             title=screen.title,
             as_of=visit.words.date(visit.version.as_of),
             fetched=visit.words.moment(visit.version.fetched_at),
+            tie_out=visit.words(f"layout.{_TIE_OUT[visit.version.ties_out]}"),
         )
         content, media_type = exports.to_xlsx(screen.grid, screen.title, stand), exports.XLSX_TYPE
     return Response(
@@ -275,11 +296,3 @@ def _file(visit: Visit, screen: Screen, wanted: str) -> Response:
 
 def _query(address: str) -> list[tuple[str, str]]:
     return parse_qsl(address.partition("?")[2])
-def _untied(visit: Visit) -> list[dict[str, Any]]:
-    """What does not tie out, where something does not."""
-    if visit.version.ties_out is not False:
-        return []
-    return tie_out.told(visit.words, tie_out.failed(visit.tx, visit.subject.company), visit.subject)
-
-
-            tie_out=visit.words(f"layout.{_TIE_OUT[visit.version.ties_out]}"),

@@ -31,6 +31,10 @@ class Visit:
         """The day that the figures were made for, in Oslo."""
         return self.version.as_of
 
+    def onward(self, **parts: Any) -> str:
+        """The address of something that is opened from here, and leads back here."""
+        return self.address.to(**parts, via=self.address.trail)
+
 
 @dataclass(frozen=True, slots=True)
 class MenuItem:

@@ -104,7 +104,7 @@ def test_menu_and_invoice_are_links_that_lead(seen: Seen) -> None:
     assert seen.texts("h2") == ["Faktura 30411"]
     assert "12 000,00 NOK" in seen.texts("dl.details dd")
     seen.page.get_by_role("link", name="Tilbake").click()
-    assert seen.texts("table.grid tbody th") == ["30510", "30502", "30411", "30400"]
+    assert seen.texts("table.grid tbody th") == ["30411", "30502"]
     assert seen.complaints == []
 
 

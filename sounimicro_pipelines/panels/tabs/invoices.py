@@ -9,7 +9,7 @@ from typing import Any
 
 from sounimicro_pipelines.panels.document_links import document_links
 from sounimicro_pipelines.panels.figures import invoices as figures
-from sounimicro_pipelines.panels.figures import turnover, vouchers
+from sounimicro_pipelines.panels.figures import orders, turnover, vouchers
 from sounimicro_pipelines.panels.grid import Column, Grid, Row, as_row
 from sounimicro_pipelines.panels.tabs.statement import chosen_period, period_menu
 from sounimicro_pipelines.panels.visit import MenuItem, Screen, Tab, Visit, view_menu
@@ -101,7 +101,7 @@ def _product(visit: Visit) -> Screen:
         title=visit.words("invoices.product", name=name),
         grid=Grid("invoice-product", HOLDING_COLUMNS, [as_row(line) for line in lines], visit.address, visit.words),
         caption=visit.words("invoices.product", name=name),
-        back=visit.address.to(tab="invoices", view="per-product"),
+        back=visit.address.back(tab="invoices", view="per-product"),
     )
 
 
@@ -112,12 +112,10 @@ def _invoice(visit: Visit) -> Screen:
     payments = []
     if {"matching", "statement_line"} <= tables:
         payments = figures.payments(visit.tx, visit.subject, invoice.invoice_id)
-    voucher = voucher_number = order = None
+    voucher = voucher_number = None
     if invoice.voucher_id and "voucher_line" in tables:
-        voucher = visit.address.to(tab="statement", view="voucher", voucher=invoice.voucher_id)
+        voucher = visit.onward(tab="statement", view="voucher", voucher=invoice.voucher_id)
         voucher_number = vouchers.number_of(visit.tx, visit.subject.company, invoice.voucher_id)
-    if invoice.order_number and "sales_document" in tables and visit.subject.role == "customer":
-        order = visit.address.to(tab="orders", view="orders", q=invoice.order_number.split(",")[0])
     grid = None
     if lines is not None:
         grid = Grid("invoice-lines", LINE_COLUMNS, [as_row(line) for line in lines], visit.address, visit.words)
@@ -129,14 +127,14 @@ def _invoice(visit: Visit) -> Screen:
         grid=grid,
         caption=visit.words("invoices.caption.lines"),
         empty=visit.words("invoices.no_lines"),
-        back=visit.address.to(tab="invoices"),
+        back=visit.address.back(tab="invoices"),
         data={
             "invoice": invoice,
             "overdue_days": days if is_overdue else None,
             "payments": [
                 {
                     "payment": payment,
-                    "href": visit.address.to(tab="statement", view="voucher", voucher=payment.voucher_id)
+                    "href": visit.onward(tab="statement", view="voucher", voucher=payment.voucher_id)
                     if payment.voucher_id and "voucher_line" in tables
                     else None,
                 }
@@ -144,10 +142,27 @@ def _invoice(visit: Visit) -> Screen:
             ],
             "voucher_href": voucher,
             "voucher_number": voucher_number,
-            "order_href": order,
+            "orders": _orders(visit, invoice.order_number or ""),
             "documents": document_links(visit, "invoice", invoice.invoice_id),
         },
     )
+
+
+def _orders(visit: Visit, numbers: str) -> list[tuple[str, str | None]]:
+    """The orders behind an invoice: number and address, None for one that is not shown."""
+    named = [number.strip() for number in numbers.split(",") if number.strip()]
+    known: dict[str | None, int] = {}
+    if named and "sales_document" in visit.version.tables and visit.subject.role == "customer":
+        known = {one.number: one.document_id for one in orders.documents(visit.tx, visit.subject, "order")}
+    return [
+        (
+            number,
+            visit.onward(tab="orders", view="document", type="order", document=known[number])
+            if number in known
+            else None,
+        )
+        for number in named
+    ]
 
 
 def month_bars(months: list[tuple[date, Decimal]]) -> list[dict[str, Any]]:

@@ -56,7 +56,7 @@ def _item(visit: Visit) -> Screen:
     return Screen(
         template="open_item.html",
         title=visit.words("open_items.item", number=item.document_number or item.voucher_number or line),
-        back=visit.address.to(tab="open-items"),
+        back=visit.address.back(tab="open-items"),
         data={"item": item, "status": status(as_row(item), visit.words)},
     )
 

@@ -58,7 +58,7 @@ def _document(visit: Visit) -> Screen:
         grid=grid,
         caption=visit.words("orders.caption.lines"),
         empty=visit.words("orders.empty.lines"),
-        back=visit.address.to(tab="orders"),
+        back=visit.address.back(tab="orders"),
         data={"document": document},
     )
 
@@ -71,7 +71,7 @@ def _product(visit: Visit) -> Screen:
         title=visit.words("orders.product", name=name),
         grid=Grid("order-product", HOLDING_COLUMNS, [as_row(line) for line in lines], visit.address, visit.words),
         caption=visit.words("orders.product", name=name),
-        back=visit.address.to(tab="orders", view="per-product"),
+        back=visit.address.back(tab="orders", view="per-product"),
     )
 
 

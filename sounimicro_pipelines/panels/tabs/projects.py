@@ -42,7 +42,7 @@ def _project(visit: Visit, project: figures.Project) -> Screen:
         grid=grid,
         caption=visit.words("projects.caption.accounts"),
         empty=visit.words("projects.no_lines"),
-        back=visit.address.to(tab="projects"),
+        back=visit.address.back(tab="projects"),
         data={"project": project},
     )
 
@@ -74,7 +74,7 @@ def _account(visit: Visit, project: figures.Project) -> Screen:
         grid=Grid("project-account", columns, [as_row(line) for line in lines], visit.address, visit.words),
         caption=visit.words("projects.caption.lines"),
         empty=visit.words("projects.no_lines"),
-        back=visit.address.to(tab="projects", view="project", project=project.project_id),
+        back=visit.address.back(tab="projects", view="project", project=project.project_id),
     )
 
 

@@ -87,7 +87,7 @@ def _voucher(visit: Visit) -> Screen:
         title=visit.words("statement.voucher", number=lines[0].voucher_number or number),
         grid=Grid("voucher", VOUCHER_COLUMNS, [as_row(line) for line in lines], visit.address, visit.words),
         caption=visit.words("statement.voucher_caption"),
-        back=visit.address.to(tab="statement"),
+        back=visit.address.back(tab="statement"),
         data={"documents": document_links(visit, "voucher", number)},
     )
 
