@@ -147,6 +147,39 @@ def test_a_view_that_takes_long_shows_where_it_will_stand(seen: Seen) -> None:
     assert seen.page.locator("table.grid").is_visible()
 
 
+def test_sorting_filtering_and_choosing_leave_the_reader_in_their_place(seen: Seen) -> None:
+    place = "[Math.round(scrollY), document.activeElement.innerText.trim()]"
+    seen.page.set_viewport_size({"width": seen.page.viewport_size["width"], "height": 400})
+    seen.go(OPEN_ITEMS)
+    seen.page.get_by_role("link", name="Gjenstår").scroll_into_view_if_needed()
+    for name in ("Gjenstår", "Gjenstår", "Forfalte"):
+        link = seen.page.get_by_role("link", name=name, exact=True)
+        link.focus()
+        before = seen.page.evaluate(place)
+        with seen.page.expect_navigation():
+            seen.page.keyboard.press("Enter")
+        assert seen.page.evaluate(place) == before
+        assert before[0] > 0
+    seen.page.get_by_role("link", name="Kontoutskrift").click()
+    assert seen.page.evaluate("scrollY") == 0, "another tab begins at its top"
+
+
+def test_head_and_sum_of_a_long_table_stay_in_sight(seen: Seen) -> None:
+    seen.page.set_viewport_size({"width": seen.page.viewport_size["width"], "height": 260})
+    seen.go(OPEN_ITEMS + "&tab=statement")
+    places = seen.page.locator(".scroll").evaluate(
+        """region => {
+            region.scrollTop = 120;
+            const [box, head, foot] = [region, region.querySelector('thead th'), region.querySelector('tfoot th')]
+                .map(one => one.getBoundingClientRect());
+            return [region.scrollTop, head.top - box.top, box.bottom - foot.bottom];
+        }"""
+    )
+    assert places[0] == 120
+    assert abs(places[1]) <= 2
+    assert 0 <= places[2] <= 20
+
+
 def test_colours_can_be_read(seen: Seen) -> None:
     seen.go(OPEN_ITEMS)
     assert seen.page.evaluate(LOW_CONTRAST) == []
