@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import io
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from sounimicro_pipelines.errors import SettingsError
-from sounimicro_pipelines.panels import create_app
+from sounimicro_pipelines.panels import create_app, drawing
 from sounimicro_pipelines.panels.words import words
 from sounimicro_pipelines.store import Store
 from sounimicro_pipelines.warehouse.publish import TieOut
@@ -71,9 +72,24 @@ def test_the_summary_is_the_partys_and_says_how_old_it_is(client: TestClient) ->
     assert "2 poster er forfalt" in page
 
 
-def test_payment_habits_are_said_in_words(client: TestClient) -> None:
-    assert "42 dager · betaler i snitt 12 dager etter forfall" in get(client, **ABB)
-    assert "42 days · pays 12 days after the due date on average" in get(client, **ABB, lang="en")
+def test_payment_habits_are_said_in_words_and_drawn(client: TestClient) -> None:
+    page = get(client, **ABB)
+    assert "Betaler i snitt 12 dager etter forfall" in page
+    assert "Pays 12 days after the due date on average" in get(client, **ABB, lang="en")
+    drawn = re.findall(r'<rect class="fill-(\w+)" width="([\d.]+)"', page.split('id="habits-title"')[1])
+    assert drawn == [("unallocated", "72.3"), ("overdue", "100.0")]
+    assert "30 dager" in page
+    assert "42 dager" in page
+
+
+def test_months_of_more_credit_than_sales_are_drawn_below_the_line() -> None:
+    values = [drawing.Value(0, "1", Decimal(100), Decimal(60)), drawing.Value(2, "3", Decimal(-100))]
+    found = drawing.columns(values)
+    assert found is not None
+    assert found.zero == 44
+    assert [(bar.y, bar.height, bar.level) for bar in found.bars] == [(4, 40, 20), (44, 40, None)]
+    assert [bar.x for bar in found.bars] == [0, 60]
+    assert drawing.columns([drawing.Value(0, "1", Decimal(0))]) is None
 
 
 def test_english_is_complete(client: TestClient) -> None:

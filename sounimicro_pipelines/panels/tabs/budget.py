@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any
 
+from sounimicro_pipelines.panels import drawing
 from sounimicro_pipelines.panels.figures import budget as figures
 from sounimicro_pipelines.panels.figures.party import ZERO
 from sounimicro_pipelines.panels.figures.statement import Period
@@ -16,7 +15,6 @@ from sounimicro_pipelines.panels.visit import MenuItem, Screen, Tab, Visit
 
 _YEARS = {"this-year": 0, "last-year": -1, "year-before-last": -2}
 _MOST_YEARS = 8
-_SLOTS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ def build(visit: Visit) -> Screen:
                 MenuItem(str(known), visit.address.to(tab="budget", year=known), known == chosen.year)
                 for known in sorted({*years, *([chosen.year] if chosen.year else [])}, reverse=True)[:_MOST_YEARS]
             ],
-            "bars": bars(rows, visit, chosen.first),
+            "drawing": _drawn(rows, visit, chosen.first),
         },
     )
 
@@ -78,33 +76,21 @@ def _chosen(visit: Visit, years: Mapping[int, list[figures.BudgetPeriod]]) -> _C
     return _Choice(period, None, said, figures.within(years, period.start, period.end), MONTH)
 
 
-def bars(
+def _drawn(
     rows: Sequence[figures.BudgetPeriod | figures.BudgetYear], visit: Visit, first: Column
-) -> list[dict[str, Any]]:
-    """Actual as a bar, budget as a line across it, per row; the periods of one year stand where they are in it."""
-    highest = max((max(row.budget_amount, row.actual_amount) for row in rows), default=ZERO)
-    if highest <= 0:
-        return []
-    places = [
-        row.period - 1 if first is PERIOD and isinstance(row, figures.BudgetPeriod) else place
-        for place, row in enumerate(rows)
-    ]
-    width = Decimal(360) / max(_SLOTS, *(place + 1 for place in places))
-    drawn = []
-    for row, place in zip(rows, places, strict=True):
-        level = round(84 - max(0.0, float(row.budget_amount / highest)) * 80, 1)
-        drawn.append(
-            {
-                "name": first.words(as_row(row), visit.words) if first.words else "",
-                "actual": row.actual_amount,
-                "budget": row.budget_amount,
-                "x": float(round(max(0, place) * width, 2)),
-                "width": float(round(width, 2)),
-                "height": max(0.0, round(float(row.actual_amount / highest) * 80, 1)),
-                "level": level if row.budget_amount else None,
-            }
-        )
-    return drawn
+) -> drawing.Drawing | None:
+    """Actual as a column, budget as a line across it; the periods of one year stand where they are in it."""
+    return drawing.columns(
+        [
+            drawing.Value(
+                place=max(0, row.period - 1) if first is PERIOD and isinstance(row, figures.BudgetPeriod) else place,
+                name=first.words(as_row(row), visit.words) if first.words else "",
+                amount=row.actual_amount,
+                mark=row.budget_amount or None,
+            )
+            for place, row in enumerate(rows)
+        ]
+    )
 
 
 def _tone(row: Row) -> str:

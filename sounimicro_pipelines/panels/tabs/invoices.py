@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from sounimicro_pipelines.panels import drawing
 from sounimicro_pipelines.panels.document_links import document_links
 from sounimicro_pipelines.panels.figures import invoices as figures
 from sounimicro_pipelines.panels.figures import orders, turnover, vouchers
@@ -39,9 +40,9 @@ def _list(visit: Visit, view: str) -> Screen:
         for invoice in figures.invoices(visit.tx, visit.subject, view)
         if _within(invoice.invoice_date, period.start, period.end)
     ]
-    months = []
+    months: list[tuple[date, Decimal]] = []
     if "turnover_month" in visit.version.tables:
-        months = month_bars(turnover.by_month(visit.tx, visit.subject, visit.today))
+        months = turnover.by_month(visit.tx, visit.subject, visit.today)
     return Screen(
         template="invoices.html",
         title=visit.words("tabs.invoices"),
@@ -50,7 +51,7 @@ def _list(visit: Visit, view: str) -> Screen:
         grid=Grid("invoices", LIST_COLUMNS, found, visit.address, visit.words),
         caption=visit.words(f"invoices.caption.{view}", name=visit.party.name),
         empty=visit.words("invoices.empty"),
-        data={"period": period, "periods": period_menu(visit, "invoices", period.name, view=view), "months": months},
+        data={"period": period, "periods": period_menu(visit, "invoices", period.name, view=view), **_turnover(months)},
     )
 
 
@@ -88,7 +89,7 @@ def _sums(visit: Visit, view: str) -> Screen:
                 )
                 for name in _YEARS
             ],
-            "months": [],
+            **_turnover([]),
         },
     )
 
@@ -165,20 +166,10 @@ def _orders(visit: Visit, numbers: str) -> list[tuple[str, str | None]]:
     ]
 
 
-def month_bars(months: list[tuple[date, Decimal]]) -> list[dict[str, Any]]:
-    """Where each month's bar stands in the drawing; nothing when there is nothing to draw."""
-    highest = max((amount for _, amount in months if amount > 0), default=0)
-    if not highest:
-        return []
-    return [
-        {
-            "month": f"{first:%m.%y}",
-            "amount": amount,
-            "height": max(0.0, round(float(amount / highest) * 80, 1)),
-            "x": index * 30,
-        }
-        for index, (first, amount) in enumerate(months)
-    ]
+def _turnover(months: Sequence[tuple[date, Decimal]]) -> dict[str, Any]:
+    """What was invoiced month by month: drawn, and in figures."""
+    named = [drawing.Value(place, f"{first:%m.%y}", amount) for place, (first, amount) in enumerate(months)]
+    return {"months": named, "drawing": drawing.columns(named)}
 
 
 def _within(day: date | None, start: date | None, end: date | None) -> bool:

@@ -45,6 +45,7 @@ def _list(visit: Visit, view: str) -> Screen:
             "overdue_href": visit.address.to(tab="open-items", view="overdue"),
             "has_items": bool(everything),
             "habit": payment_habit(visit),
+            "habit_bars": habit_bars(visit),
             "aging": aging_bars(visit, figures.aging(everything)),
         },
     )
@@ -89,12 +90,37 @@ def payment_habit(visit: Visit) -> str:
         return ""
     if party.paid_invoice_count is not None and party.paid_invoice_count < FEWEST_PAID:
         return words("summary.too_few")
-    days = words("summary.days", count=int(party.actual_credit_days.quantize(Decimal(1), ROUND_HALF_UP)))
     late = party.average_days_late or Decimal(0)
     if late < 1:
-        return f"{days} · {words('summary.on_time')}"
-    late_days = words("summary.days", count=int(late.quantize(Decimal(1), ROUND_HALF_UP)))
-    return f"{days} · {words('summary.late', days=late_days)}"
+        return words("summary.on_time")
+    return words("summary.late", days=_days(visit, late))
+
+
+def _days(visit: Visit, number: Decimal) -> str:
+    return visit.words("summary.days", count=int(number.quantize(Decimal(1), ROUND_HALF_UP)))
+
+
+def habit_bars(visit: Visit) -> list[dict[str, Any]]:
+    """The days that are agreed on and those that it takes, as bars; only those that can be said."""
+    party = visit.party
+    is_known = party.actual_credit_days is not None and (party.paid_invoice_count or FEWEST_PAID) >= FEWEST_PAID
+    agreed = Decimal(party.credit_days) if party.credit_days is not None else None
+    taken = party.actual_credit_days if is_known else None
+    longest = max(agreed or Decimal(0), taken or Decimal(0), Decimal(1))
+    is_late = agreed is not None and taken is not None and taken > agreed
+    return [
+        {
+            "text": visit.words(f"summary.{name}"),
+            "days": _days(visit, days),
+            "share": round(float(max(days, Decimal(0)) / longest * 100), 1),
+            "tone": tone,
+        }
+        for name, days, tone in (
+            ("credit_days", agreed, "unallocated"),
+            ("actual_credit_days", taken, "overdue" if is_late else "open"),
+        )
+        if days is not None
+    ]
 
 
 def status(row: Row, words: Words) -> str:
