@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 from markupsafe import escape
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from sounimicro_pipelines.panels import exports
 from sounimicro_pipelines.panels.address import Address, Subject
 from sounimicro_pipelines.panels.cache import FETCHED
 from sounimicro_pipelines.panels.erp_tab import pages as erp_pages
+from sounimicro_pipelines.panels.erp_tab.record import PANELS
 from sounimicro_pipelines.panels.errors import BadRequest, NotFound
 from sounimicro_pipelines.panels.figures import party as party_figures
 from sounimicro_pipelines.panels.figures import tie_out
@@ -54,6 +57,7 @@ _OF_A_VIEW = frozenset(
     )
 )
 """Errors of one view of somebody whose other views are well."""
+_OF_AN_ERP_VIEW = frozenset({"not_changeable", "no_place", "not_a_role", "not_a_company", "unknown_company"})
 _TIE_OUT = {True: "ties_out", False: "does_not_tie_out", None: "not_checked"}
 _ABOUT_A_PARTY = ("/panel/company", "/panel/document", "/panel/invoice-in-erp")
 _NO_ENTRY = frozenset({"not_administrator", "sign_in", "no_sign_in"})
@@ -70,7 +74,8 @@ async def company_panel(request: Request) -> Response:
     is_open = bool(tab) or address.crm is None or address.subject() is not None
     if tab == ERP or (not is_open and await panels.read(lambda tx: _has_no_figures(panels, tx, address, viewer))):
         return await erp_pages.show(request, address, language)
-    return await panels.read(lambda tx: _company(panels, tx, address, language, viewer))
+    answer = await panels.read(lambda tx: _company(panels, tx, address, language, viewer))
+    return answer if isinstance(answer, Response) else await run_in_threadpool(answer)
 
 
 @router.get("/static/{name}")
@@ -111,6 +116,8 @@ def _ways_on(request: Request, status: int, key: str, language: Words) -> list[t
         return [(language("admin.home"), "/admin")] if key not in _NO_ENTRY else []
     if status >= 500 and request.method == "GET":
         return [(language("documents.try_again"), f"{path}?{request.url.query}" if request.url.query else path)]
+    if path in PANELS.values() and (path != "/panel/company" or request.query_params.get("tab") == ERP):
+        return _to_the_erp_tab(request, key, language)
     if path not in _ABOUT_A_PARTY:
         return []
     try:
@@ -119,6 +126,12 @@ def _ways_on(request: Request, status: int, key: str, language: Words) -> list[t
             return []
     except BadRequest:
         return []
+    if key == "not_fetched_yet":
+        again = f"{path}?{request.url.query}"
+        return [
+            (language("documents.try_again"), again),
+            *([(language("tabs.erp"), address.to(tab=ERP))] if address.crm else []),
+        ]
     if key == "not_linked" and path == "/panel/company":
         return [(language("erp.overview.place"), address.to(tab=ERP, company=None, role=None, party=None))]
     if key not in _OF_A_VIEW:
@@ -129,7 +142,22 @@ def _ways_on(request: Request, status: int, key: str, language: Words) -> list[t
     return [(language("layout.back_to", name=language(f"tabs.{tab}")), address.to(tab=tab))]
 
 
-def _company(panels: Panels, tx: Transaction, address: Address, language: Words, viewer: Viewer) -> Response:
+def _to_the_erp_tab(request: Request, key: str, language: Words) -> list[tuple[str, str]]:
+    """The record's ERP tab, from one of its views that cannot be shown."""
+    try:
+        address = Address(request.url.path, dict(request.query_params))
+        if address.crm is None or key not in _OF_A_VIEW | _OF_AN_ERP_VIEW:
+            return []
+    except BadRequest:
+        return []
+    overview = address.to(tab=ERP, company=None, role=None, party=None)
+    return [(language("layout.back_to", name=language("tabs.erp")), overview)]
+
+
+def _company(
+    panels: Panels, tx: Transaction, address: Address, language: Words, viewer: Viewer
+) -> Response | Callable[[], Response]:
+    """A page, or what makes a file of what has been read: one of ten thousand rows takes seconds."""
     subject = subject_of(tx, address, lambda company: panels.walls.sees_company(viewer, company))
     if isinstance(subject, list):
         return HTMLResponse(_chooser(tx, address, language, subject))
@@ -149,7 +177,7 @@ def _company(panels: Panels, tx: Transaction, address: Address, language: Words,
     wanted = address.choice("format", ("html", "csv", "xlsx"), "html")
     if wanted != "html":
         here = visit(party_figures.version_of(tx, subject.company, tab.tables))
-        return _file(here, tab.build(here), wanted)
+        return partial(_file, here, tab.build(here), wanted)
 
     def make(version: party_figures.Version) -> bytes:
         here = visit(version)

@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 from sounimicro_pipelines.errors import SettingsError
 from sounimicro_pipelines.panels import create_app, drawing
 from sounimicro_pipelines.panels.words import words
-from sounimicro_pipelines.store import Store
+from sounimicro_pipelines.store import Store, links
 from sounimicro_pipelines.warehouse.publish import TieOut
 from sounimicro_pipelines_tests.panels import world
 from sounimicro_pipelines_tests.panels.conftest import client_of
@@ -164,6 +164,31 @@ def test_the_crm_company_finds_its_links(client: TestClient) -> None:
     assert "30411" in page
     assert "tenant=Cust1&amp;id=1041" in page
     assert "Tomt &amp; Greit AS" in get(client, tenant="Cust1", id=1042)
+
+
+def test_a_customer_that_is_linked_and_new_is_not_said_to_be_missing(tmp_path: Path, sqlite_store: Store) -> None:
+    client = client_of(sqlite_store, tmp_path)
+    new = (
+        "customer",
+        "Cust1",
+        "contact",
+        1043,
+        "key-1",
+        "customer",
+        "Customer",
+        4711,
+        1,
+        "created",
+        world.NOW,
+        "crm:7",
+    )
+    with sqlite_store.transaction() as tx:
+        links.add(tx, links.Link(*new))
+    for whom in ({**ABB, "party": 4711}, {"tenant": "Cust1", "id": 1043, "tab": "statement"}):
+        answer = client.get("/panel/company", params=whom)
+        assert answer.status_code == 404
+        assert "Tallene er ikke hentet ennå" in answer.text
+        assert ">Prøv igjen</a>" in answer.text
 
 
 def test_a_finding_is_shown_where_the_figures_do_not_tie_out(tmp_path: Path, sqlite_store: Store) -> None:

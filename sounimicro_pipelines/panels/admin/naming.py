@@ -11,15 +11,14 @@ from sounimicro_pipelines.panels.admin.frame import Desk
 from sounimicro_pipelines.panels.erp_tab.record import PANELS
 from sounimicro_pipelines.panels.errors import NotFound
 from sounimicro_pipelines.panels.field_names import field_name
+from sounimicro_pipelines.panels.kept_names import kept_name
 from sounimicro_pipelines.panels.tab_bar import ERP
 from sounimicro_pipelines.panels.words import Words
 from sounimicro_pipelines.rules import RULE_NAMES, RuleError, RuleSet, load_rules
-from sounimicro_pipelines.store import Transaction, baselines, companies, links
+from sounimicro_pipelines.store import Transaction, companies, links
 from sounimicro_pipelines.store.companies import CompanyRow
 from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.sync.opening import plain_registries
-
-_NAMES = ("Name", "Firstname+MiddleName+Lastname", "Lastname")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +70,10 @@ def who(words: Words, by: str | None) -> str:
 
 def named(words: Words, tx: Transaction, link: Link, alias: str) -> Named:
     """A linked record: the name that it had when the two systems agreed last."""
-    agreed = baselines.get(tx, link.id)
-    name = next((str(agreed.crm[one]) for one in _NAMES if agreed.crm.get(one)), "") if agreed else ""
     crm = words(f"records.{link.crm_entity}", id=link.crm_id)
     erp = words(f"records.{link.erp_entity}", id=link.erp_id)
     href = _erp_tab(words, link.tenant, link.crm_entity, link.crm_id)
-    return Named(name, words("records.pair", crm=crm, erp=erp, company=alias), href)
+    return Named(kept_name(tx, link), words("records.pair", crm=crm, erp=erp, company=alias), href)
 
 
 def _erp_tab(words: Words, tenant: str, entity: str | None, number: int | None) -> str | None:

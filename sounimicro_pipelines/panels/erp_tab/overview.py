@@ -18,6 +18,7 @@ from sounimicro_pipelines.panels.erp_tab.requests import Compared, Seen, compare
 from sounimicro_pipelines.panels.erp_tab.stories import Why, why
 from sounimicro_pipelines.panels.field_names import field_name
 from sounimicro_pipelines.panels.figures.party import is_published
+from sounimicro_pipelines.panels.kept_names import kept_name
 from sounimicro_pipelines.panels.words import Words
 from sounimicro_pipelines.rules import RuleError, RuleSet, load_rules
 from sounimicro_pipelines.store import Transaction, intents, links, reports
@@ -193,7 +194,7 @@ def _overview(
     parent = CrmAddress("contact", live.seen.parent) if live is not None and live.seen.parent else None
     choices = _choices(tx, case, linked, parent, live)
     return Overview(
-        name=live.seen.name if live is not None else "",
+        name=live.seen.name if live is not None else next((kept_name(tx, link) for link, _ in linked), ""),
         locked=live is not None and live.seen.locked is not None,
         cards=cards,
         choices=tuple(choices),

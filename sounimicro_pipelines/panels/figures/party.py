@@ -76,13 +76,19 @@ def version_of(tx: Transaction, company: str, tables: tuple[str, ...]) -> Versio
 
 
 def load_party(tx: Transaction, subject: Subject) -> Party:
-    """Raises NotFound when the ERP company has no such customer or supplier."""
+    """Raises NotFound when the ERP company has no such customer or supplier, or it is too new to have figures."""
     rows = reports.read_rows(
         tx, "party", {"company": subject.company, "role": subject.role, "party_id": subject.party_id}, limit=1
     )
     if not rows:
-        raise NotFound("unknown_party", role=subject.role)
+        raise NotFound("not_fetched_yet" if _is_linked(tx, subject) else "unknown_party", role=subject.role)
     return _party(tx, subject, rows[0])
+
+
+def _is_linked(tx: Transaction, subject: Subject) -> bool:
+    company = companies.by_alias(tx, subject.company)
+    entity = next(entity for entity, role in _ROLE_OF_ENTITY.items() if role == subject.role)
+    return company is not None and links.for_erp(tx, company.company_key, entity, subject.party_id) is not None
 
 
 def is_published(tx: Transaction, subject: Subject) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from html import escape, unescape
 from typing import Any
 
 import pytest
@@ -559,3 +560,26 @@ def test_an_administrator_is_led_to_where_a_company_goes_live(here: Desk, monkey
     find = administrator.get(here.path("company", contact, view="find", company="other", role="customer"))
     assert '<a href="/admin/go-live/other">' in find.text
     assert administrator.get("/admin/go-live/other").status_code == 200
+
+
+def test_while_nobody_can_be_asked_a_linked_record_keeps_its_name_and_nothing_is_claimed(
+    here: Desk, seller: Browser
+) -> None:
+    contact, customer = here.known(2)
+    linked = ask(seller, "link", **record(here, contact, **CUSTOMER), erp_id=customer)
+    assert linked.status_code == 200, linked.text
+    here.crm.set_tenant_state("OfflineMaintenance")
+    here.later(40)
+    page = seller.get(here.path("company", contact)).text
+    here.crm.set_tenant_state("Running")
+    assert f"<h1>{escape(str(here.crm.db['contact'].rows[contact]['name']))}</h1>" in page
+    assert "på begge sider" not in page, "what is empty cannot be known now"
+
+
+def test_a_view_that_cannot_be_shown_leads_to_the_erp_tab(here: Desk, seller: Browser) -> None:
+    contact, _ = here.known(2)
+    page = seller.get(here.path("company", contact, view="create", company="demo", role="partner"))
+    assert page.status_code == 400
+    found = re.search(r'<a href="([^"]*)">Til ERP</a>', page.text)
+    assert found is not None, page.text
+    assert seller.get(unescape(found[1])).status_code == 200
