@@ -22,6 +22,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _EXCEL_FORMATS = {
     "money": "#,##0.00",
+    "price": "#,##0.00####",
     "quantity": "#,##0.######",
     "percent": "0 %",
     "date": "dd.mm.yyyy",

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from sounimicro_pipelines.panels.address import Address
 from sounimicro_pipelines.panels.words import Words
 
-Kind = Literal["text", "money", "date", "integer", "quantity", "percent"]
+Kind = Literal["text", "money", "price", "date", "integer", "quantity", "percent"]
 PAGE = 200
 AROUND = 2
 """Pages before and after the one that is shown that have a link of their own."""
@@ -23,7 +23,8 @@ class Column:
     """One column. `key` names the value in a row and the text `columns.<key>`.
 
     `codes` is the prefix of texts for coded values. `link` gives the parts of the address that a cell leads to. `wide`
-    columns are hidden on a narrow screen. `total` asks for the sum of all rows that are shown.
+    columns are hidden on a narrow screen, what is `short` stays on one line. `total` asks for the sum of all rows that
+    are shown.
     """
 
     key: str
@@ -31,6 +32,7 @@ class Column:
     codes: str = ""
     link: Callable[[Row], Mapping[str, Any] | None] | None = None
     wide: bool = False
+    short: bool = False
     total: bool = False
     tone: Callable[[Row], str] | None = None
     icon: Callable[[Row], str] | None = None
@@ -38,12 +40,13 @@ class Column:
 
     @property
     def is_number(self) -> bool:
-        return self.kind in ("money", "integer", "quantity", "percent")
+        return self.kind in ("money", "price", "integer", "quantity", "percent")
 
     @property
     def classes(self) -> str:
         """Of every cell in it, its head and its total included."""
-        return " ".join(name for name, wanted in (("number", self.is_number), ("wide", self.wide)) if wanted)
+        named = (("number", self.is_number), ("short", self.short or self.kind == "date"), ("wide", self.wide))
+        return " ".join(name for name, wanted in named if wanted)
 
 
 class Cell(NamedTuple):

@@ -38,10 +38,13 @@ class Words:
     def __call__(self, key: str, /, **parameters: Any) -> str:
         """The text of a key, its parameters filled in. `count` chooses between the forms `one` and `other`."""
         text = self._texts.get(key)
-        if text is None and "count" in parameters:
-            text = self._texts.get(f"{key}.{self._plural(parameters['count'])}") or self._texts[f"{key}.other"]
+        count = parameters.get("count")
+        if text is None and count is not None:
+            text = self._texts.get(f"{key}.{self._plural(count)}") or self._texts[f"{key}.other"]
         if text is None:
             raise KeyError(f"no text «{key}» in {self.language}")
+        if isinstance(count, int) and count >= 1000:
+            parameters["count"] = self.integer(count)
         return text.format_map(parameters) if parameters else text
 
     def has(self, key: str) -> bool:
@@ -62,12 +65,16 @@ class Words:
     def money(self, value: Decimal | None) -> str:
         return "" if value is None else self.number(value, 2)
 
-    def quantity(self, value: Decimal | None) -> str:
-        """Without trailing zeros."""
+    def price(self, value: Decimal | None) -> str:
+        """With two decimals, or more where it has more."""
+        return self.quantity(value, fewest=2)
+
+    def quantity(self, value: Decimal | None, fewest: int = 0) -> str:
+        """Without trailing zeros beyond the `fewest` decimals."""
         if value is None:
             return ""
         exponent = value.normalize().as_tuple().exponent
-        return self.number(value, max(0, -exponent) if isinstance(exponent, int) else 0)
+        return self.number(value, max(fewest, -exponent) if isinstance(exponent, int) else fewest)
 
     def percent(self, value: Decimal | None, decimals: int = 0) -> str:
         """A share (1 = 100 %)."""

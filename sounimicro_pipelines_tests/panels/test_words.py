@@ -27,6 +27,16 @@ def _parameters(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
+def test_a_price_has_at_least_two_decimals() -> None:
+    shown = [words("nb").price(Decimal(text)) for text in ("76.000000", "0.125000", "1200.5")]
+    assert shown == ["76,00", "0,125", f"1{NBSP}200,50"]
+
+
+def test_a_large_count_is_written_as_numbers_are() -> None:
+    assert words("nb")("table.count", count=9837) == f"9{NBSP}837 rader"
+    assert words("en")("table.count", count=9837) == "9,837 rows"
+
+
 def test_templates_hold_no_text_of_their_own() -> None:
     from sounimicro_pipelines.panels import pages
 

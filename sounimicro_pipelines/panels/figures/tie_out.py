@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from sounimicro_pipelines.panels.address import Subject
 from sounimicro_pipelines.panels.words import Words
 from sounimicro_pipelines.store import Transaction, reports
+
+_AMOUNTS = re.compile(r"(.*: )?(-?\d+(?:\.\d+)?) <> (-?\d+(?:\.\d+)?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ def told(words: Words, checks: list[Failed], subject: Subject | None = None) -> 
         {
             "text": words.or_raw("tie_out.checks", check.name),
             "count": check.count,
-            "keys": check.keys if subject is None else own_keys(check.keys, subject),
+            "keys": [_said(words, key) for key in (check.keys if subject is None else own_keys(check.keys, subject))],
         }
         for check in checks
     ]
@@ -48,6 +52,19 @@ def own_keys(keys: tuple[str, ...], subject: Subject) -> tuple[str, ...]:
     start = f"{subject.role} {subject.party_id}"
     own = (key.removeprefix(start) for key in keys if key.startswith((f"{start} ", f"{start}:")))
     return tuple(key.lstrip(": ") for key in own)
+
+
+def _said(words: Words, key: str) -> str:
+    """A place, its two amounts as the reader writes them."""
+    found = _AMOUNTS.fullmatch(key)
+    if found is None:
+        return key
+    where, expected, actual = found.groups()
+    return f"{where or ''}{words('tie_out.differs', expected=_money(words, expected), actual=_money(words, actual))}"
+
+
+def _money(words: Words, text: str) -> str:
+    return words.money(Decimal(text))
 
 
 def _keys(text: Any) -> tuple[str, ...]:

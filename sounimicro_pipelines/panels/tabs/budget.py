@@ -79,7 +79,7 @@ def _chosen(visit: Visit, years: Mapping[int, list[figures.BudgetPeriod]]) -> _C
 def _drawn(
     rows: Sequence[figures.BudgetPeriod | figures.BudgetYear], visit: Visit, first: Column
 ) -> drawing.Drawing | None:
-    """Actual as a column, budget as a line across it; the periods of one year stand where they are in it."""
+    """Actual as a column, budget as a line across it, the oldest first; the periods of a year have their places."""
     return drawing.columns(
         [
             drawing.Value(
@@ -88,7 +88,7 @@ def _drawn(
                 amount=row.actual_amount,
                 mark=row.budget_amount or None,
             )
-            for place, row in enumerate(rows)
+            for place, row in enumerate(sorted(rows, key=lambda row: row.year))
         ]
     )
 

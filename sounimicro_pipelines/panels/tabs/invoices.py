@@ -226,14 +226,14 @@ HOLDING_COLUMNS = [
     ),
     Column("invoice_date", "date"),
     Column("quantity", "quantity"),
-    Column("unit_price", "quantity", wide=True),
+    Column("unit_price", "price", wide=True),
     Column("net_amount", "money", total=True),
 ]
 LINE_COLUMNS = [
     Column("product_number", wide=True),
     Column("product_name", words=line_name),
     Column("quantity", "quantity"),
-    Column("unit_price", "quantity", wide=True),
+    Column("unit_price", "price", wide=True),
     Column("discount_percent", "quantity", wide=True),
     Column("net_amount", "money", total=True),
     Column("vat_amount", "money", total=True, wide=True),

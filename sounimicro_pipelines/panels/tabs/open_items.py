@@ -72,7 +72,7 @@ def columns(visit: Visit) -> list[Column]:
         return {"tab": "open-items", "view": "item", "line": row["journal_entry_line_id"]}
 
     return [
-        Column("document_number", link=link, words=lambda row, words: _number(row)),
+        Column("document_number", link=link, short=True, words=lambda row, words: _number(row)),
         Column("state", words=status, tone=tone, icon=lambda row: str(row["state"])),
         Column("kind", codes="kinds", wide=True),
         Column("invoice_date", "date", wide=True),
@@ -88,7 +88,7 @@ def payment_habit(visit: Visit) -> str:
     party, words = visit.party, visit.words
     if party.actual_credit_days is None:
         return ""
-    if party.paid_invoice_count is not None and party.paid_invoice_count < FEWEST_PAID:
+    if not payment_is_known(visit):
         return words("summary.too_few")
     late = party.average_days_late or Decimal(0)
     if late < 1:
@@ -96,18 +96,23 @@ def payment_habit(visit: Visit) -> str:
     return words("summary.late", days=_days(visit, late))
 
 
+def payment_is_known(visit: Visit) -> bool:
+    """Whether enough invoices have been paid to tell how the party pays."""
+    count = visit.party.paid_invoice_count
+    return count is None or count >= FEWEST_PAID
+
+
 def _days(visit: Visit, number: Decimal) -> str:
     return visit.words("summary.days", count=int(number.quantize(Decimal(1), ROUND_HALF_UP)))
 
 
 def habit_bars(visit: Visit) -> list[dict[str, Any]]:
-    """The days that are agreed on and those that it takes, as bars; only those that can be said."""
+    """The days that are agreed on beside those that it takes, as bars; none where either cannot be said."""
     party = visit.party
-    is_known = party.actual_credit_days is not None and (party.paid_invoice_count or FEWEST_PAID) >= FEWEST_PAID
-    agreed = Decimal(party.credit_days) if party.credit_days is not None else None
-    taken = party.actual_credit_days if is_known else None
-    longest = max(agreed or Decimal(0), taken or Decimal(0), Decimal(1))
-    is_late = agreed is not None and taken is not None and taken > agreed
+    if party.credit_days is None or party.actual_credit_days is None or not payment_is_known(visit):
+        return []
+    agreed, taken = Decimal(party.credit_days), party.actual_credit_days
+    longest = max(agreed, taken, Decimal(1))
     return [
         {
             "text": visit.words(f"summary.{name}"),
@@ -117,9 +122,8 @@ def habit_bars(visit: Visit) -> list[dict[str, Any]]:
         }
         for name, days, tone in (
             ("credit_days", agreed, "unallocated"),
-            ("actual_credit_days", taken, "overdue" if is_late else "open"),
+            ("actual_credit_days", taken, "overdue" if taken > agreed else "open"),
         )
-        if days is not None
     ]
 
 

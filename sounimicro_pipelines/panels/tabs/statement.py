@@ -56,8 +56,8 @@ def _list(visit: Visit) -> Screen:
         "statement",
         [
             Column("financial_date", "date"),
-            Column("voucher_number", link=voucher),
-            Column("document_number", link=invoice),
+            Column("voucher_number", link=voucher, short=True),
+            Column("document_number", link=invoice, short=True),
             Column("text", wide=True),
             Column("due_date", "date", wide=True),
             Column("amount", "money", total=True),
@@ -93,7 +93,7 @@ def _voucher(visit: Visit) -> Screen:
 
 
 VOUCHER_COLUMNS = [
-    Column("account_number"),
+    Column("account_number", short=True),
     Column("account_name"),
     Column("party", wide=True),
     Column("text", wide=True),
