@@ -166,6 +166,14 @@ def test_the_crm_company_finds_its_links(client: TestClient) -> None:
     assert "Tomt &amp; Greit AS" in get(client, tenant="Cust1", id=1042)
 
 
+def test_amounts_are_in_the_companys_currency_whatever_the_customer_is_invoiced_in(client: TestClient) -> None:
+    assert "Beløp i NOK" in get(client, **ABB)
+    order = get(client, **ABB, tab="orders", view="document", type="order", document=55)
+    assert f"12{NBSP}500,00 NOK" in order
+    assert f"1{NBSP}094,10 EUR" in order
+    assert client.get("/api/v1/open-items", params=ABB).json()["summary"]["currency"] == "NOK"
+
+
 def test_a_customer_that_is_linked_and_new_is_not_said_to_be_missing(tmp_path: Path, sqlite_store: Store) -> None:
     client = client_of(sqlite_store, tmp_path)
     new = (

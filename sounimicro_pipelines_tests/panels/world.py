@@ -37,7 +37,8 @@ CREATE TABLE reports.party AS SELECT * FROM (VALUES
     overdue_1_30_amount, overdue_31_60_amount, overdue_61_90_amount, overdue_over_90_amount, oldest_due_date,
     overdue_count, credit_days, actual_credit_days, average_days_late, paid_invoice_count, last_payment_date,
     invoiced_this_year, invoiced_last_year);
-ALTER TABLE reports.party ADD COLUMN currency VARCHAR DEFAULT 'NOK';
+ALTER TABLE reports.party ADD COLUMN currency VARCHAR DEFAULT 'EUR';
+ALTER TABLE reports.party ADD COLUMN company_currency VARCHAR DEFAULT 'NOK';
 CREATE TABLE reports.open_item AS SELECT * FROM (VALUES
   ('customer', 79::BIGINT, 1001::BIGINT, 501::BIGINT, '2026-88', '30411', 411::BIGINT, 'invoice', DATE '2026-06-01',
    DATE '2026-07-01', 'Faktura', 12000.00::DECIMAL(19,2), 10000.00::DECIMAL(19,2), 145, true, 'over_90', 'collection'),
@@ -137,6 +138,9 @@ CREATE TABLE reports.sales_document AS SELECT * FROM (VALUES
   ('customer', 80, 'order', 57, '8814', DATE '2026-04-02', NULL, 'registered', NULL, NULL, 1.00, 1.25, 1.00, 0)
 ) t(role, party_id, document_type, document_id, number, order_date, delivery_date, status, requisition, seller,
     net_amount, gross_amount, remaining_net_amount, delivered_share);
+ALTER TABLE reports.sales_document ADD COLUMN currency VARCHAR DEFAULT 'EUR';
+ALTER TABLE reports.sales_document ADD COLUMN gross_amount_currency DECIMAL(19,2);
+UPDATE reports.sales_document SET gross_amount_currency = 1094.10 WHERE document_type = 'order' AND document_id = 55;
 CREATE TABLE reports.sales_line AS SELECT * FROM (VALUES
   ('customer', 79::BIGINT, 'order', 55::BIGINT, '8812', DATE '2026-05-01', 501::BIGINT, 7::BIGINT, 'P-7', 'Kabel 3x2,5',
    100.000000::DECIMAL(19,6), 100.000000::DECIMAL(19,6), 0.000000::DECIMAL(19,6), 7500.00::DECIMAL(19,2),

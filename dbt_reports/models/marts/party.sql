@@ -115,6 +115,7 @@ select
     party.status,
     party.status_code,
     coalesce(currency.code, own_currency.code) as currency,
+    own_currency.code as company_currency,
     seller.name as seller,
     {{ total('ledger.balance') }} as balance,
     {{ total('open_items.open_amount') }} as open_amount,

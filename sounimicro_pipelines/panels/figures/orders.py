@@ -35,6 +35,9 @@ class SalesDocument:
     gross_amount: Decimal
     remaining_net_amount: Decimal | None
     delivered_share: Decimal | None
+    currency: str | None
+    net_amount_currency: Decimal | None
+    gross_amount_currency: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +177,9 @@ def _document(row: Mapping[str, Any]) -> SalesDocument:
         gross_amount=money(values, "gross_amount"),
         remaining_net_amount=as_decimal(values.get("remaining_net_amount")),
         delivered_share=as_decimal(values.get("delivered_share")),
+        currency=values.get("currency"),
+        net_amount_currency=as_decimal(values.get("net_amount_currency")),
+        gross_amount_currency=as_decimal(values.get("gross_amount_currency")),
     )
 
 

@@ -38,7 +38,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """A customer or supplier as published; amounts in company currency, VAT included."""
+    """A customer or supplier as published; amounts in company currency, which `currency` names, VAT included."""
 
     subject: Subject
     number: str
@@ -137,7 +137,7 @@ def _party(tx: Transaction, subject: Subject, row: dict[str, Any]) -> Party:
         number=str(row.get("number") or ""),
         name=str(row.get("name") or ""),
         org_number=row.get("org_number") or None,
-        currency=str(row.get("currency") or "NOK"),
+        currency=str(row.get("company_currency") or "NOK"),
         balance=money(row, "balance"),
         open_amount=money(row, "open_amount"),
         overdue_amount=money(row, "overdue_amount"),

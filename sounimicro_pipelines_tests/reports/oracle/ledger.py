@@ -217,6 +217,7 @@ def _party(
         "status": PARTY_STATUS.get(raw.get("StatusCode") or 0),
         "status_code": raw.get("StatusCode"),
         "currency": world.currency(raw.get("CurrencyCodeID")),
+        "company_currency": world.own_currency,
         "seller": world.name("Seller", raw.get("DefaultSellerID")) if role == "customer" else None,
         "balance": total(one["amount"] for one in entries),
         "open_amount": total(item["remaining_amount"] for item in allocated),
