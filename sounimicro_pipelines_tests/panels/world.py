@@ -70,9 +70,9 @@ CREATE TABLE reports.invoice AS SELECT * FROM (VALUES
    NULL, NULL, NULL, 498)
 ) t(role, party_id, invoice_id, number, kind, invoice_date, due_date, net_amount, vat_amount, gross_amount,
     remaining_amount, status, seller, order_number, requisition, voucher_id);
-ALTER TABLE reports.invoice ADD COLUMN reminder_number INTEGER;
+ALTER TABLE reports.invoice ADD COLUMN reminder_count INTEGER;
 ALTER TABLE reports.invoice ADD COLUMN reminded_date DATE;
-UPDATE reports.invoice SET reminder_number = 2, reminded_date = DATE '2026-08-20' WHERE invoice_id = 411;
+UPDATE reports.invoice SET reminder_count = 2, reminded_date = DATE '2026-08-20' WHERE invoice_id = 411;
 CREATE TABLE reports.invoice_line AS SELECT * FROM (VALUES
   ('customer', 79::BIGINT, 411::BIGINT, 1::BIGINT, 7::BIGINT, 'P-7', 'Kabel 3x2,5', 100.000000::DECIMAL(19,6),
    76.000000::DECIMAL(19,6), 0.000000::DECIMAL(19,6), 7600.00::DECIMAL(19,2), 1900.00::DECIMAL(19,2),

@@ -230,7 +230,7 @@ def test_collection_is_the_graver_of_the_invoices_state_and_its_last_reminder(as
 def test_an_invoice_tells_its_last_reminder_that_was_sent(
     ask: Ask, name: str, reminder: tuple[int | None, date | None]
 ) -> None:
-    assert ask(name, "reminder_number, reminded_date of invoice") == [reminder]
+    assert ask(name, "reminder_count, reminded_date of invoice") == [reminder]
 
 
 def test_what_was_delivered_follows_the_line_the_order_and_what_was_credited(ask: Ask) -> None:

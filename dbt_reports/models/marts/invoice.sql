@@ -141,7 +141,7 @@ select
     document.payment_status,
     {{ collection_state('greatest(' ~ collection_rank('document.collector_state') ~ ', '
                         ~ collection_rank('latest_reminder.reminder_state') ~ ')') }} as collection_state,
-    case when latest_reminder.reminder_state <> 'none' then latest_reminder.reminder_number end as reminder_number,
+    case when latest_reminder.reminder_state <> 'none' then latest_reminder.reminder_number end as reminder_count,
     case when latest_reminder.reminder_state <> 'none' then latest_reminder.reminded_date end as reminded_date,
     order_numbers.order_number,
     document.requisition,

@@ -41,7 +41,7 @@ class Invoice:
     seller: str | None
     voucher_id: int | None
     collection_state: str
-    reminder_number: int | None
+    reminder_count: int | None
     reminded_date: date | None
 
 
@@ -166,7 +166,7 @@ def _invoice(row: Mapping[str, Any]) -> Invoice:
         seller=values.get("seller"),
         voucher_id=int(voucher) if voucher else None,
         collection_state=str(values.get("collection_state") or "none"),
-        reminder_number=int(values["reminder_number"]) if values.get("reminder_number") else None,
+        reminder_count=int(values["reminder_count"]) if values.get("reminder_count") else None,
         reminded_date=as_date(values.get("reminded_date")),
     )
 

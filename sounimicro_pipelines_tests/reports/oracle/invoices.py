@@ -139,7 +139,7 @@ def _invoice(
         "status_code": raw.get("StatusCode"),
         "payment_status": PAYMENT_STATUS.get(raw.get("PaymentStatus") or 0) if role == "supplier" else None,
         "collection_state": collection_state(world, raw) if role == "customer" else "none",
-        "reminder_number": sent.get("ReminderNumber"),
+        "reminder_count": sent.get("ReminderNumber"),
         "reminded_date": day(sent.get("RemindedDate")),
         "order_number": ", ".join(numbers) or None,
         "requisition": raw.get("Requisition"),
