@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
+from xdist.scheduler import LoadFileScheduling
 
 from sounimicro_pipelines.store import Store, open_store
 from sounimicro_pipelines_tests import machines
@@ -31,12 +32,10 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 LONGEST = (
     "sync/test_schedules.py",
     "sync/test_schedules_of_two_companies.py",
+    "main_job/test_faults.py",
+    "reports/test_properties.py",
     "sync/test_crashes.py",
     "main_job/test_demo.py",
-    "reports/test_properties.py",
-    "main_job/test_faults.py",
-    "main_job/test_bad_input.py",
-    "main_job/test_killed.py",
     "main_job/test_main_job.py",
     "panels/admin/test_operations_browser.py",
     "warehouse/test_publish.py",
@@ -45,9 +44,7 @@ LONGEST = (
     "sync/test_mutants.py",
     "orchestration/test_killed_sync.py",
     "panels/admin/test_operations.py",
-    "reports/test_hard_cases.py",
     "panels/admin/test_rules_browser.py",
-    "reports/test_build.py",
     "orchestration/test_sync_location.py",
     "sync/test_golive_and_reconcile.py",
     "panels/erp_tab/test_story.py",
@@ -58,12 +55,36 @@ LONGEST = (
 )
 """Files that take ten seconds and more, begun first: a worker that begins one last is alone for as long."""
 
+TOGETHER = {
+    f"{folder}/{name}": folder
+    for folder, names in {
+        "main_job": ("bad_input", "faults", "golive", "killed", "screens"),
+        "reports": ("budget", "budget_command", "build", "dbt_project", "hard_cases", "properties", "published",
+                    "vendor_cases"),
+    }.items()
+    for name in (f"test_{one}.py" for one in names)
+}  # fmt: skip
+"""Files of one worker, which makes once what they share: a finished installation, a company with empty reports."""
+
+
+class ByWorld(LoadFileScheduling):
+    """Files are handed out whole, and those that share a world to the same worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = str(super()._split_scope(nodeid))
+        return TOGETHER.get("/".join(path.split("/")[1:]), path)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByWorld | None:
+    return ByWorld(config, log) if config.getoption("dist") == "loadfile" else None
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sorts the files. What is marked as nightly takes minutes, or repeats in another way what every run shows."""
     here = Path(__file__).parent
     places = {here / name: place for place, name in enumerate(LONGEST)}
-    assert not [path for path in places if not path.is_file()]
+    assert not [name for name in (*LONGEST, *TOGETHER) if not (here / name).is_file()]
     items.sort(key=lambda item: places.get(item.path, len(places)))
     if not os.environ.get("SOUNIMICRO_TEST_NIGHTLY"):
         for item in items:
