@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -52,18 +53,24 @@ def read_rule(text: str, file: str, registries: Registries | None = None) -> Rul
 
     Raises RuleError with every mistake that was found.
     """
+    rule, lines = _shaped(text, file)
+    problems = check_rule(rule, registries)
+    if problems:
+        raise RuleError([_mistake(file, _line(lines, one.place), one) for one in problems])
+    return rule
+
+
+@lru_cache(maxsize=32)
+def _shaped(text: str, file: str) -> tuple[Rule, Lines]:
+    """A rule of the right shape, and the lines of its parts. Kept, since every run and every view reads all rules."""
     data, lines = _parse(text, file)
     if not isinstance(data, dict):
         reason = "A rule is a list of names and values, beginning with «rule: customer»."
         raise RuleError([Mistake(file, 1, reason, kind="no_rule")])
     try:
-        rule = Rule.model_validate(data)
+        return Rule.model_validate(data), lines
     except ValidationError as error:
         raise RuleError(list(_shape_mistakes(error, file, lines))) from None
-    problems = check_rule(rule, registries)
-    if problems:
-        raise RuleError([_mistake(file, _line(lines, one.place), one) for one in problems])
-    return rule
 
 
 def _mistake(file: str, line: int, refused: Refusal) -> Mistake:
@@ -81,7 +88,8 @@ def read_rule_file(path: Path, registries: Registries | None = None) -> Rule:
 
 def _parse(text: str, file: str) -> tuple[Any, Lines]:
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
         lines: Lines = {}
         if node is not None:
             duplicates = list(_collect(node, (), lines))
@@ -92,7 +100,7 @@ def _parse(text: str, file: str) -> tuple[Any, Lines]:
                         for key, line in duplicates
                     ]
                 )
-        return yaml.safe_load(text), lines
+        return (None if node is None else loader.construct_document(node)), lines
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark is not None else 1

@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -33,13 +34,19 @@ def parse_private_key(content: bytes, origin: str) -> rsa.RSAPrivateKey:
     """The key in a file's bytes. Raises SettingsError as `load_private_key`."""
     content = content.removeprefix(b"\xef\xbb\xbf").strip()
     try:
-        key = _from_xml(content) if b"<RSAKeyValue" in content else _from_pem(content)
+        key = _read(content)
     except (ValueError, TypeError, UnicodeError, binascii.Error) as error:
         reason = str(error) if isinstance(error, _KeyProblem) else "it holds no readable private key"
         raise SettingsError([f"{_SETTING}: {origin}: {reason}; {_WANTED}."]) from None
     if key.key_size < 1024:
         raise SettingsError([f"{_SETTING}: {origin}: a key of {key.key_size} bits is too short; {_WANTED}."])
     return key
+
+
+@lru_cache(maxsize=4)
+def _read(content: bytes) -> rsa.RSAPrivateKey:
+    """Kept, since OpenSSL checks a key for as long as ten calls take, and each run opens its own client."""
+    return _from_xml(content) if b"<RSAKeyValue" in content else _from_pem(content)
 
 
 def signed_system_token(system_user_token: str, key: rsa.RSAPrivateKey, now: datetime) -> str:

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def load_certificate(path: Path, password: SecretStr, clock: Clock) -> Certifica
         raise SettingsError([f"UNIMICRO_CERTIFICATE_FILE: {path} cannot be read ({reason}). {_PORTAL}"]) from None
     secret = password.get_secret_value().encode()
     try:
-        key, certificate, _ = pkcs12.load_key_and_certificates(content, secret or None)
+        key, certificate = _opened(content, secret)
     except (ValueError, TypeError):
         if _is_pkcs12(content):
             raise SettingsError(
@@ -93,6 +94,13 @@ def load_certificate(path: Path, password: SecretStr, clock: Clock) -> Certifica
             ]
         )
     return Certificate(key, _x5c(certificate), certificate.not_valid_after_utc)
+
+
+@lru_cache(maxsize=4)
+def _opened(content: bytes, secret: bytes) -> tuple[object, x509.Certificate | None]:
+    """Kept, since a password is made slow to try and each run opens its own client."""
+    key, certificate, _ = pkcs12.load_key_and_certificates(content, secret or None)
+    return key, certificate
 
 
 def _x5c(certificate: x509.Certificate) -> str:
