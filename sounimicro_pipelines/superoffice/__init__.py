@@ -26,6 +26,7 @@ from sounimicro_pipelines.superoffice.fields import FieldRegistry, Scalar
 from sounimicro_pipelines.superoffice.foreign_keys import Device, ForeignKey
 from sounimicro_pipelines.superoffice.lists import ListItem
 from sounimicro_pipelines.superoffice.oidc import Person, SignIn, Tokens, UserSession
+from sounimicro_pipelines.superoffice.person_names import person_names
 from sounimicro_pipelines.superoffice.providers import PROVIDERS
 from sounimicro_pipelines.superoffice.query import Query, Where
 from sounimicro_pipelines.superoffice.web_panels import WebPanel
@@ -70,6 +71,7 @@ __all__ = [
     "is_own_number",
     "new_entity",
     "parse_event",
+    "person_names",
     "raw_column",
     "read_entity",
     "read_principal",

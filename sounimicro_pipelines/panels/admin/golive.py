@@ -134,6 +134,7 @@ async def _show(desk: Desk, alias: str, problem: Trouble | None = None) -> Respo
     standing, progress = await desk.panels.read(
         lambda tx: (_standing(desk, tx, row, called), golive_asked.progress(tx, row.company_key))
     )
+    rules = _rules(desk, standing.report, await _persons(desk, row, standing.report)) if standing.report else []
     return desk.show(
         "admin_go_live_report.html",
         PAGE.name,
@@ -142,7 +143,7 @@ async def _show(desk: Desk, alias: str, problem: Trouble | None = None) -> Respo
         standing=standing,
         waiting=_waiting(desk, progress),
         failed=_failed(desk, progress),
-        rules=_rules(desk, standing.report) if standing.report else [],
+        rules=rules,
         back_href=desk.to(PAGE.path),
         issues_href=desk.to("/admin/issues", company=alias),
     )
@@ -185,9 +186,31 @@ def _standing(desk: Desk, tx: Transaction, row: CompanyRow, called: Known) -> St
     )
 
 
-def _rules(desk: Desk, report: GoLiveReport) -> list[OfRule]:
+async def _persons(desk: Desk, row: CompanyRow, report: GoLiveReport) -> Mapping[str, str]:
+    """What the persons are called that the page shows. A report keeps no names of persons; they are asked for."""
+    body = report.body.get("person")
+    if body is None:
+        return {}
+    places = [place for section in SECTIONS for line in _places(section, body) for place in line]
+    crm, erp = ({number for side, number in places if side == wanted} for wanted in ("crm", "erp"))
+    return await desk.panels.tenant.persons(row.company_key, crm, erp) or {}
+
+
+def _places(section: str, body: Mapping[str, Any]) -> list[list[tuple[str, int]]]:
+    """The records of each line of a section that is shown: side and id."""
+    shown = body.get(section, [])[:SHOWN]
+    if section == "matched":
+        return [[("crm", one[0]), ("erp", one[1])] for one in shown]
+    if section == "suggested":
+        return [[("crm", one["crm"]), *(("erp", each["erp"]) for each in one["candidates"])] for one in shown]
+    side = section.rpartition("_")[2]
+    return [[(side, one)] if isinstance(one, int) else [(side, each) for each in one] for one in shown]
+
+
+def _rules(desk: Desk, report: GoLiveReport, persons: Mapping[str, str]) -> list[OfRule]:
     found = []
-    for name, body in report.body.items():
+    for name, kept in report.body.items():
+        body = {**kept, "names": persons} if name == "person" else kept
         counts = {key.partition(".")[2]: n for key, n in report.counts.items() if key.startswith(f"{name}.")}
         sections = [
             Section(one, desk.words(f"go_live.sections.{one}"), counts.get(one, 0), _lines(desk, name, one, body))

@@ -6,7 +6,7 @@ A page is shown whether they answer or not; what was not answered is None, and t
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +15,9 @@ from sounimicro_pipelines.clock import Clock
 from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.panels.engine import Engine
 from sounimicro_pipelines.rules import Registries
+from sounimicro_pipelines.superoffice import person_names
 from sounimicro_pipelines.sync.opening import Connection, plain_registries
+from sounimicro_pipelines.unimicro.contact_names import contact_names
 from sounimicro_pipelines.unimicro.lists import items_of
 
 KEPT = timedelta(minutes=5)
@@ -68,6 +70,21 @@ class Tenant:
             return await self._engine.lookups.people(connection, keys) or None
 
         found: Mapping[str, str] | None = await self._ask(("people",), load)
+        return found
+
+    async def persons(self, company_key: str, crm: Collection[int], erp: Collection[int]) -> Mapping[str, str] | None:
+        """Names of persons in the CRM (`crm:12`) and of contact persons in a company (`erp:34`)."""
+
+        async def load(connection: Connection) -> dict[str, str]:
+            company = next((one for one in connection.companies if one.key == company_key), None)
+            ours = await person_names(connection.crm.archive, crm)
+            theirs = await contact_names(connection.erp.company(company), erp) if company is not None else {}
+            return {f"crm:{key}": name for key, name in ours.items()} | {
+                f"erp:{key}": name for key, name in theirs.items()
+            }
+
+        key = ("persons", company_key, *(f"crm:{one}" for one in sorted(crm)), *(f"erp:{one}" for one in sorted(erp)))
+        found: Mapping[str, str] | None = await self._ask(key, load)
         return found
 
     async def erp_items(self, company_key: str, name: str) -> Mapping[str, str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -106,6 +107,9 @@ def test_a_company_goes_live_by_a_report_that_is_made_and_accepted_on_screen(pag
     assert any(int(count) > 0 for count in counts[:5])
     with world.store.read() as tx:
         assert not runs.is_live(tx, world.tenant, world.key)
+    matched = page.locator("#person details").filter(has_text="Kobles av seg selv").locator("tbody tr").first
+    assert re.fullmatch(r"\S+ .*\(Person \d+\)", (matched.locator("th").text_content() or "").strip())
+    assert re.fullmatch(r"\S+ .*\(Kontaktperson \d+\)", (matched.locator("td").first.text_content() or "").strip())
     page.get_by_role("button", name="Godta og sett i drift").click()
     assert "satt i drift" in page.locator(".notice.good").inner_text()
     with world.store.read() as tx:
