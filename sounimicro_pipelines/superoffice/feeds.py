@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sounimicro_pipelines.superoffice.archive import Archive, Row
@@ -60,8 +60,9 @@ class Feeds:
         """Records whose own row was changed or registered since."""
         provider = provider_of(entity)
         stamps = tuple(name for name in (provider.changed, provider.registered) if name)
+        query = Query(provider, (_UPDATED_BY[entity], *stamps), entities=provider.entities, full=True)
         found: dict[int, Change] = {}
-        async for rows in self.changed_rows(Query(provider, (_UPDATED_BY[entity], *stamps), full=True), since):
+        async for rows in self.changed_rows(query, since):
             for row in rows:
                 moments = [moment for name in stamps if (moment := row.get(name)) is not None]
                 found[row.key] = Change(row.key, max(moments, default=None), row.get(_UPDATED_BY[entity]))
@@ -107,12 +108,16 @@ class Feeds:
         provider = provider_of(entity)
         if provider.deleted is None:
             return None
-        rows = await self._archive.optional(Query(provider, ()), (provider.deleted, since))
+        rows = await self._archive.optional(Query(provider, (), entities=provider.entities), (provider.deleted, since))
         return None if rows is None else [row.key for row in rows]
 
     async def merged(self, since: datetime) -> list[Merge] | None:
-        """Merges and moves since a moment, oldest first; None where the tenant does not tell (3.3)."""
-        merges: dict[int, Merge] = {}
+        """Merges and moves since a moment, oldest first; None where the tenant does not tell (3.3).
+
+        A page may hold fewer rows than asked for (3.2), so only one without anything new ends it; each begins at the
+        last second of the one before, in which more may have happened.
+        """
+        merges: dict[tuple[object, ...], Merge | None] = {}
         moment = since
         columns = tuple(MERGE_LOG.columns)
         while True:
@@ -121,12 +126,12 @@ class Feeds:
             rows = await self._archive.optional_page(query)
             if rows is None:
                 return None
-            fresh = [row for row in rows if row.key not in merges]
-            merges.update((row.key, merge) for row in fresh if (merge := _merge(row)) is not None)
+            told = {(row.key, *(row.get(column) for column in columns)): _merge(row) for row in rows}
             stamps = [stamp for row in rows if (stamp := row.get("mergemovelog.registered")) is not None]
-            if len(rows) < query.top or not fresh or not stamps:
-                return list(merges.values())
-            moment = max(stamps)
+            if told.keys() <= merges.keys() or not stamps:
+                return [merge for merge in (merges | told).values() if merge is not None]
+            merges |= told
+            moment = max(moment, max(stamps) - timedelta(seconds=1))
 
     async def living(self, entity: str) -> AsyncIterator[Sequence[int]]:
         """The ids of every record, page by page: the sweep that finds what is gone for good (3.5)."""

@@ -339,6 +339,31 @@ def test_the_merge_log_is_read_oldest_first_or_told_absent(crm: CrmServer, make_
     assert run(make_client, lambda client: client.feeds.merged(NOW)) is None
 
 
+def test_the_merge_log_is_read_to_its_end_over_short_pages(crm: CrmServer, make_client: Make) -> None:
+    stamps = ["08:30:00", "08:30:00", "08:30:01", "08:31:00", "08:32:00"]
+
+    def dynamic(call: Call) -> Any:
+        since = call.query["$filter"].rpartition("T")[2].strip("'")
+        rows = [
+            {
+                "PrimaryKey": str(number),
+                "mergemovelog.tableNumber": 5,
+                "mergemovelog.operation": 1,
+                "mergemovelog.sourceRecord": 1000 + number,
+                "mergemovelog.destinationRecord": 0 if number == 3 else 2000,
+                "mergemovelog.registered": f"2026-03-02T{stamp}Z",
+            }
+            for number, stamp in enumerate(stamps)
+            if stamp > since
+        ]
+        return {"value": rows[:3]}
+
+    crm.routes["GET", "/Archive/dynamic"] = dynamic
+    merges = run(make_client, lambda client: client.feeds.merged(NOW - timedelta(hours=1)))
+    assert merges is not None
+    assert sorted(merge.source for merge in merges) == [1000, 1001, 1002, 1004]
+
+
 def test_validation_tells_its_problems(crm: CrmServer, make_client: Make) -> None:
     crm.routes["POST", "/Contact/Validate"] = lambda call: {"Category": "is mandatory"}
     problems = run(make_client, lambda client: client.validate("contact", {"Name": "x"}))
@@ -412,3 +437,11 @@ def test_what_stands_in_records_is_not_shown_by_accident() -> None:
         ]
     )
     assert "canary" not in shown
+
+
+def test_changes_of_persons_are_asked_for_the_retired_ones_too(crm: CrmServer, make_client: Make) -> None:
+    crm.routes["GET", "/Person"] = lambda call: {"value": []}
+    assert run(make_client, lambda client: client.feeds.changed("person", NOW - timedelta(hours=1))) == []
+    asked = crm.calls_to("GET", "/Person")
+    assert asked
+    assert all(call.query["$entities"] == "person,retiredPerson" for call in asked)
