@@ -18,12 +18,16 @@ _NOT_SENT = ("_Links", "TableRight", "FieldProperties")
 def new_entity(
     registry: FieldRegistry, entity_name: str, default: Mapping[str, Any], values: Mapping[str, Scalar]
 ) -> dict[str, Any]:
-    """The body of a create from `client.default(entity_name)`; blank values leave the default as it is.
+    """The body of a create from `client.default(entity_name)`; blank values leave the default as it is, but dates.
 
     Raises UnknownName, FieldProblem and ValueTooLong as `FieldRegistry.patch`.
     """
     document: dict[str, Any] = copy.deepcopy(dict(default))
-    filled = {path: value for path, value in values.items() if value is not None and value != ""}
+    filled = {
+        path: value
+        for path, value in values.items()
+        if value not in (None, "") or _is_date(registry, entity_name, path)
+    }
     for operation in registry.patch(entity_name, document, filled, creating=True):
         _replace(document, operation["path"], operation["value"])
     address = document.get("Address")
@@ -34,6 +38,11 @@ def new_entity(
     for name in _NOT_SENT:
         document.pop(name, None)
     return document
+
+
+def _is_date(registry: FieldRegistry, entity_name: str, path: str) -> bool:
+    found = registry.find(entity_name, path)
+    return found is not None and found.kind in ("date", "datetime")
 
 
 def _settle_custom_fields(document: dict[str, Any], named: set[str]) -> None:

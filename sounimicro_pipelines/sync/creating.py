@@ -71,7 +71,8 @@ def new_values(world: World, rule: Rule, source: Record, side: Side, answers: Ma
     """The values of a new record on `side`: the source's, a person's answers (by field key), and defaults.
 
     Raises Incomplete when something that must be answered is missing or unfit. A value that is merely optional and
-    unfit is left out; the agreement afterwards makes it an issue.
+    unfit is left out; the agreement afterwards makes it an issue. A date that the source does not have is None in the
+    CRM, which gives new projects end dates of its own (vendor reference 2.6) that would travel back as somebody's.
     """
     port = world.port(side, source.company_key) if side == "crm" else None
     values: dict[str, Scalar] = {}
@@ -102,6 +103,8 @@ def new_values(world: World, rule: Rule, source: Record, side: Side, answers: Ma
                     continue
                 reading = read_field(one, source, items)
                 if reading.empty:
+                    if side == "crm" and one.transformer.name == "date":
+                        values.update(dict.fromkeys(paths))
                     continue
                 if reading.problem is not None:
                     raise CannotWrite(reading.problem)

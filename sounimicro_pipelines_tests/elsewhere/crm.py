@@ -344,7 +344,7 @@ class Crm(Wire):
             "ProjectStatus": {"Id": 61, "Value": "I arbeid"},
             "ProjectType": {"Id": 71, "Value": "Oppdrag"},
             "Completed": False,
-            "EndDate": NO_DATE,
+            "EndDate": "2028-06-30T00:00:00",
             **common,
         }
 

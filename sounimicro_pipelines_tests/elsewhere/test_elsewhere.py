@@ -16,6 +16,7 @@ from sounimicro_pipelines.sync.addresses import CrmAddress
 from sounimicro_pipelines.sync.opening import Connection, plain_registries
 from sounimicro_pipelines.sync.requests import ErpButton, Outcome, RequestRefused
 from sounimicro_pipelines.transport import VendorError
+from sounimicro_pipelines_tests.elsewhere.crm import NO_DATE
 from sounimicro_pipelines_tests.elsewhere.erp import KEY
 from sounimicro_pipelines_tests.elsewhere.place import Elsewhere, elsewhere
 from sounimicro_pipelines_tests.wire import WITH_EFFECT, WITHOUT_EFFECT, Weather
@@ -100,6 +101,7 @@ def populate(place: Elsewhere) -> dict[str, int]:
     ids["project"] = erp.people_make(
         "Project", Name="Nytt kai-anlegg", ProjectCustomerID=ids["ås erp"], PlannedEnddate="2027-03-31"
     )
+    ids["endless"] = erp.people_make("Project", Name="Vedlikehold av gatelys", ProjectCustomerID=ids["ås erp"])
     return ids
 
 
@@ -150,6 +152,11 @@ def test_a_project_comes_with_its_planned_end(settled: Settled) -> None:
     project = settled.crm_of("project", "Project")
     assert project["ProjectNumber"] == "P/31"
     assert project["EndDate"][:10] == "2027-03-31"
+
+
+def test_an_end_that_the_crm_gives_every_new_project_is_nobodys_and_goes_nowhere(settled: Settled) -> None:
+    assert settled.crm_of("endless", "Project")["EndDate"] == NO_DATE
+    assert settled.place.erp.tables["Project"][settled.ids["endless"]].get("EndDate") is None
 
 
 def test_at_rest_nothing_is_written(settled: Settled) -> None:

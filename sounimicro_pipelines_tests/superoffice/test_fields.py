@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sounimicro_pipelines.superoffice import FieldInfo, FieldProblem, FieldRegistry, ValueTooLong, new_entity
+from sounimicro_pipelines.superoffice.fields import NO_DATE
 
 CONTACT: dict[str, Any] = {
     "ContactId": 1041,
@@ -285,6 +286,13 @@ def test_a_new_entity_is_the_default_with_the_fields_filled_in() -> None:
         "Address": {"Street": {"Address1": "Veien 1"}, "Postal": None},
     }
     assert default == before
+
+
+def test_a_new_entity_loses_the_date_that_the_default_gave_it_where_there_is_none() -> None:
+    default = {"Name": "", "EndDate": "2027-06-30T00:00:00", "ProjectNumber": "302"}
+    made = new_entity(REGISTRY, "project", default, {"Name": "Rør", "EndDate": None, "ProjectNumber": None})
+    assert made == {"Name": "Rør", "EndDate": NO_DATE, "ProjectNumber": "302"}
+    assert new_entity(REGISTRY, "project", default, {"Name": "Rør"})["EndDate"] == default["EndDate"]
 
 
 def _applied(record: dict[str, Any], operations: list[dict[str, Any]]) -> dict[str, Any]:
