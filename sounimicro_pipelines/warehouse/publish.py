@@ -33,6 +33,7 @@ from sounimicro_pipelines.warehouse.groups import (
     finished_builds,
     suspects_since,
 )
+from sounimicro_pipelines.warehouse.hashes import FORMULA, row_hashes
 from sounimicro_pipelines.warehouse.leisure import at_leisure
 
 FETCH_ROWS = 5000
@@ -232,7 +233,7 @@ def _plan(
     groups = Groups.of(meta.key, types)
     indexes = (meta.key[:4], *meta.indexes)
     table = ReportTable(name, columns, tuple(dict.fromkeys(indexes)))
-    shape = xxhash.xxh3_64_hexdigest(repr((described, indexes, groups, BUCKET)).encode())
+    shape = xxhash.xxh3_64_hexdigest(repr((described, indexes, groups, BUCKET, FORMULA)).encode())
     source = f'"{schema}"."{name}"'
 
     suspects, changes = None, None
@@ -342,16 +343,19 @@ def _sums(
     warehouse: duckdb.DuckDBPyConnection, source: str, columns: Sequence[ReportColumn], groups: Groups
 ) -> dict[str, tuple[int, int, int]]:
     """Group → number of rows, and the sums of two hashes of each."""
-    listed = ", ".join(f't."{column.name}"' for column in columns)
-    backwards = ", ".join(f't."{column.name}"' for column in reversed(columns))
+    one, two = row_hashes("t", [(column.name, _typed(column)) for column in columns])
     parts = groups.parts("t")
     named = ", ".join(f"{part} AS part_{place}" for place, part in enumerate(parts))
     cursor = warehouse.execute(
         f"SELECT {groups.name_of([f'part_{place}' for place in range(len(parts))])}, n, one, two FROM ("
-        f"SELECT {named}, count(*) AS n, sum(hash({listed})::HUGEINT) AS one, sum(hash({backwards}, 1)::HUGEINT) AS two"
+        f"SELECT {named}, count(*) AS n, sum({one}::HUGEINT) AS one, sum({two}::HUGEINT) AS two"
         f" FROM {source} GROUP BY {', '.join(parts)})"
     )
     return {name: (rows, one, two) for name, rows, one, two in _stream(cursor)}
+
+
+def _typed(column: ReportColumn) -> str:
+    return f"DECIMAL({column.precision},{column.scale})" if column.kind == "decimal" else column.kind
 
 
 def _write(

@@ -19,6 +19,7 @@ import duckdb
 
 from sounimicro_pipelines.clock import Clock
 from sounimicro_pipelines.warehouse.connection import Warehouse, explained
+from sounimicro_pipelines.warehouse.hashes import described, row_hashes
 from sounimicro_pipelines.warehouse.reports.project import prepare_manifest
 from sounimicro_pipelines.warehouse.reports.run import MEMORY_LIMIT, build_reports
 
@@ -143,8 +144,9 @@ def _difference(
 
 
 def _digest(connection: duckdb.DuckDBPyConnection, table: str) -> tuple[int, Any]:
-    row = connection.execute(f"select count(*), hex(sum(hash(r)::hugeint)) from {table} as r").fetchone()
-    return (int(row[0]), row[1]) if row else (0, None)
+    one, two = row_hashes("r", described(connection.execute(f"from {table} limit 0").description))
+    row = connection.execute(f"select count(*), sum({one}::hugeint), sum({two}::hugeint) from {table} as r").fetchone()
+    return (int(row[0]), row[1:]) if row else (0, None)
 
 
 def _number(connection: duckdb.DuckDBPyConnection, sql: str) -> int:

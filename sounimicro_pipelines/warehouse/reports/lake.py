@@ -20,6 +20,7 @@ from sounimicro_pipelines.clock import Clock, SystemClock
 from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.warehouse.budget import fill_register, read_register
 from sounimicro_pipelines.warehouse.connection import Warehouse
+from sounimicro_pipelines.warehouse.hashes import described, row_hashes
 from sounimicro_pipelines.warehouse.reports.by_dbt import build_by_dbt
 from sounimicro_pipelines.warehouse.reports.finished import identities, last_build
 from sounimicro_pipelines.warehouse.reports.project import LOCK, prepare_manifest
@@ -183,12 +184,14 @@ def _states(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, o
     names = connection.execute(
         "select table_name from duckdb_tables() where database_name = ? and schema_name = 'raw'", [database]
     ).fetchall()
-    return {
-        name: connection.execute(
-            f'select count(*), hex(sum(hash(r)::hugeint)) from "{database}".raw."{name}" as r'
+    states: dict[str, object] = {}
+    for (name,) in names:
+        table = f'"{database}".raw."{name}"'
+        one, two = row_hashes("r", described(connection.execute(f"from {table} limit 0").description))
+        states[name] = connection.execute(
+            f"select count(*), sum({one}::hugeint), sum({two}::hugeint) from {table} as r"
         ).fetchone()
-        for (name,) in names
-    }
+    return states
 
 
 def _text(value: str) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 import duckdb
 
+from sounimicro_pipelines.warehouse.hashes import described, row_hashes
+
 
 def replace(
     connection: duckdb.DuckDBPyConnection, table: str, made: str, of_scope: str, keep_as: str | None = None
@@ -19,7 +21,7 @@ def replace(
     `of_scope` is the SQL that limits the table, called `gone`, to its rows of the scope; `keep_as` the name of the
     table of changes, which is only made when there are any.
     """
-    columns = [column[0] for column in connection.execute(f"from {made} limit 0").description or ()]
+    columns = described(connection.execute(f"from {made} limit 0").description)
     connection.execute(
         f"create or replace temp table stood as select gone.rowid as place, {_digest('gone', columns)} as digest"
         f" from {table} as gone {of_scope}"
@@ -34,7 +36,7 @@ def replace(
     if not _any(connection, "apart"):
         return
     changes = f"reports_state.{keep_as}" if keep_as else "temp.changes"
-    listed = ", ".join(f'"{column}"' for column in columns)
+    listed = ", ".join(f'"{name}"' for name, _ in columns)
     goes = "where rowid in (select place from stood semi join apart using (digest))"
     connection.execute(
         f"create or replace {'table' if keep_as else 'temp table'} {changes} as"
@@ -52,11 +54,10 @@ def same_scope(columns: Sequence[str], one: str, other: str) -> str:
     )
 
 
-def _digest(alias: str, columns: Sequence[str]) -> str:
-    """Two hashes of 64 bits of a row, as one number."""
-    forwards = ", ".join(f'{alias}."{column}"' for column in columns)
-    backwards = ", ".join(f'{alias}."{column}"' for column in reversed(columns))
-    return f"((hash({forwards})::uhugeint << 64) + hash({backwards}, 1))"
+def _digest(alias: str, columns: Sequence[tuple[str, str]]) -> str:
+    """Both hashes of a row, as one number."""
+    one, two = row_hashes(alias, columns)
+    return f"(({one}::uhugeint << 64) + {two})"
 
 
 def _any(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
