@@ -158,11 +158,11 @@ def _materialized(
     group: str,
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """One result for each entity that was read; those that failed end the step, after the others are recorded."""
-    failed = []
+    failed: dict[str, list[str]] = {}
     samples = previews(path, specs)
     for spec, result in zip(specs, results, strict=True):
         if result.state == "failed":
-            failed.append(f"{result.entity}: {result.message}")
+            failed.setdefault(result.message, []).append(result.entity)
             continue
         if result.state != "ok":
             context.log.warning(f"{result.entity}: {result.state}. {result.message}")
@@ -171,7 +171,8 @@ def _materialized(
         key = register_key(group, spec.table)
         yield dg.MaterializeResult(asset_key=key, metadata=_metadata(result, samples[spec.table]))
     if failed:
-        raise dg.Failure("Not everything could be read; nothing is lost. " + " ".join(failed), allow_retries=True)
+        told = [f"{', '.join(entities)}: {message}" for message, entities in failed.items()]
+        raise dg.Failure("Not everything could be read; nothing is lost. " + " ".join(told), allow_retries=True)
 
 
 def _metadata(result: FeedResult, sample: Sequence[Mapping[str, object]]) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dagster import DagsterEventType, ExecuteInProcessResult
+from dagster import DagsterEvent, DagsterEventType, ExecuteInProcessResult
 
 from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.installation import Installation
@@ -80,13 +80,7 @@ def _run(installation: Installation, job: str, config: Mapping[str, Any]) -> Tol
 
 def _told(result: ExecuteInProcessResult) -> Told:
     told = Told(result.run_id)
-    for event in result.all_events:
-        if event.event_type == DagsterEventType.ASSET_MATERIALIZATION:
-            metadata = event.materialization.metadata
-        elif event.event_type == DagsterEventType.STEP_OUTPUT:
-            metadata = event.step_output_data.metadata
-        else:
-            continue
+    for metadata in _said(result.all_events):
         for name, entry in metadata.items():
             value: Any = getattr(entry, "value", None)
             if name in told.counts:
@@ -96,6 +90,19 @@ def _told(result: ExecuteInProcessResult) -> Told:
             elif name == "finding":
                 told.finding = str(value)
     return told
+
+
+def _said(events: Sequence[DagsterEvent]) -> list[Mapping[str, Any]]:
+    """What each step said of its work, once: an asset's materialisation says the same as the step's output."""
+    said = {
+        event.step_key: event.materialization.metadata
+        for event in events
+        if event.event_type == DagsterEventType.ASSET_MATERIALIZATION
+    }
+    for event in events:
+        if event.event_type == DagsterEventType.STEP_OUTPUT:
+            said.setdefault(event.step_key, event.step_output_data.metadata)
+    return list(said.values())
 
 
 def _reason(result: ExecuteInProcessResult) -> str:
