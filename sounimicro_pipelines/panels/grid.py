@@ -8,12 +8,11 @@ from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
 from sounimicro_pipelines.panels.address import Address
+from sounimicro_pipelines.panels.turning import page_links
 from sounimicro_pipelines.panels.words import Words
 
 Kind = Literal["text", "money", "price", "date", "integer", "quantity", "percent"]
 PAGE = 200
-AROUND = 2
-"""Pages before and after the one that is shown that have a link of their own."""
 
 Row = Mapping[str, Any]
 
@@ -83,7 +82,6 @@ class Shown:
     page: int
     pages: int
     page_links: list[tuple[int, str] | None] = field(default_factory=list)
-    """The first page, the last, and those around this one; None stands for what lies between."""
 
 
 class Grid:
@@ -147,19 +145,8 @@ class Grid:
             count=len(self.rows),
             page=page,
             pages=pages,
-            page_links=self._page_links(page, pages),
+            page_links=page_links(page, pages, lambda number: self._address.here(page=number)),
         )
-
-    def _page_links(self, page: int, pages: int) -> list[tuple[int, str] | None]:
-        if pages == 1:
-            return []
-        near = sorted({1, pages, *range(max(1, page - AROUND), min(pages, page + AROUND) + 1)})
-        found: list[tuple[int, str] | None] = []
-        for number, before in zip(near, [0, *near], strict=False):
-            if number - before > 1:
-                found.append(None)
-            found.append((number, self._address.here(page=number)))
-        return found
 
     def _cell(self, row: Row, column: Column, classes: str, write: Callable[[Row], str]) -> Cell:
         parts = column.link(row) if column.link is not None else None

@@ -16,6 +16,7 @@ from sounimicro_pipelines.panels.admin.issue_view import ShownIssue, seen_as, sh
 from sounimicro_pipelines.panels.admin.known import known
 from sounimicro_pipelines.panels.admin.naming import FieldNames, asked_page, company_rows, hidden_companies, run_href
 from sounimicro_pipelines.panels.errors import NotFound
+from sounimicro_pipelines.panels.turning import page_links
 from sounimicro_pipelines.rules import RULE_NAMES
 from sounimicro_pipelines.store import Transaction, issues
 from sounimicro_pipelines.store.issues import Issue
@@ -193,7 +194,7 @@ async def _list(desk: Desk) -> Response:
         clear_href=desk.to("/admin/issues", view=address["view"]),
         rules=RULE_NAMES,
         here=page,
-        page_links=[(n, desk.to("/admin/issues", page=n, **address)) for n in range(1, pages + 1)] if pages > 1 else [],
+        page_links=page_links(page, pages, lambda number: desk.to("/admin/issues", page=number, **address)),
         **found,
     )
 
