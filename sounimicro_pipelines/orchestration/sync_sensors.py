@@ -60,13 +60,12 @@ def _sensor(rule: RuleName) -> dg.SensorDefinition:
         if _in_flight(_last_runs(context.instance, WATCH)):
             return dg.SkipReason("The watcher is at work, and looks after every rule.")
         last = _last_runs(context.instance, job_name(rule))
-        busy = _in_flight(last)
         try:
             found = engine_room(installation).run(lambda one: _poll(one, rule, installation), seconds=POLL_SECONDS)
         except SettingsError as error:
             return dg.SkipReason("; ".join(error.problems))
         except _First:
-            if busy:
+            if _in_flight(last):
                 return dg.SkipReason("A run lists the registers for the first time.")
             return dg.RunRequest(run_key=f"{rule}:first:{_name_of(last)}")
         except TookTooLong as error:
@@ -81,11 +80,8 @@ def _sensor(rule: RuleName) -> dg.SensorDefinition:
             told += f" Not read: {', '.join(sorted(found.failed))}."
         if not due:
             return dg.SkipReason(told)
-        if busy:
-            return dg.SkipReason(f"{told} A run of the rule is in flight and takes them along.")
-        if _failed_lately(last):
-            return dg.SkipReason(f"{told} The last run failed; the next one waits a minute.")
-        return dg.RunRequest(run_key=f"{rule}:{batch}:{_name_of(last)}", tags={"sounimicro/rule": rule})
+        wait = _must_wait(last, f"{told} A run of the rule is in flight and takes them along.", told)
+        return wait or dg.RunRequest(run_key=f"{rule}:{batch}:{_name_of(last)}", tags={"sounimicro/rule": rule})
 
     return poller
 
@@ -123,6 +119,15 @@ def _last_runs(instance: dg.DagsterInstance, job: str) -> Sequence[RunRecord]:
     return found
 
 
+def _must_wait(last: Sequence[RunRecord], busy: str, told: str = "") -> dg.SkipReason | None:
+    """Why no run follows the last ones of its job yet: one is at work (`busy`), or has failed just now."""
+    if _in_flight(last):
+        return dg.SkipReason(busy)
+    if _failed_lately(last):
+        return dg.SkipReason(f"{told} The last run failed; the next one waits a minute.".strip())
+    return None
+
+
 def _in_flight(records: Sequence[RunRecord]) -> bool:
     return any(record.dagster_run.status in IN_FLIGHT for record in records)
 
@@ -150,11 +155,7 @@ def keep_watching(
     context: dg.SensorEvaluationContext, installation: dg.ResourceParam[Installation]
 ) -> dg.RunRequest | dg.SkipReason:
     last = _last_runs(context.instance, WATCH)
-    if _in_flight(last):
-        return dg.SkipReason("The watcher is at work.")
-    if _failed_lately(last):
-        return dg.SkipReason("The watcher failed; it starts again in a minute.")
-    return dg.RunRequest(run_key=f"watch:{_name_of(last)}")
+    return _must_wait(last, "The watcher is at work.") or dg.RunRequest(run_key=f"watch:{_name_of(last)}")
 
 
 @dg.sensor(
@@ -172,12 +173,9 @@ def go_live_reports(
     if not wanted:
         return dg.SkipReason("Nobody waits for a report.")
     last = _last_runs(context.instance, GO_LIVE)
-    if _in_flight(last):
-        return dg.SkipReason("A report is being made.")
-    if _failed_lately(last):
-        return dg.SkipReason("The last run failed; the next one waits a minute.")
     config = {"ops": {OP: {"config": {"company": wanted[0]}}}}
-    return dg.RunRequest(run_key=f"{GO_LIVE}:{wanted[0]}:{_name_of(last)}", run_config=config)
+    request = dg.RunRequest(run_key=f"{GO_LIVE}:{wanted[0]}:{_name_of(last)}", run_config=config)
+    return _must_wait(last, "A report is being made.") or request
 
 
 SENSORS = [
