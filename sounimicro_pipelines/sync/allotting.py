@@ -32,6 +32,13 @@ def allotting(tx: Transaction, tenant: str, rule: str) -> Issue | None:
     return issues.open_one(tx, _fingerprint(tenant, rule))
 
 
+def is_known(tx: Transaction, tenant: str, rule: str) -> bool:
+    """Whether the tenant has ever said if it allots the numbers that this rule would write."""
+    name = _fingerprint(tenant, rule)
+    asked = watermarks.get(tx, name)
+    return issues.open_one(tx, name) is not None or (asked is not None and asked.polled_at is not None)
+
+
 def number_travels(tx: Transaction, tenant: str, rule: Rule) -> bool:
     """Whether the ERP's number of a new record comes to the CRM, as far as is known without asking."""
     noted = allotting(tx, tenant, rule.rule)

@@ -213,12 +213,14 @@ class CrmSide:
     def keeps_unique(self, entity: str, path: str) -> bool:
         return is_own_number(entity, path)
 
-    async def allots(self, entity: str, path: str) -> bool | None:
+    async def allots(self, entity: str, path: str, *, ask: bool = True) -> bool | None:
         """Asked once. A project's number is the ERP's whatever the tenant allots at first: no other field shows it."""
         if entity != "contact" or not is_own_number(entity, path):
             return False
         async with self._asking:
             if entity not in self._allots:
+                if not ask:
+                    return None
                 try:
                     self._allots[entity] = bool(allotted_number(entity, await self._client.default(entity)))
                 except (NotFound, AccessDenied):

@@ -175,6 +175,8 @@ class CrmOverlay(_Overlay):
     def __init__(self, inner: CrmPort, clock: Clock) -> None:
         super().__init__(inner, clock)
         self._crm = inner
+        self.unasked: set[tuple[str, str]] = set()
+        """Numbers (entity, path) of which a sync would ask whether the tenant allots them."""
 
     @property
     def tenant(self) -> str:
@@ -207,8 +209,12 @@ class CrmOverlay(_Overlay):
     def keeps_unique(self, entity: str, path: str) -> bool:
         return self._crm.keeps_unique(entity, path)
 
-    async def allots(self, entity: str, path: str) -> bool | None:
-        return await self._crm.allots(entity, path)
+    async def allots(self, entity: str, path: str, *, ask: bool = True) -> bool | None:
+        """What is known without asking, since to ask may use a number up."""
+        told = await self._crm.allots(entity, path, ask=False)
+        if told is None:
+            self.unasked.add((entity, path))
+        return told
 
     async def holder_of(self, entity: str, record_id: int, path: str, value: str) -> int | None:
         places = [(place, one.values) for place, one in self._kept.made.items()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from sounimicro_pipelines.store import Store, Transaction, history, intents, iss
 from sounimicro_pipelines.store.history import Entry
 from sounimicro_pipelines.sync import engine, feeds
 from sounimicro_pipelines.sync.addresses import Address, CrmAddress
+from sounimicro_pipelines.sync.allotting import is_known
 from sounimicro_pipelines.sync.overlay import CrmOverlay, ErpOverlay, copy_store
 from sounimicro_pipelines.sync.routing import pokes_for
 from sounimicro_pipelines.sync.world import World
@@ -79,22 +80,26 @@ async def plan(
     """Plan a sync of some rules (all that are active by default), or of some records alone.
 
     Reads both systems and writes to neither, nor to the store. `unread` are feeds that could not be read, with why.
+    Whether the CRM allots numbers of its own is asked by a sync alone, since that may use one up; as long as it is not
+    known, the ERP's numbers are planned, and a finding says so.
     """
     names = [name for name in RULE_NAMES if world.rules.get(name).active and (rules is None or name in rules)]
     result = Plan()
     with tempfile.TemporaryDirectory() as folder:
         copy = copy_store(world.store, Path(folder))
         try:
+            crm = CrmOverlay(world.crm, world.clock)
             inside = replace(
                 world,
                 store=copy,
-                crm=CrmOverlay(world.crm, world.clock),
+                crm=crm,
                 erp={key: ErpOverlay(port, world.clock) for key, port in world.erp.items()},
                 run_id=f"plan:{world.run_id}"[:80],
             )
             before = _last_entry(copy), _open(copy)
             await _run(inside, names, records, poll, result)
             _collect(copy, before[0], before[1], result)
+            result.findings += _unasked(world, names, crm.unasked)
         finally:
             copy.close()
     return result
@@ -151,6 +156,28 @@ def _collect(store: Store, last: int, known: set[str], result: Plan) -> None:
         for issue in reversed(issues.listing(tx, limit=100_000)):
             if issue.fingerprint not in known:
                 result.findings.append(_finding(issue))
+
+
+def _unasked(world: World, names: Sequence[str], numbers: Collection[tuple[str, str]]) -> list[Finding]:
+    """Numbers of the ERP's that were planned without knowing whether the CRM gives its own there."""
+    found: list[Finding] = []
+    with world.store.read() as tx:
+        for rule in map(world.rules.get, names):
+            written = {path for one in rule.fields if one.writes_crm for path in one.crm}
+            asked_for = sorted(path for entity, path in numbers if entity == rule.crm and path in written)
+            if asked_for and not is_known(tx, world.tenant, rule.rule):
+                found.append(
+                    Finding(
+                        kind="number_unasked",
+                        cause=f"Nobody has asked the CRM yet whether it gives numbers of its own in {asked_for[0]}; to "
+                        "ask may use one up. If it does, the ERP's numbers are not written there.",
+                        remedy="The first sync asks before it writes anything; sounimicro doctor tells it now.",
+                        fingerprint=f"unasked:{rule.rule}:{asked_for[0]}",
+                        rule=rule.rule,
+                        field=asked_for[0],
+                    )
+                )
+    return found
 
 
 def _finding(issue: issues.Issue) -> Finding:

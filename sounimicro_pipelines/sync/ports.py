@@ -181,10 +181,10 @@ class CrmPort(Port, Protocol):
     def keeps_unique(self, entity: str, path: str) -> bool:
         """Whether the tenant may refuse a value of the field because another record has it."""
 
-    async def allots(self, entity: str, path: str) -> bool | None:
+    async def allots(self, entity: str, path: str, *, ask: bool = True) -> bool | None:
         """Whether the tenant gives new records a number of its own in the field; None when it does not tell.
 
-        Asking may use one of its numbers up.
+        Asking may use one of its numbers up. Without `ask` nobody is asked, and None is what is not known yet.
         """
 
     async def holder_of(self, entity: str, record_id: int, path: str, value: str) -> int | None:

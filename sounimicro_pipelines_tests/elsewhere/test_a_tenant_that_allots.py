@@ -11,6 +11,7 @@ import pytest
 from sounimicro_pipelines.sync.addresses import CrmAddress
 from sounimicro_pipelines.sync.allotting import KIND
 from sounimicro_pipelines.sync.opening import Connection
+from sounimicro_pipelines.sync.plan import Plan, plan
 from sounimicro_pipelines.sync.requests import ErpButton
 from sounimicro_pipelines_tests.elsewhere.erp import KEY
 from sounimicro_pipelines_tests.elsewhere.place import Elsewhere, elsewhere
@@ -37,6 +38,12 @@ def test_its_numbers_stay_whatever_is_linked_created_or_asked_for(place: Elsewhe
     stranger = crm.people_make("contact", Name="Solberg Bygg DA", Category={"Id": 7002}, Number2=same)
     mine = {one: crm.entities["contact"][one]["Number2"] for one in (known, wanted, stranger)}
     assert all(mine.values())
+
+    async def look(connection: Connection) -> Plan:
+        return await plan(await connection.world(run_id="planned"), ["customer"])
+
+    assert "number_unasked" in {one.kind for one in place.connected(look).findings}
+    assert defaults(place) == 0
     place.settle(2, rules=["customer"])
     assert defaults(place) == 3  # one question, and one for each record that was made
 

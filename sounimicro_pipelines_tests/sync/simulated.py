@@ -560,7 +560,10 @@ class SimulatedCrm(System):
     def keeps_unique(self, entity: str, path: str) -> bool:
         return self.allots_number is not False and (entity, path) == ("contact", "Number2")
 
-    async def allots(self, entity: str, path: str) -> bool | None:
+    async def allots(self, entity: str, path: str, *, ask: bool = True) -> bool | None:
+        if not ask:
+            return None
+
         def effect() -> bool | None:
             self.numbers_used += bool(self.allots_number)
             return self.allots_number

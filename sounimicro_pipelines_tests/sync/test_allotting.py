@@ -131,13 +131,35 @@ def test_a_crm_that_does_not_answer_when_it_is_asked_again_keeps_its_numbers(cal
     assert len(notes(calm)) == 1
 
 
+@pytest.mark.parametrize("allots", [True, None])
+def test_a_plan_uses_no_number_up_and_says_when_it_does_not_know(calm: Calm, allots: bool | None) -> None:
+    calm.crm.allots_number = allots
+    calm.company(calm.crm, "contact")
+    used = calm.crm.numbers_used
+    planned = calm.ask(lambda world: plan(world))
+    (unknown,) = planned.findings
+    assert (unknown.kind, unknown.rule, unknown.field) == ("number_unasked", "customer", NUMBER)
+    assert [one.kind for one in planned.changes if one.field == NUMBER] == ["update"]
+    assert calm.crm.numbers_used == used
+    assert notes(calm) == []
+    calm.sync()
+    calm.company(calm.erp["K1"], "Customer")
+    used = calm.crm.numbers_used
+    planned = calm.ask(lambda world: plan(world))
+    assert planned.findings == []
+    assert [one.kind for one in planned.changes if one.field == NUMBER] == []
+    assert calm.crm.numbers_used == used
+
+
 def test_a_plan_says_the_same_and_the_erp_button_offers_no_choice(calm: Calm) -> None:
     calm.crm.allots_number = True
+    calm.company(calm.crm, "contact")
+    calm.sync()
+    assert len(notes(calm)) == 1
     crm = calm.company(calm.crm, "contact")
     planned = calm.ask(lambda world: plan(world))
-    assert not [one for one in planned.changes if one.field == NUMBER]
-    assert KIND in {one.kind for one in planned.findings}
-    assert notes(calm) == []
+    assert {(one.kind, one.crm) for one in planned.changes} == {("create", f"contact:{crm.id}")}
+    assert planned.findings == []
     customer = calm.erp["K1"].person_creates("Customer", {"Info.Name": "Ukjent AS"})
     record = CrmAddress("contact", crm.id)
     rows = calm.ask(lambda world: ErpButton(world).differences(record, "K1", "customer", customer.id))
