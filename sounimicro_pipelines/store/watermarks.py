@@ -153,5 +153,11 @@ def _take_over(tables: StoreTables) -> Any:
     return taken.values(holder=bindparam("the_holder"), held_until=bindparam("until"))
 
 
+def held_until(tx: Transaction, name: str) -> datetime | None:
+    """When a named lease runs out; None when nobody holds it."""
+    found = find_one(tx, tx.tables.leases, name=name)
+    return None if found is None else found.held_until
+
+
 def give_lease(tx: Transaction, name: str, *, holder: str) -> None:
     remove(tx, tx.tables.leases, name=name, holder=holder)

@@ -17,7 +17,7 @@ from sounimicro_pipelines.sync.allotting import look_again
 from sounimicro_pipelines.sync.creating import Incomplete, Unsure, give_up_creates
 from sounimicro_pipelines.sync.decide import CRM
 from sounimicro_pipelines.sync.ending import check_guard, handle_gone
-from sounimicro_pipelines.sync.holding import crm_lease, erp_lease
+from sounimicro_pipelines.sync.holding import busy, crm_lease, erp_lease
 from sounimicro_pipelines.sync.linking import take_off
 from sounimicro_pipelines.sync.meeting import meet_crm, meet_erp
 from sounimicro_pipelines.sync.routing import partner_pairs, pokes_for
@@ -152,7 +152,7 @@ async def work_on(world: World, item: WorkItem, report: RunReport) -> None:
         with world.store.transaction() as tx:
             hold = timedelta(seconds=world.patience.lease)
             if not watermarks.take_lease(tx, lease, holder=own, now=world.now(), hold=hold):
-                raise NotNow(world.later(min(5.0, world.patience.lease)), "busy")
+                raise busy(tx, world, lease)
         try:
             await _process(world, item, done)
         finally:

@@ -14,6 +14,9 @@ from sounimicro_pipelines.sync.world import NotNow, World
 PATIENT = 4.0
 """Seconds that a person waits for another engine to let go of a record."""
 
+SOON = timedelta(seconds=5)
+"""An engine that is alive is done with a record in less, most of the time."""
+
 
 class RecordBusy(SounimicroError):
     """Another run is working on the record, and did not let go in time."""
@@ -62,6 +65,17 @@ def lease_of(tenant: str, record: Record) -> str:
     return erp_lease(record.company_key, record.entity, record.id)
 
 
+def busy(tx: Transaction, world: World, lease: str) -> NotNow:
+    """When to ask again for a lease that another holds: after as long again as it has been held, or when it runs out.
+
+    Who is alive lets go within seconds. Who was killed does not, and is not asked for over and over until then.
+    """
+    now = world.now()
+    until = watermarks.held_until(tx, lease) or now
+    held = timedelta(seconds=world.patience.lease) - (until - now)
+    return NotNow(max(min(now + max(held, SOON), until), now), "busy")
+
+
 def demand_free(tx: Transaction, world: World, record: Record) -> None:
     """Raises NotNow while somebody is at work on a record, and keeps it from others until the transaction ends.
 
@@ -70,7 +84,7 @@ def demand_free(tx: Transaction, world: World, record: Record) -> None:
     """
     name, own = lease_of(world.tenant, record), f"{world.holder}#meeting"
     if not watermarks.take_lease(tx, name, holder=own, now=world.now(), hold=timedelta(seconds=world.patience.lease)):
-        raise NotNow(world.later(min(5.0, world.patience.lease)), "busy")
+        raise busy(tx, world, name)
     watermarks.give_lease(tx, name, holder=own)
 
 
