@@ -9,7 +9,7 @@ from datetime import datetime
 from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.rules.model import Rule
 from sounimicro_pipelines.rules.values import Problem, Side
-from sounimicro_pipelines.store import Outdated, intents, links, work
+from sounimicro_pipelines.store import Outdated, links, work
 from sounimicro_pipelines.store.intents import Intent
 from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.store.work import Poke
@@ -20,6 +20,7 @@ from sounimicro_pipelines.sync.creating import Order, create, new_values
 from sounimicro_pipelines.sync.ending import check_guard, handle_gone
 from sounimicro_pipelines.sync.engine import single
 from sounimicro_pipelines.sync.linking import end_link, make_link, take_off
+from sounimicro_pipelines.sync.marks import take_off_mark
 from sounimicro_pipelines.sync.ports import Record
 from sounimicro_pipelines.sync.routing import AT_ONCE, partner_pairs
 from sounimicro_pipelines.sync.translate import paths_of, read_field
@@ -189,7 +190,7 @@ async def connect(world: World, place: Place, crm: Record, erp: Record, choices:
         )
     marked = crm.markers.get((place.company_key, place.role))
     if marked is not None and marked != erp.id:
-        await _take_off_old_marker(world, place, crm, marked)
+        await take_off_mark(world, place.rule, crm, place.company_key, place.role)
     try:
         with world.store.transaction() as tx:
             return make_link(
@@ -226,6 +227,7 @@ async def create_there(world: World, place: Place, crm: Record, answers: Mapping
     if problems:
         raise RequestRefused.by_fields(problems)
     parent = place.relation if rule.rule == "person" else place.parent.erp_id if place.parent is not None else None
+    await take_off_mark(world, rule, crm, place.company_key, place.role)
     return await create(
         world,
         Order(
@@ -403,30 +405,3 @@ def _of_company(crm: Record, company_key: str) -> Record:
 
 def _relation(link: Link) -> int:
     return int((link.data or {}).get("erp_relation") or 0)
-
-
-async def _take_off_old_marker(world: World, place: Place, crm: Record, marked: int) -> None:
-    """A mark that an earlier link has left behind gives way to what a person chooses now."""
-    with world.store.transaction() as tx:
-        one = intents.add(
-            tx,
-            Intent(
-                kind="unmark",
-                side="crm",
-                state="open",
-                rule=place.rule.rule,
-                tenant=world.tenant,
-                crm_entity=crm.entity,
-                crm_id=crm.id,
-                company_key=place.company_key,
-                role=place.role,
-                erp_entity=place.rule.erp[0],
-                erp_id=marked,
-                generation=links.generation(tx, world.tenant, crm.entity, crm.id, place.company_key, place.role),
-                body={},
-                holder=world.holder,
-                created_at=world.now(),
-                run_id=world.run_id,
-            ),
-        )
-    await take_off(world, one)

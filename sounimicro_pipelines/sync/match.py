@@ -34,6 +34,7 @@ WORTH_SUGGESTING = 0.45
 Reason = Literal[
     "same_org_number", "other_org_number", "same_number", "same_name", "similar_name", "same_postcode",
     "other_postcode", "same_phone", "same_email", "same_domain", "same_street", "other_legal_form", "already_linked",
+    "same_mark",
 ]  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from sounimicro_pipelines.sync.alike import ask, not_told_apart, should_be_asked
 from sounimicro_pipelines.sync.creating import Incomplete, Order, Unsure, create, give_up_creates, new_values
 from sounimicro_pipelines.sync.holding import demand_free
 from sounimicro_pipelines.sync.linking import is_kept_apart, make_link
+from sounimicro_pipelines.sync.marks import asked_about_half, half_in_crm, half_in_erp, take_off_mark
 from sounimicro_pipelines.sync.match import Identity, Register, Suggestion, certain, compare, suggest
 from sounimicro_pipelines.sync.names import normal
 from sounimicro_pipelines.sync.ports import Record
@@ -52,9 +53,12 @@ async def meet_erp(world: World, rule: Rule, company_key: str, entity: str, erp_
     role = parent.role if rule.rule == "person" and parent is not None else rule.role
     if under_way:
         return [await _go_on(world, await _order_in_crm(world, rule, record, role, parent), under_way[0])]
-    restored = await _by_marker(world, rule, record, role, parent)
-    if restored is not None:
-        return [restored]
+    half = await half_in_crm(world, rule, record, role)
+    if half is not None:
+        if half.is_free:
+            return [_link(world, rule, half.record, record, role, "restored", parent, found=half.record)]
+        if asked_about_half(world, rule, record, half):
+            return []
     if rule.rule == "person" and parent is not None:
         seen = replace(record.identity, parent=parent.crm_id)
     else:
@@ -111,13 +115,9 @@ async def _meet_in(
     world: World, rule: Rule, crm: Record, key: str, role: str, parent: Link | None, *, only: bool
 ) -> Link | None:
     port, entity = world.erp[key], _entity(rule)
-    marked = crm.markers.get((key, role))
-    if marked is not None:
-        erp = await port.read(entity, marked, rule.erp_paths())
-        with world.store.read() as tx:
-            taken = erp is None or links.for_erp(tx, key, entity, marked) is not None
-        if erp is not None and not taken:
-            return _link(world, rule, crm, erp, role, "restored", parent, found=erp)
+    half = await half_in_erp(world, rule, crm, key, role)
+    if half is not None and half.is_free:
+        return _link(world, rule, crm, half.record, role, "restored", parent, found=half.record)
     with world.store.read() as tx:
         living = intents.living_for(tx, tenant=world.tenant, crm=(crm.entity, crm.id))
     under_way = next(
@@ -125,24 +125,29 @@ async def _meet_in(
     )
     if under_way is None and (not initiates(rule, "crm") or not takes_part(rule, crm)):
         return None
+    here = replace(crm, company_key=key)
+    if half is not None and under_way is None:
+        if asked_about_half(world, rule, here, half):
+            return None
+        await take_off_mark(world, rule, crm, key, role)
     relation = int((parent.data or {}).get("erp_relation") or 0) if parent is not None else 0
     if rule.rule == "person" and not relation:
         return None
     identity = replace(crm.identity, parent=relation) if rule.rule == "person" else crm.identity
     if under_way is None:
         matched = await _match_in_erp(world, rule, identity, crm, key)
-        found, near = not_told_apart(world, rule, replace(crm, company_key=key), *matched)
+        found, near = not_told_apart(world, rule, here, *matched)
         if found is not None:
             erp = await port.read(entity, found.id, rule.erp_paths())
             if erp is None:
                 return None
             if _apart_erp(world, key, erp):
-                ask(world, rule, replace(crm, company_key=key), [found])
+                ask(world, rule, here, [found])
                 return None
             return _link(world, rule, crm, erp, role, f"matched:{found.by}", parent, found=erp)
         if rule.create.in_erp != "automatic" or not only:
             return None
-        if await should_be_asked(world, rule, replace(crm, company_key=key), near, key):
+        if await should_be_asked(world, rule, here, near, key):
             return None
         _wait_for_ours(world, crm)
     if under_way is not None and rule.rule == "project":
@@ -151,7 +156,7 @@ async def _meet_in(
     said = under_way.body if under_way is not None else {}
     answers = dict(said.get("answers") or {})
     try:
-        values = new_values(world, rule, replace(crm, company_key=key), "erp", answers)
+        values = new_values(world, rule, here, "erp", answers)
     except Incomplete as error:
         if under_way is not None:
             raise NotNow(world.later(world.patience.longest_backoff), "create_unknown") from error
@@ -208,20 +213,6 @@ def _customer_link(world: World, record: Record) -> Link | None:
         return None
     with world.store.read() as tx:
         return links.for_erp(tx, record.company_key, "Customer", record.parent)
-
-
-async def _by_marker(world: World, rule: Rule, record: Record, role: str, parent: Link | None) -> Link | None:
-    """A CRM record that carries our marker for this ERP record: made before the store knew, or after its backup."""
-    marked = await world.crm.marked(rule.crm, record.company_key, role, record.id)
-    if marked is None:
-        return None
-    crm = await world.crm.read(rule.crm, marked, rule.crm_paths())
-    if crm is None or _apart(world, crm, record.company_key, role):
-        return None
-    with world.store.read() as tx:
-        if links.for_crm_place(tx, world.tenant, rule.crm, marked, record.company_key, role) is not None:
-            return None
-    return _link(world, rule, crm, record, role, "restored", parent, found=crm)
 
 
 async def _match_in_crm(

@@ -252,10 +252,6 @@ async def _found_nothing(*_: Any) -> None:
     return None
 
 
-def _unmarked(real: Any, world: World, rule: Any, crm: Any, *rest: Any, **named: Any) -> Any:
-    return real(world, rule, replace(crm, markers={}), *rest, **named)
-
-
 def _swapped(real: Any, direction: Any, policy: Any, *views: Any) -> Decision:
     return real(direction, {"crm": "erp", "erp": "crm"}.get(policy, policy), *views)
 
@@ -342,7 +338,7 @@ MUTANTS = (
     Mutant("watermark before work", "both sides agree",
            wrapped(feeds, "_poll_one", _watermark_first), crashed),
     Mutant("no marker check on read", "created exactly once",
-           both(instead(meeting, "_by_marker", _found_nothing), wrapped(meeting, "_meet_in", _unmarked)), restored),
+           both(*(instead(meeting, name, _found_nothing) for name in ("half_in_crm", "half_in_erp"))), restored),
     Mutant("no intent for updates", "our own writes are not news",
            both(wrapped(agreement.intents, "add", _without_updates), wrapped(agreement.intents, "mark", _mark_known)),
            crashed_and_typed_again, first=8),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import AsyncMock, patch
 
 import pytest
 
 from sounimicro_pipelines.rules.values import Scalar
-from sounimicro_pipelines.store import intents, issues, work
+from sounimicro_pipelines.store import intents, issues, links, work
 from sounimicro_pipelines.store.work import Poke
 from sounimicro_pipelines.sync import answering
 from sounimicro_pipelines.sync.ports import GuidOf, Record, Written
@@ -253,6 +253,74 @@ def test_what_is_typed_on_a_value_that_we_are_known_to_have_written_is_news_thou
     scenario.settle()
     scenario.check()
     assert company.values["Address.Postal.City"] == customer.values["Info.InvoiceAddress.City"] == typed
+
+
+def test_what_our_mark_names_is_asked_about_where_the_restored_store_has_linked_it_with_another() -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
+    crm, erp = scenario.crm, scenario.erp["K1"]
+    merged, kept = pair(scenario)
+    scenario.settle()
+    scenario.back_up()
+    customer = scenario.company(erp, "Customer", "")
+    scenario.settle()
+    (made,) = [row for row in crm.living("contact") if row.markers["K1", "customer"] == customer.id]
+    crm.person_types(made, "Name")
+    crm.person_merges(merged, made)
+    scenario.restore_old()
+    scenario.settle()
+    scenario.check()
+    assert crm.living("contact") == [made]
+    (asked,) = [one for one in open_issues(scenario.store) if one.kind == "possible_duplicate"]
+    (candidate,) = (asked.details or {})["candidates"]
+    assert (asked.erp_id, candidate["id"], candidate["reasons"][0]) == (customer.id, made.id, "same_mark")
+    with scenario.store.transaction() as tx:
+        answering.not_the_same(tx, asked, made.id, by="person:1", now=scenario.hostile.at())
+    scenario.settle()
+    (other,) = [row for row in crm.living("contact") if row is not made]
+    assert other.markers == {("K1", "customer"): customer.id}
+    with scenario.store.read() as tx:
+        assert links.for_erp(tx, "K1", "Customer", kept.id).crm_id == made.id  # type: ignore[union-attr]
+
+
+def test_a_mark_that_names_a_customer_of_another_company_is_asked_about_and_gives_way_to_the_answer() -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
+    _, customer = pair(scenario)
+    scenario.settle()
+    rival = scenario.company(scenario.crm, "contact")
+    rival.markers["K1", "customer"] = customer.id  # a person had connected this one after the backup
+    scenario.settle()
+    scenario.check()
+    assert scenario.hostile.creates == []
+    (asked,) = open_issues(scenario.store)
+    assert (asked.kind, asked.crm_id) == ("possible_duplicate", rival.id)
+    assert [one["id"] for one in (asked.details or {})["candidates"]] == [customer.id]
+    with scenario.store.transaction() as tx:
+        answering.not_the_same(tx, asked, customer.id, by="person:1", now=scenario.hostile.at())
+    scenario.settle()
+    scenario.check()
+    ((_, _, made),) = scenario.hostile.creates
+    assert rival.markers == {("K1", "customer"): made}
+    assert open_issues(scenario.store) == []
+
+
+@pytest.mark.parametrize("gone_from", ["crm", "erp"])
+def test_what_was_linked_after_the_backup_and_deleted_since_is_told_and_not_made_again(gone_from: str) -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
+    crm, erp = scenario.crm, scenario.erp["K1"]
+    scenario.back_up()
+    company, customer = pair(scenario)
+    scenario.settle()
+    assert company.markers == {("K1", "customer"): customer.id}
+    if gone_from == "crm":
+        crm.person_deletes(company)
+    else:
+        erp.person_deletes(customer)
+    scenario.restore_old()
+    with patch.object(crm, "marked", AsyncMock(return_value=company.id)):  # a mark may outlive its record
+        scenario.settle()
+    scenario.check()
+    assert scenario.hostile.creates == []
+    assert [one.kind for one in open_issues(scenario.store)] == ["deleted"]
 
 
 def pair(scenario: Scenario) -> tuple[Row, Row]:
