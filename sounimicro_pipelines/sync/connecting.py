@@ -16,11 +16,13 @@ from sounimicro_pipelines.store.work import Poke
 from sounimicro_pipelines.sync.addresses import CrmAddress
 from sounimicro_pipelines.sync.agreement import Agreed, agree
 from sounimicro_pipelines.sync.asking import field_named, may_choose, nearest_field, too_long
-from sounimicro_pipelines.sync.creating import Order, create, new_values
+from sounimicro_pipelines.sync.creating import create
 from sounimicro_pipelines.sync.ending import check_guard, handle_gone
 from sounimicro_pipelines.sync.engine import single
+from sounimicro_pipelines.sync.filling import new_values
 from sounimicro_pipelines.sync.linking import end_link, make_link, take_off
 from sounimicro_pipelines.sync.marks import take_off_mark
+from sounimicro_pipelines.sync.orders import Order
 from sounimicro_pipelines.sync.ports import Record
 from sounimicro_pipelines.sync.routing import AT_ONCE, partner_pairs
 from sounimicro_pipelines.sync.translate import paths_of, read_field

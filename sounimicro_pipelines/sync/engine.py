@@ -14,12 +14,14 @@ from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.store.work import Poke, WorkItem
 from sounimicro_pipelines.sync.agreement import Agreed, Gone, agree
 from sounimicro_pipelines.sync.allotting import look_again
-from sounimicro_pipelines.sync.creating import Incomplete, Unsure, give_up_creates
 from sounimicro_pipelines.sync.decide import CRM
 from sounimicro_pipelines.sync.ending import check_guard, handle_gone
+from sounimicro_pipelines.sync.filling import Incomplete
 from sounimicro_pipelines.sync.holding import busy, crm_lease, erp_lease
 from sounimicro_pipelines.sync.linking import take_off
 from sounimicro_pipelines.sync.meeting import meet_crm, meet_erp
+from sounimicro_pipelines.sync.orders import Unsure
+from sounimicro_pipelines.sync.orphans import give_up_creates
 from sounimicro_pipelines.sync.routing import partner_pairs, pokes_for
 from sounimicro_pipelines.sync.troubles import allowed_again, failed, fingerprint_of, is_refused
 from sounimicro_pipelines.sync.weigh import Group

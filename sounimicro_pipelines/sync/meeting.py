@@ -11,12 +11,15 @@ from sounimicro_pipelines.store import Outdated, Transaction, intents, links
 from sounimicro_pipelines.store.intents import Intent
 from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.sync.alike import ask, not_told_apart, should_be_asked
-from sounimicro_pipelines.sync.creating import Incomplete, Order, Unsure, create, give_up_creates, new_values
+from sounimicro_pipelines.sync.creating import create
+from sounimicro_pipelines.sync.filling import Incomplete, new_values
 from sounimicro_pipelines.sync.holding import demand_free
 from sounimicro_pipelines.sync.linking import is_kept_apart, make_link
 from sounimicro_pipelines.sync.marks import asked_about_half, half_in_crm, half_in_erp, take_off_mark
 from sounimicro_pipelines.sync.match import Identity, Register, Suggestion, certain, compare, suggest
 from sounimicro_pipelines.sync.names import normal
+from sounimicro_pipelines.sync.orders import Order, Unsure
+from sounimicro_pipelines.sync.orphans import give_up_creates
 from sounimicro_pipelines.sync.ports import Record
 from sounimicro_pipelines.sync.translate import initiates, takes_part
 from sounimicro_pipelines.sync.world import NotNow, World

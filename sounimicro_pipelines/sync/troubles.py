@@ -8,7 +8,8 @@ from datetime import datetime
 from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.store import Transaction, issues, work
 from sounimicro_pipelines.store.work import WorkItem
-from sounimicro_pipelines.sync.creating import Incomplete, Unsure
+from sounimicro_pipelines.sync.filling import Incomplete
+from sounimicro_pipelines.sync.orders import Unsure
 from sounimicro_pipelines.sync.world import World
 from sounimicro_pipelines.transport import AccessDenied, AuthenticationFailed, VendorError
 

@@ -355,7 +355,7 @@ MUTANTS = (
     Mutant("quiet period ignored", "the quiet period is kept",
            instead(weigh, "_quiet_until", lambda *_: None), quiet),
     Mutant("unsure create repeated blindly", "created exactly once",
-           instead(creating, "_look_for", _found_nothing), troubled(timeout_after=0.3)),
+           instead(creating, "look_for", _found_nothing), troubled(timeout_after=0.3)),
     Mutant("guard off", "the guard stops a mass deletion",
            instead(ending, "_too_many", lambda *_: False), one_company, first=15),
     Mutant("walls off", "company walls",

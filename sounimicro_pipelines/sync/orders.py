@@ -1,0 +1,171 @@
+"""A record that is to be created, and the one intent that stands for it until it is there, whoever tries how often."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sounimicro_pipelines.rules.model import Rule
+from sounimicro_pipelines.rules.values import Scalar, Side
+from sounimicro_pipelines.store import Outdated, Transaction, intents, links
+from sounimicro_pipelines.store.intents import Intent
+from sounimicro_pipelines.store.links import Link
+from sounimicro_pipelines.sync.ports import Record
+from sounimicro_pipelines.sync.translate import context_of, paths_of, read_field
+from sounimicro_pipelines.sync.world import NotNow, World
+
+
+class Unsure(Exception):
+    """Nobody but a person can say whether the record exists already."""
+
+    def __init__(self, intent: Intent, cause: str) -> None:
+        super().__init__(cause)
+        self.intent = intent
+        self.cause = cause
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A record to be created on `side` for the record `source` of the other side.
+
+    `parent` is the id under which it is created there; `parent_link` the link that it will hang on. `answers` are a
+    person's, by field key; they and `data` are kept with the intent, so that a repeated attempt is the same.
+    """
+
+    rule: Rule
+    side: Side
+    source: Record
+    entity: str
+    company_key: str
+    role: str
+    values: Mapping[str, Scalar]
+    parent: int | None = None
+    parent_link: Link | None = None
+    data: Mapping[str, Any] | None = None
+    answers: Mapping[str, str] = field(default_factory=dict)
+
+
+def place_of(order: Order) -> tuple[str, int, str, str]:
+    """The place by which the keys of a create are made; a record that comes from the ERP is named by its ERP id."""
+    if order.side == "erp":
+        return (order.source.entity, order.source.id, order.company_key, order.role)
+    return (f"erp:{order.source.entity}", order.source.id, order.company_key, order.role)
+
+
+def intent_for(world: World, order: Order) -> tuple[Intent, bool]:
+    """The living intent of this create, or a new one (True)."""
+    source = order.source
+    crm_id = source.id if order.side == "erp" else None
+    erp_id = source.id if order.side == "crm" else None
+    for _ in range(2):
+        with world.store.transaction() as tx:
+            living = _living(tx, world, order)
+            if living is not None:
+                return living, False
+            generation = 1
+            if order.side == "erp":
+                generation = links.generation(tx, world.tenant, source.entity, source.id, order.company_key, order.role)
+            now = world.now()
+            try:
+                return (
+                    intents.add(
+                        tx,
+                        Intent(
+                            kind="create",
+                            side=order.side,
+                            state="sent",
+                            rule=order.rule.rule,
+                            tenant=world.tenant,
+                            crm_entity=order.rule.crm,
+                            crm_id=crm_id,
+                            company_key=order.company_key,
+                            role=order.role,
+                            erp_entity=order.entity if order.side == "erp" else source.entity,
+                            erp_id=erp_id,
+                            generation=generation,
+                            guid=world.guid_of(*place_of(order), generation)(""),
+                            body=_body(order, sent_of(world, order)),
+                            holder=world.holder,
+                            created_at=now,
+                            sent_at=now,
+                            run_id=world.run_id,
+                        ),
+                    ),
+                    True,
+                )
+            except Outdated:
+                continue
+    raise NotNow(world.later(world.patience.backoff), "create_elsewhere")
+
+
+def _body(order: Order, sent: Mapping[str, Any]) -> dict[str, Any]:
+    """What recognises the new record, what it was made of, and what a person has said about it."""
+    identity = order.source.identity
+    body: dict[str, Any] = {"name": identity.name, "org_number": identity.org_number, "sent": dict(sent)}
+    if order.answers:
+        body["answers"] = dict(order.answers)
+    if order.data:
+        body["data"] = dict(order.data)
+    if order.parent_link is not None:
+        body["parent_link"] = order.parent_link.id
+    return body
+
+
+def sent_of(world: World, order: Order) -> dict[str, dict[str, str]]:
+    """What the new record gets of its source, by field: the source's value and the one that is sent, by side.
+
+    What a person has answered, and what a rule gives by itself, does not come from the source.
+    """
+    with world.store.read() as tx:
+        items = world.items(tx, order.company_key)
+    found: dict[str, dict[str, str]] = {}
+    for one in order.rule.fields:
+        paths = paths_of(one, order.side)
+        if one.key in order.answers or not paths or not paths_of(one, order.source.side):
+            continue
+        reading = read_field(one, order.source, items)
+        if reading.empty or not any(path in order.values for path in paths):
+            continue
+        raw = tuple(order.values.get(path) for path in paths)
+        sent = one.transformer.read(order.side, raw, context_of(one, order.source, items))
+        found[one.key] = {order.source.side: reading.text, order.side: sent.text}
+    return found
+
+
+def _living(tx: Transaction, world: World, order: Order) -> Intent | None:
+    source = order.source
+    if order.side == "erp":
+        found = intents.living_for(tx, tenant=world.tenant, crm=(source.entity, source.id))
+    else:
+        found = intents.living_for(tx, tenant=world.tenant, erp=(order.company_key, source.entity, source.id))
+    for one in found:
+        same = (one.kind, one.side, one.company_key) == ("create", order.side, order.company_key)
+        if same and (order.side == "crm" or one.role == order.role):
+            return one
+    return None
+
+
+def take_over(world: World, intent: Intent) -> Intent:
+    """The intent for another attempt. Raises NotNow when another engine was faster."""
+    with world.store.transaction() as tx:
+        current = intents.get(tx, intent.id)
+        if current is None or current.state not in intents.LIVING or current.attempts != intent.attempts:
+            raise NotNow(world.later(world.patience.backoff), "create_elsewhere")
+        now = world.now()
+        intents.mark(
+            tx, intent.id, "sent", attempts=intent.attempts + 1, sent_at=now, not_before=None, holder=world.holder
+        )
+        found = intents.get(tx, intent.id)
+    if found is None:
+        raise NotNow(world.later(world.patience.backoff), "create_elsewhere")
+    return found
+
+
+def leave_unknown(world: World, intent: Intent) -> datetime:
+    """Nobody knows what became of the attempt; answers from when on a search can tell."""
+    until = world.later(max(world.patience.late_effect, world.patience.search_lag))
+    with world.store.transaction() as tx:
+        intents.mark(tx, intent.id, "unknown", not_before=until)
+    return until

@@ -1,0 +1,67 @@
+"""Creates that nobody can finish any more, because the record that they were for has gone meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sounimicro_pipelines.rules.model import Rule
+from sounimicro_pipelines.store import Transaction, intents, issues, links
+from sounimicro_pipelines.store.intents import Intent
+from sounimicro_pipelines.store.links import Tombstone
+from sounimicro_pipelines.sync.ports import Record
+from sounimicro_pipelines.sync.seeking import made_by, wait_for_effect
+from sounimicro_pipelines.sync.world import World
+
+
+async def give_up_creates(world: World, rule: Rule, left: Sequence[Intent]) -> None:
+    """The record for which something was being created is gone: what was made stays, linked to nothing, and is told."""
+    for intent in left:
+        wait_for_effect(world, intent)
+        entity = intent.erp_entity if intent.side == "erp" else intent.crm_entity
+        made = await made_by(world, rule, entity, intent, {}, None)
+        with world.store.transaction() as tx:
+            intents.mark(tx, intent.id, "abandoned" if made is None else "done", finished_at=world.now())
+            if made is not None:
+                _bury(tx, world, intent, made)
+
+
+def _bury(tx: Transaction, world: World, intent: Intent, made: Record) -> None:
+    in_erp = intent.side == "erp"
+    links.bury(
+        tx,
+        Tombstone(
+            rule=intent.rule,
+            tenant=intent.tenant,
+            crm_entity=intent.crm_entity,
+            crm_id=intent.crm_id if in_erp else made.id,
+            company_key=intent.company_key,
+            role=intent.role,
+            erp_entity=intent.erp_entity,
+            erp_id=made.id if in_erp else intent.erp_id,
+            generation=intent.generation,
+            reason="unlinked",
+            side="crm" if in_erp else "erp",
+            at=world.now(),
+            by=world.by,
+            run_id=world.run_id,
+        ),
+    )
+    system = "ERP" if in_erp else "CRM"
+    issues.report(
+        tx,
+        fingerprint=f"orphan:{intent.id}",
+        kind="orphan",
+        severity="warning",
+        cause=f"A record was created in the {system} for one that was deleted or merged at that moment.",
+        remedy=f"Delete it in the {system}, or connect it by hand.",
+        now=world.now(),
+        run_id=world.run_id,
+        rule=intent.rule,
+        side=intent.side,
+        tenant=intent.tenant,
+        company_key=intent.company_key,
+        erp_entity=intent.erp_entity if in_erp else None,
+        erp_id=made.id if in_erp else None,
+        crm_entity=None if in_erp else intent.crm_entity,
+        crm_id=None if in_erp else made.id,
+    )

@@ -1,0 +1,102 @@
+"""Looking for what an earlier attempt has created, before anything is created again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sounimicro_pipelines.rules.model import Rule
+from sounimicro_pipelines.rules.values import Side
+from sounimicro_pipelines.store import Transaction, intents, links
+from sounimicro_pipelines.store.intents import Intent
+from sounimicro_pipelines.sync.names import normal
+from sounimicro_pipelines.sync.orders import Order, Unsure
+from sounimicro_pipelines.sync.ports import Port, Record
+from sounimicro_pipelines.sync.world import NotNow, World
+
+SKEW = timedelta(minutes=2)
+"""How far the systems' clocks may be behind ours when we search for what we have just created."""
+
+
+async def look_for(world: World, order: Order, intent: Intent) -> int | None:
+    """What an earlier attempt has made, or None when it has surely made nothing. Raises NotNow or Unsure."""
+    wait_for_effect(world, intent)
+    if order.side == "crm":
+        marked = await world.crm.marked(order.entity, order.company_key, order.role, order.source.id)
+        if marked is not None:
+            return marked
+    port = world.port(order.side, order.company_key)
+    wanted = order.source.identity
+    now = {"name": wanted.name, "org_number": wanted.org_number}
+    parent = order.parent if order.rule.rule == "person" else None
+    found = await made_by(world, order.rule, order.entity, intent, now, parent)
+    if found is not None:
+        return found.id
+    await _natural_key(world, order, intent, port)
+    return None
+
+
+def wait_for_effect(world: World, intent: Intent) -> None:
+    """Raises NotNow while an attempt may still take effect, or what it made be hidden from a search."""
+    wait = max(world.patience.late_effect, world.patience.search_lag)
+    until = intent.not_before or (intent.sent_at or intent.created_at) + timedelta(seconds=wait)
+    if until > world.now():
+        raise NotNow(until, "create_unknown")
+
+
+async def made_by(
+    world: World, rule: Rule, entity: str, intent: Intent, now: Mapping[str, Any], parent: int | None
+) -> Record | None:
+    """The record that an intent has made, by what was sent or by what its source says now. Raises Unsure."""
+    side: Side = "crm" if intent.side == "crm" else "erp"
+    port = world.port(side, intent.company_key)
+    made = await port.created_by_us(
+        entity, intent.created_at - SKEW, rule.crm_paths() if side == "crm" else rule.erp_paths()
+    )
+    with world.store.read() as tx:
+        unlinked = [one for one in made if not _is_linked(tx, world, intent, one)]
+        others = [one for one in intents.living(tx, rule=rule.rule) if one.id != intent.id]
+    near = [one for one in unlinked if parent is None or one.parent == parent]
+    mine = [one for one in near if _says(one, intent.body) or _says(one, now)]
+    if len(mine) > 1:
+        raise Unsure(intent, "More than one record may be the one that was created.")
+    if not mine and any(not _explained(one, others) for one in near):
+        raise Unsure(intent, "A record that we created cannot be told: its name has been changed since.")
+    return mine[0] if mine else None
+
+
+def _explained(made: Record, others: Sequence[Intent]) -> bool:
+    """Whether another unfinished create accounts for a record."""
+    return any(_says(made, one.body) for one in others if one.kind == "create")
+
+
+async def _natural_key(world: World, order: Order, intent: Intent, port: Port) -> None:
+    """A record that we did not make, but that carries the same organisation number, is a person's to judge."""
+    identity = order.source.identity
+    if order.side != "erp" or not identity.org_number:
+        return
+    alike = await port.look_up(order.entity, identity)
+    if any(other.org_number == identity.org_number and normal(other.name) == normal(identity.name) for other in alike):
+        with world.store.read() as tx:
+            taken = {
+                other.id for other in alike if links.for_erp(tx, order.company_key, order.entity, other.id) is not None
+            }
+        if any(other.id not in taken and other.org_number == identity.org_number for other in alike):
+            raise Unsure(intent, "The ERP has a record with the same organisation number that we did not create.")
+
+
+def _says(made: Record, body: Mapping[str, Any]) -> bool:
+    if body.get("org_number") and made.identity.org_number:
+        return bool(made.identity.org_number == body["org_number"])
+    return normal(made.identity.name) == normal(str(body.get("name") or ""))
+
+
+def _is_linked(tx: Transaction, world: World, intent: Intent, made: Record) -> bool:
+    """Whether a record is taken at the place for which the intent creates: the same company, in the same role."""
+    if made.side == "erp":
+        return links.for_erp(tx, made.company_key, made.entity, made.id) is not None
+    if (intent.company_key, intent.role) in made.markers:
+        return True
+    place = (made.entity, made.id, intent.company_key, intent.role)
+    return links.for_crm_place(tx, world.tenant, *place) is not None
