@@ -18,9 +18,10 @@ from sounimicro_pipelines.settings import Settings
 from sounimicro_pipelines.store import Store, companies, issues
 from sounimicro_pipelines.store.issues import Issue
 from sounimicro_pipelines.sync.addresses import about_issue
-from sounimicro_pipelines.sync.engine import RunReport, drain
+from sounimicro_pipelines.sync.engine import drain
 from sounimicro_pipelines.sync.feeds import Pace, Polled, poll
 from sounimicro_pipelines.sync.opening import Connection
+from sounimicro_pipelines.sync.run_report import RunReport
 
 GROUP = "sync"
 AT_ONCE = 4

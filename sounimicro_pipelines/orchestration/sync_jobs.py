@@ -29,10 +29,11 @@ from sounimicro_pipelines.orchestration.undoing import parts_of, undo_metadata
 from sounimicro_pipelines.rules.model import RULE_NAMES, RuleName
 from sounimicro_pipelines.store import work
 from sounimicro_pipelines.sync.addresses import parse_address
-from sounimicro_pipelines.sync.engine import RunReport, drain
+from sounimicro_pipelines.sync.engine import drain
 from sounimicro_pipelines.sync.feeds import Polled, poll, rewind_company
 from sounimicro_pipelines.sync.opening import Connection
 from sounimicro_pipelines.sync.requests import resync
+from sounimicro_pipelines.sync.run_report import RunReport
 from sounimicro_pipelines.sync.undo import UndoReport, undo
 
 WATCH = "watch"

@@ -18,45 +18,18 @@ from sounimicro_pipelines.sync.decide import CRM
 from sounimicro_pipelines.sync.ending import check_guard, handle_gone
 from sounimicro_pipelines.sync.filling import Incomplete
 from sounimicro_pipelines.sync.holding import busy, crm_lease, erp_lease
-from sounimicro_pipelines.sync.linking import take_off
 from sounimicro_pipelines.sync.meeting import meet_crm, meet_erp
 from sounimicro_pipelines.sync.orders import Unsure
 from sounimicro_pipelines.sync.orphans import give_up_creates
+from sounimicro_pipelines.sync.recovering import recover
 from sounimicro_pipelines.sync.routing import partner_pairs, pokes_for
+from sounimicro_pipelines.sync.run_report import RunReport
 from sounimicro_pipelines.sync.troubles import allowed_again, failed, fingerprint_of, is_refused
 from sounimicro_pipelines.sync.weigh import Group
 from sounimicro_pipelines.sync.world import NotNow, World
-from sounimicro_pipelines.transport import AccessDenied, AuthenticationFailed, VendorError
+from sounimicro_pipelines.transport import AccessDenied, AuthenticationFailed
 
-WORDS = ("applied", "unchanged", "held", "conflicts", "failed")
 TAKEN_AT_ONCE = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One row of a run's table: ids and field names, no values."""
-
-    rule: str
-    company_key: str
-    crm: str
-    erp: str
-    side: str
-    field: str
-
-
-@dataclass(slots=True)
-class RunReport:
-    """What a run did; `counts["in"]` is the sum of the others. `refused`: a right is missing, or was until now."""
-
-    run_id: str
-    rule: str | None
-    refused: bool = True
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("in", *WORDS), 0))
-    changes: list[Change] = field(default_factory=list)
-
-    def count(self, word: str) -> None:
-        self.counts["in"] += 1
-        self.counts[word] += 1
 
 
 @dataclass(slots=True)
@@ -176,7 +149,8 @@ async def work_on(world: World, item: WorkItem, report: RunReport) -> None:
                 keys = {item.company_key, *(group.company_key for group, _ in done.agreed)}
                 allowed_again(tx, world, keys, written=any(result.fields for _, result in done.agreed))
         report.count(done.word)
-    _tell(report, done)
+    for group, result in done.agreed:
+        report.tell(group, result)
 
 
 def _give_back(world: World, lease: str, own: str) -> None:
@@ -347,64 +321,3 @@ def _lease_name(tx: Transaction, world: World, item: WorkItem) -> str:
     if link is not None:
         return crm_lease(link.tenant, link.crm_entity, link.crm_id)
     return erp_lease(item.company_key, item.entity, item.record_id)
-
-
-def _tell(report: RunReport, done: _Done) -> None:
-    for group, result in done.agreed:
-        link = group.links[0]
-        for side, key in result.fields:
-            report.changes.append(
-                Change(
-                    rule=group.rule.rule,
-                    company_key=link.company_key,
-                    crm=f"crm:{link.crm_entity}:{link.crm_id}",
-                    erp=f"{link.erp_entity}:{link.erp_id}",
-                    side=side,
-                    field=key,
-                )
-            )
-
-
-async def recover(world: World, rule: str) -> None:
-    """Clear up what a crash has left: markers to take off, and creates of which nobody knows the outcome."""
-    with world.store.read() as tx:
-        left = intents.living(tx, rule=rule)
-    pokes: list[Poke] = []
-    for one in left:
-        if one.kind == "unmark":
-            try:
-                await take_off(world, one)
-            except (VendorError, Outdated):
-                continue
-        elif one.kind == "create" and one.side == "erp" and one.crm_id is not None:
-            pokes.append(Poke(rule, "crm", one.crm_entity, one.crm_id, "recovery", not_before=one.not_before))
-        elif one.kind == "create" and one.erp_id is not None:
-            pokes.append(
-                Poke(rule, "erp", one.erp_entity, one.erp_id, "recovery", one.company_key, not_before=one.not_before)
-            )
-        elif one.crm_id is not None:
-            pokes.append(Poke(rule, "crm", one.crm_entity, one.crm_id, "recovery", not_before=one.not_before))
-            with world.store.read() as tx:
-                pairs = partner_pairs(links.for_crm(tx, world.tenant, one.crm_entity, one.crm_id))
-            if pairs and rule != "partner":
-                pokes.append(Poke("partner", "crm", one.crm_entity, one.crm_id, "recovery", not_before=one.not_before))
-    if pokes:
-        with world.store.transaction() as tx:
-            work.poke(tx, [poke for poke in pokes if not _is_listed(tx, poke)], world.now())
-
-
-def _is_listed(tx: Transaction, poke: Poke) -> bool:
-    """Whether the record is on the work list anyway, waiting or at rest until a person has looked at it."""
-    table = tx.tables.work_items
-    return (
-        tx.row(
-            table.select().where(
-                table.c.rule == poke.rule,
-                table.c.side == poke.side,
-                table.c.company_key == poke.company_key,
-                table.c.entity == poke.entity,
-                table.c.record_id == poke.record_id,
-            )
-        )
-        is not None
-    )

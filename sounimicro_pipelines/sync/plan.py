@@ -17,6 +17,7 @@ from sounimicro_pipelines.sync.addresses import Address, CrmAddress
 from sounimicro_pipelines.sync.allotting import is_known
 from sounimicro_pipelines.sync.overlay import CrmOverlay, ErpOverlay, copy_store
 from sounimicro_pipelines.sync.routing import pokes_for
+from sounimicro_pipelines.sync.run_report import WORDS
 from sounimicro_pipelines.sync.world import World
 
 ROUNDS = 6
@@ -66,7 +67,7 @@ class Plan:
 
     changes: list[PlannedChange] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("in", *engine.WORDS), 0))
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("in", *WORDS), 0))
     unread: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -25,13 +25,14 @@ from sounimicro_pipelines.sync.agreement import Agreed
 from sounimicro_pipelines.sync.allotting import own_numbers
 from sounimicro_pipelines.sync.asking import Difference, Question
 from sounimicro_pipelines.sync.connecting import Place, RequestRefused
-from sounimicro_pipelines.sync.engine import RunReport, work_on
+from sounimicro_pipelines.sync.engine import work_on
 from sounimicro_pipelines.sync.filling import Incomplete
 from sounimicro_pipelines.sync.finding import Candidate
 from sounimicro_pipelines.sync.holding import crm_lease, hold
 from sounimicro_pipelines.sync.orders import Unsure
 from sounimicro_pipelines.sync.ports import Record
 from sounimicro_pipelines.sync.routing import AT_ONCE, pokes_for
+from sounimicro_pipelines.sync.run_report import RunReport
 from sounimicro_pipelines.sync.world import NotNow, World
 from sounimicro_pipelines.transport import VendorError
 

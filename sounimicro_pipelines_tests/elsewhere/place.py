@@ -21,9 +21,10 @@ from sounimicro_pipelines.settings import load_settings
 from sounimicro_pipelines.store import issues, links
 from sounimicro_pipelines.store.issues import Issue
 from sounimicro_pipelines.store.links import Link
-from sounimicro_pipelines.sync.engine import RunReport, drain
+from sounimicro_pipelines.sync.engine import drain
 from sounimicro_pipelines.sync.feeds import poll
 from sounimicro_pipelines.sync.opening import Connection
+from sounimicro_pipelines.sync.run_report import RunReport
 from sounimicro_pipelines.sync.world import World
 from sounimicro_pipelines_tests.elsewhere.crm import SECRET, SYSTEM_TOKEN, TENANT, Crm
 from sounimicro_pipelines_tests.elsewhere.erp import KEY, Erp

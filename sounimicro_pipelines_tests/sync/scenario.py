@@ -23,6 +23,7 @@ from sounimicro_pipelines.store.rows import build
 from sounimicro_pipelines.store.statements import find
 from sounimicro_pipelines.store.work import Poke
 from sounimicro_pipelines.sync import ending, engine, feeds
+from sounimicro_pipelines.sync.run_report import RunReport
 from sounimicro_pipelines.sync.world import Patience, World
 from sounimicro_pipelines_tests.rules.registries import REGISTRIES
 from sounimicro_pipelines_tests.sync.simulated import (
@@ -215,7 +216,7 @@ class Scenario:
     hostile: Hostile = field(init=False)
     crm: SimulatedCrm = field(init=False)
     erp: dict[str, SimulatedErp] = field(init=False)
-    reports: list[engine.RunReport] = field(default_factory=list)
+    reports: list[RunReport] = field(default_factory=list)
     active: tuple[str, ...] = ("customer", "supplier", "partner", "person")
     polling: bool = True
     polling_always: bool = False

@@ -8,8 +8,8 @@ import pytest
 
 from sounimicro_pipelines.store import watermarks, work
 from sounimicro_pipelines.sync import engine
-from sounimicro_pipelines.sync.engine import RunReport
 from sounimicro_pipelines.sync.holding import crm_lease
+from sounimicro_pipelines.sync.run_report import RunReport
 from sounimicro_pipelines_tests.sync.calm import Calm, calm, pool
 from sounimicro_pipelines_tests.sync.scenario import PATIENCE
 from sounimicro_pipelines_tests.sync.simulated import Row

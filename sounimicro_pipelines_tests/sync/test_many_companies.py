@@ -10,8 +10,9 @@ import pytest
 from sounimicro_pipelines.store import issues, links, work
 from sounimicro_pipelines.store.issues import Issue
 from sounimicro_pipelines.store.work import Poke
-from sounimicro_pipelines.sync.engine import RunReport, drain
+from sounimicro_pipelines.sync.engine import drain
 from sounimicro_pipelines.sync.ports import Record
+from sounimicro_pipelines.sync.run_report import RunReport
 from sounimicro_pipelines.transport import AccessDenied
 from sounimicro_pipelines_tests.sync.calm import Calm, pool
 from sounimicro_pipelines_tests.sync.scenario import StorePool

@@ -13,10 +13,11 @@ from sounimicro_pipelines.rules.versions import load_rules
 from sounimicro_pipelines.store import companies, open_store, runs
 from sounimicro_pipelines.store.companies import CompanyRow
 from sounimicro_pipelines.sync.addresses import CrmAddress
-from sounimicro_pipelines.sync.engine import RunReport, drain
+from sounimicro_pipelines.sync.engine import drain
 from sounimicro_pipelines.sync.feeds import poll
 from sounimicro_pipelines.sync.opening import plain_registries
 from sounimicro_pipelines.sync.ports import Reporter, Silent
+from sounimicro_pipelines.sync.run_report import RunReport
 from sounimicro_pipelines.sync.world import Patience, World
 from sounimicro_pipelines_tests.sync.systems import Sides, Systems
 
