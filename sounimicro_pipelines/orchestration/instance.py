@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
+from datetime import datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 
 import dagster as dg
 import yaml
 from dagster import DagsterRunStatus, RunsFilter
+
+from sounimicro_pipelines.clock import UTC, SystemClock
 
 OUR_MARK = "# Written by sounimicro at start. Take this line out to keep your own changes.\n"
 
@@ -38,6 +41,10 @@ PROCESS_TAG = "sounimicro/process"
 
 CLAIMED_TAG = "sounimicro/claimed"
 """The run that the process tag speaks of, where it is put on a run that exists: a retry inherits its parent's tags."""
+
+
+CLAIMED_WITHIN = timedelta(minutes=5)
+"""A run claims itself before its first step, within a second of its start."""
 
 
 def write_configuration(dagster_home: Path) -> None:
@@ -85,14 +92,28 @@ def let_go_of_dead_runs(instance: dg.DagsterInstance, job: str | None = None) ->
     """
     running = [DagsterRunStatus.STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.CANCELING]
     found = False
-    for run in instance.get_runs(filters=RunsFilter(job_name=job, statuses=running)):
+    for record in instance.get_run_records(RunsFilter(job_name=job, statuses=running)):
+        run = record.dagster_run
         owner = run.tags.get(PROCESS_TAG)
-        if owner is None or run.tags.get(CLAIMED_TAG, run.run_id) != run.run_id or _is_alive(owner):
+        if owner is None or run.tags.get(CLAIMED_TAG, run.run_id) != run.run_id:
+            if not _is_overdue(record):
+                continue
+        elif _is_alive(owner):
             continue
         instance.report_run_failed(run, "The process that ran this was ended from outside; nothing is lost.")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         found = True
     return found
+
+
+def _is_overdue(record: dg.RunRecord) -> bool:
+    """Whether a run has started and its process has not said since that it is there, by the machine's clock.
+
+    One that does not even start is the daemon's to give up.
+    """
+    if record.dagster_run.status != DagsterRunStatus.STARTED or record.start_time is None:
+        return False
+    return SystemClock().now() - datetime.fromtimestamp(record.start_time, UTC) > CLAIMED_WITHIN
 
 
 def _is_alive(owner: str) -> bool:

@@ -7,14 +7,16 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
 import yaml
+from dagster import DagsterEvent, DagsterEventType
 
+from sounimicro_pipelines.orchestration import instance as orchestration_instance
 from sounimicro_pipelines.orchestration.code_servers import LOCATIONS, CodeServers
 from sounimicro_pipelines.orchestration.instance import (
     CLAIMED_TAG,
@@ -138,6 +140,27 @@ def test_a_run_whose_process_was_killed_is_let_go(tmp_path: Path) -> None:
     claimed = found["claimed"]
     assert claimed is not None
     assert claimed.tags[PROCESS_TAG] == own
+
+
+def test_a_run_that_was_killed_before_it_could_claim_itself_is_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @dg.job
+    def idle() -> None: ...
+
+    begun = DagsterEvent(event_type_value=DagsterEventType.PIPELINE_START.value, job_name="idle")
+    inherited = {PROCESS_TAG: process_tag()[PROCESS_TAG], CLAIMED_TAG: "the run that this one is a retry of"}
+    with open_instance(tmp_path) as instance:
+        for tags in ({}, inherited):
+            run = instance.create_run_for_job(idle, tags=tags, status=dg.DagsterRunStatus.STARTING)
+            instance.report_dagster_event(begun, run_id=run.run_id)
+            monkeypatch.undo()
+            assert not let_go_of_dead_runs(instance)
+            monkeypatch.setattr(orchestration_instance, "CLAIMED_WITHIN", timedelta(0))
+            assert let_go_of_dead_runs(instance)
+            ended = instance.get_run_by_id(run.run_id)
+            assert ended is not None
+            assert ended.status == dg.DagsterRunStatus.FAILURE
 
 
 def test_a_configuration_of_a_persons_own_is_kept(tmp_path: Path) -> None:
