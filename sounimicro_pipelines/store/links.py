@@ -266,3 +266,17 @@ def set_owner(
         },
         keys=["tenant", "crm_entity", "crm_id", "field"],
     )
+
+
+def about(link: Link) -> dict[str, Any]:
+    """The columns by which issues and conflicts name a link's records."""
+    return {
+        "rule": link.rule,
+        "tenant": link.tenant,
+        "crm_entity": link.crm_entity,
+        "crm_id": link.crm_id,
+        "company_key": link.company_key,
+        "erp_entity": link.erp_entity,
+        "erp_id": link.erp_id,
+        "link_id": link.id,
+    }

@@ -15,6 +15,7 @@ from sounimicro_pipelines.store.history import Entry
 from sounimicro_pipelines.store.intents import Intent
 from sounimicro_pipelines.store.links import Link, Tombstone
 from sounimicro_pipelines.store.work import Poke
+from sounimicro_pipelines.sync.losers import abandon_writes
 from sounimicro_pipelines.sync.ports import Record
 from sounimicro_pipelines.sync.routing import AT_ONCE, partner_pairs
 from sounimicro_pipelines.sync.world import World
@@ -84,9 +85,7 @@ def end_link(
 
     A person that was deleted is forgotten at once; ids and the tombstone remain.
     """
-    for one in intents.living_for(tx, tenant=link.tenant, crm=(link.crm_entity, link.crm_id)):
-        if one.link_id == link.id:
-            intents.mark(tx, one.id, "abandoned", finished_at=world.now())
+    abandon_writes(tx, world, link)
     for kind in ("field", "number"):
         issues.solve_prefix(tx, f"{kind}:{link.id}:", now=world.now())
     if link.crm_entity == "person" and reason in ("deleted", "erased"):
@@ -107,7 +106,7 @@ def end_link(
             remedy=remedy,
             now=world.now(),
             run_id=world.run_id,
-            **about(link),
+            **links.about(link),
         )
     if side == "crm" and reason in ("deleted", "erased", "merged"):
         return None
@@ -149,6 +148,7 @@ async def take_off(world: World, intent: Intent) -> None:
 
 def hold_link(tx: Transaction, world: World, link: Link, *, kind: str, cause: str, remedy: str) -> None:
     """Stop writing a link until a person decides."""
+    abandon_writes(tx, world, link)
     links.change(tx, link.id, state="held")
     issues.report(
         tx,
@@ -158,7 +158,7 @@ def hold_link(tx: Transaction, world: World, link: Link, *, kind: str, cause: st
         remedy=remedy,
         now=world.now(),
         run_id=world.run_id,
-        **about(link),
+        **links.about(link),
     )
 
 
@@ -182,18 +182,16 @@ def repoint(tx: Transaction, world: World, link: Link, crm_id: int) -> Link | No
     tx.execute(delete(table).where(table.c.link_id == link.id))
     owned = tx.tables.field_owners
     tx.execute(delete(owned).where(owned.c.link_id == link.id))
-    for one in intents.living_for(tx, tenant=link.tenant, crm=(link.crm_entity, link.crm_id)):
-        if one.link_id == link.id:
-            intents.mark(tx, one.id, "abandoned", finished_at=world.now())
+    abandon_writes(tx, world, link)
     known = {name: value for name, value in (link.data or {}).items() if name != "sent"}
-    links.change(tx, link.id, crm_id=crm_id, generation=link.generation + 1, data=known)
+    links.change(tx, link.id, crm_id=crm_id, generation=link.generation + 1, origin="merged", data=known)
     table_links = tx.tables.links
     for child in links.children(tx, link.id):
         data = dict(child.data or {})
         if child.rule == "person" and data.get("crm_parent") == link.crm_id:
             data["crm_parent"] = crm_id
             tx.execute(update(table_links).where(table_links.c.id == child.id).values(data=data))
-    moved = replace(link, crm_id=crm_id, generation=link.generation + 1, data=known)
+    moved = replace(link, crm_id=crm_id, generation=link.generation + 1, origin="merged", data=known)
     links.raise_generation(tx, link.tenant, link.crm_entity, crm_id, link.company_key, link.role, link.generation + 1)
     history.add(tx, [_entry(world, moved, "link", "merged")])
     work.poke(tx, [Poke(link.rule, "crm", link.crm_entity, crm_id, "merged")], world.now())
@@ -203,20 +201,6 @@ def repoint(tx: Transaction, world: World, link: Link, crm_id: int) -> Link | No
 def is_kept_apart(stones: list[Tombstone], company_key: str, role: str | None = None) -> bool:
     """Whether an active tombstone forbids linking or creating by itself."""
     return any(stone.company_key == company_key and role in (None, stone.role) for stone in stones)
-
-
-def about(link: Link) -> dict[str, Any]:
-    """The columns by which issues name a link's records."""
-    return {
-        "rule": link.rule,
-        "tenant": link.tenant,
-        "crm_entity": link.crm_entity,
-        "crm_id": link.crm_id,
-        "company_key": link.company_key,
-        "erp_entity": link.erp_entity,
-        "erp_id": link.erp_id,
-        "link_id": link.id,
-    }
 
 
 def _entry(world: World, link: Link, kind: str, reason: str) -> Entry:

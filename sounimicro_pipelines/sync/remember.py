@@ -14,6 +14,7 @@ from sounimicro_pipelines.store.history import Entry
 from sounimicro_pipelines.store.intents import Intent
 from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.sync.decide import CRM
+from sounimicro_pipelines.sync.losers import loser_of, moment_of
 from sounimicro_pipelines.sync.ports import Written
 from sounimicro_pipelines.sync.routing import poke_others
 from sounimicro_pipelines.sync.translate import paths_of, read_field
@@ -196,39 +197,14 @@ def _entry(world: World, scene: Scene, key: str, place: int, told: Mapping[str, 
         new_value=told["to"],
         source_side=told["source_side"],
         source_by=told["by"],
-        source_at=_moment(told["at"]),
+        source_at=moment_of(told["at"]),
     )
 
 
 def _loser(world: World, scene: Scene, key: str, place: int, told: Mapping[str, Any]) -> Conflict:
-    side = scene.records[place].side
-    values = {side: told["old"], told["source_side"]: told["source"]}
-    if side == told["source_side"]:
-        values = {"erp": told["old"], "crm": told["source"]}
-    one = scene.group.rule.field(key)
-    agreed = scene.baselines.get(scene.group.link_at(place).id)
-    lost_by, lost_at = told.get("loser_by"), _moment(told.get("loser_at"))
-    return Conflict(
-        **_about(scene, place),
-        role=scene.group.link_at(place).role,
-        field=key,
-        policy=one.conflict if one else "ask",
-        baseline_crm=agreed.crm.get(key) if agreed else None,
-        baseline_erp=agreed.erp.get(key) if agreed else None,
-        crm_value=values.get("crm"),
-        erp_value=values.get("erp"),
-        crm_by=lost_by if side == "crm" else told["by"],
-        crm_at=lost_at if side == "crm" else _moment(told["at"]),
-        erp_by=lost_by if side == "erp" else told["by"],
-        erp_at=lost_at if side == "erp" else _moment(told["at"]),
-        found_at=world.now(),
-        state="decided",
-        winner="erp" if side == "crm" else "crm",
-        decided_at=world.now(),
-        decided_by=str(told["reason"]),
-        rule_version=scene.group.version,
-        run_id=world.run_id,
-    )
+    link = scene.group.link_at(place)
+    agreed = scene.baselines.get(link.id)
+    return loser_of(world, link, scene.group.rule, scene.records[place].side, key, told, agreed)
 
 
 def _unseen(
@@ -398,7 +374,3 @@ def _finish_links(tx: Transaction, world: World, scene: Scene, said: Sequence[di
         if data != (link.data or {}):
             values["data"] = data
         links.change(tx, link.id, **values)
-
-
-def _moment(text: Any) -> datetime | None:
-    return datetime.fromisoformat(text) if isinstance(text, str) else None

@@ -48,7 +48,8 @@ class LinkedTables(Declaring):
             self._index("links_parent", "parent_link_id"),
             comment="One CRM record joined with one ERP record of one company in one role. state: active, held (not "
             "written until a person decides). origin: matched, created_in_erp, created_in_crm, chosen, "
-            "restored. parent_link_id: the company's link for a person; the chosen customer's link for a "
+            "restored, merged (moved from a record that was merged into this one). "
+            "parent_link_id: the company's link for a person; the chosen customer's link for a "
             "project. data: what else the engine remembers about the pair. An unlinked link is deleted here "
             "and kept as a tombstone",
         )
