@@ -108,6 +108,13 @@ def starting_with(tx: Transaction, prefix: str) -> list[Run]:
     return [build(Run, row) for row in tx.rows(statement.order_by(table.c.started_at.desc(), table.c.run_id.desc()))]
 
 
+def first_at(tx: Transaction) -> datetime | None:
+    """When the first run began that the store knows of; None before there was any."""
+    table = tx.tables.runs
+    found = tx.row(select(table.c.started_at).order_by(table.c.started_at).limit(1))
+    return None if found is None else found.started_at
+
+
 def running(tx: Transaction) -> list[Run]:
     """Runs that have not ended, as far as the store knows, oldest first."""
     table = tx.tables.runs

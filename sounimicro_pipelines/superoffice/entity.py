@@ -42,6 +42,11 @@ class Entity:
         return as_int(member(self.data.get("UpdatedBy"), "AssociateId"))
 
     @property
+    def created(self) -> datetime | None:
+        """When it was created, in UTC."""
+        return parse_moment(self.data.get("CreatedDate"))
+
+    @property
     def created_by(self) -> int | None:
         return as_int(member(self.data.get("CreatedBy"), "AssociateId"))
 

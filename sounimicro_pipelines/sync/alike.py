@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from sounimicro_pipelines.rules.model import Rule
-from sounimicro_pipelines.store import issues, links
+from sounimicro_pipelines.store import issues, links, runs
 from sounimicro_pipelines.sync.match import Suggestion
 from sounimicro_pipelines.sync.ports import Record
 from sounimicro_pipelines.sync.world import World
 
 TOO_ALIKE = 0.72
 """From this score a suggestion keeps the engine from creating a second record by itself."""
+_TELLING = frozenset({"created_in_crm", "restored"})
+"""The origins of links that tell for which ERP record a CRM record was made."""
 _SAME_WORD = frozenset({"same_name", "same_number"})
 
 
@@ -51,6 +53,9 @@ async def should_be_asked(
     ]
     alike = alike or await _forgotten_halves(world, rule, record, near, company_key)
     fingerprint = duplicate_of(rule, record)
+    if not alike and _is_orphan(world, rule, record, company_key):
+        _tell_orphan(world, rule, record, company_key)
+        return True
     if not alike:
         with world.store.transaction() as tx:
             issues.solve(tx, fingerprint, now=world.now())
@@ -101,11 +106,45 @@ async def _forgotten_halves(
 
 
 def _is_forgotten(world: World, record: Record, company_key: str) -> bool:
-    """Whether we made a record, and neither a marker nor the store tells for which one."""
-    if not record.created_by_us or record.markers:
+    """Whether we made a record, and neither a marker nor the store tells for which one.
+
+    A link that was matched, chosen, or moved here by a merge does not tell that, nor does the marker of such a link.
+    """
+    if not record.created_by_us:
         return False
     with world.store.read() as tx:
-        if record.side == "crm":
-            place = world.tenant, record.entity, record.id
-            return not (links.for_crm(tx, *place) or links.tombstones_for_crm(tx, *place, active_only=False))
-        return not links.tombstones_for_erp(tx, company_key, record.entity, record.id, active_only=False)
+        if record.side == "erp":
+            return not links.tombstones_for_erp(tx, company_key, record.entity, record.id, active_only=False)
+        place = world.tenant, record.entity, record.id
+        if links.tombstones_for_crm(tx, *place, active_only=False):
+            return False
+        linked = links.for_crm(tx, *place)
+    known = {(one.company_key, one.role) for one in linked}
+    return not (record.markers.keys() - known or any(one.origin in _TELLING for one in linked))
+
+
+def _is_orphan(world: World, rule: Rule, record: Record, company_key: str) -> bool:
+    """Whether a record was made by us since this store is in use, and nothing tells for which one."""
+    if record.created is None or not _is_forgotten(world, record, company_key):
+        return False
+    with world.store.read() as tx:
+        began = runs.first_at(tx)
+        looked_at = issues.told_apart(tx, duplicate_of(rule, record), **_about(world, record))
+    return began is not None and record.created > began and not looked_at
+
+
+def _tell_orphan(world: World, rule: Rule, record: Record, company_key: str) -> None:
+    with world.store.transaction() as tx:
+        issues.report(
+            tx,
+            fingerprint=duplicate_of(rule, record),
+            kind="orphan",
+            severity="warning",
+            cause="We have created this record, and nothing tells any more for which one of the other system.",
+            remedy="Connect it with that one, or delete it; if there is none, create that one by hand.",
+            now=world.now(),
+            run_id=world.run_id,
+            rule=rule.rule,
+            side=record.side,
+            **{"tenant": world.tenant, "company_key": company_key, **_about(world, record)},
+        )

@@ -39,6 +39,7 @@ from sounimicro_pipelines.superoffice.traits import (
     traits_of_row,
 )
 from sounimicro_pipelines.sync.match import Identity
+from sounimicro_pipelines.sync.names import normal
 from sounimicro_pipelines.sync.ports import Changed, Changes, GuidOf, Merged, Record, Touch, Written
 from sounimicro_pipelines.sync.recognise import country_of, identity_of, phone_spellings, search_words
 from sounimicro_pipelines.transport import AccessDenied, BadAnswer, NotFound, ValidationFailed, VendorError
@@ -187,6 +188,26 @@ class CrmSide:
             merges.append(Merged(entity, one.source, one.destination, one.registered))
         return merges
 
+    async def deleted_alike(self, entity: str, like: Identity) -> list[int]:
+        """By the archive, which shows what users have deleted until the CRM takes it away for good (2.5)."""
+        provider = PROVIDERS[entity]
+        if provider.deleted is None or not like.name:
+            return []
+        under = (Where("contactId", "eq", like.parent),) if entity == "person" and like.parent is not None else ()
+        column = "fullName" if entity == "person" else "name"
+        named = tuple(Where(column, "contains", word) for word in search_words(like.name)[:1])
+        query = Query(provider, RECOGNISED_BY[entity], (*under, *named))
+        rows = await self._client.archive.optional(query, (provider.deleted, _LONG_AGO)) or ()
+        alike = [row.key for row in rows if normal(traits_of_row(entity, row).name) == normal(like.name)]
+        return alike if entity == "person" else [one for one in alike if await self._was_ours(entity, one)]
+
+    async def _was_ours(self, entity: str, record_id: int) -> bool:
+        try:
+            found = await self._client.read(entity, record_id)
+        except NotFound:
+            return False
+        return found.created_by == (await self._client.principal()).associate_id
+
     async def is_deleted(self, entity: str, record_id: int) -> bool:
         """By the archive's date: a person carries no mark of its own (vendor reference 2.5, 8.5)."""
         provider = PROVIDERS[entity]
@@ -269,6 +290,7 @@ class CrmSide:
             country=country_of(traits),
             touch=Touch(updated, _associate(found.updated_by), found.updated_by == ours if found.updated_by else None),
             stamp=updated.isoformat() if updated else None,
+            created=found.created,
             created_by_us=found.created_by == ours,
             locked=await self._locked(found, traits),
             markers=markers,

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.rules.model import Rule
-from sounimicro_pipelines.store import Outdated, Transaction, intents, issues, links, runs, watermarks, work
+from sounimicro_pipelines.store import Outdated, Transaction, issues, links, runs, watermarks, work
 from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.store.work import Poke, WorkItem
 from sounimicro_pipelines.sync.agreement import Agreed, Gone, agree
@@ -20,7 +20,7 @@ from sounimicro_pipelines.sync.filling import Incomplete
 from sounimicro_pipelines.sync.holding import busy, crm_lease, erp_lease
 from sounimicro_pipelines.sync.meeting import meet_crm, meet_erp
 from sounimicro_pipelines.sync.orders import Unsure
-from sounimicro_pipelines.sync.orphans import give_up_creates
+from sounimicro_pipelines.sync.orphans import creates_for, give_up_creates
 from sounimicro_pipelines.sync.recovering import recover
 from sounimicro_pipelines.sync.routing import partner_pairs, pokes_for
 from sounimicro_pipelines.sync.run_report import RunReport
@@ -190,8 +190,8 @@ async def _process_crm(world: World, rule: Rule, item: WorkItem, done: _Done) ->
         crm = await world.crm.read(item.entity, item.record_id, rule.crm_paths())
     if crm is None:
         with world.store.read() as tx:
-            left = intents.living_for(tx, tenant=world.tenant, crm=(item.entity, item.record_id))
-        await give_up_creates(world, rule, [one for one in left if (one.kind, one.rule) == ("create", rule.rule)])
+            left = creates_for(tx, world, rule, crm=(item.entity, item.record_id))
+        await give_up_creates(world, rule, left)
         return
     if crm.locked is not None:
         return
@@ -209,9 +209,11 @@ async def _process_erp(world: World, rule: Rule, item: WorkItem, done: _Done) ->
         check_guard(tx, "erp", item.company_key, item.entity, world)
         link = links.for_erp(tx, item.company_key, item.entity, item.record_id)
         linked = links.for_crm(tx, world.tenant, link.crm_entity, link.crm_id) if link is not None else []
+        left = creates_for(tx, world, rule, erp=(item.company_key, item.entity, item.record_id))
     if link is not None:
         if link.state == "active":
             await _agree(world, single(world, rule, link, linked), done)
+        await give_up_creates(world, rule, left)
         return
     for link in await meet_erp(world, rule, item.company_key, item.entity, item.record_id):
         done.linked += 1
@@ -250,11 +252,6 @@ async def _agree(world: World, group: Group, done: _Done) -> None:
         check_guard(tx, "crm", "", group.links[0].crm_entity, world)
         for link in group.links:
             check_guard(tx, "erp", link.company_key, link.erp_entity, world)
-        stale = [one for link in group.links for one in _finished_creates(tx, link)]
-    if stale:
-        with world.store.transaction() as tx:
-            for intent_id in stale:
-                intents.mark(tx, intent_id, "done", finished_at=world.now())
     result = await agree(world, group)
     done.agreed.append((group, result))
     if result.gone is not None:
@@ -262,19 +259,6 @@ async def _agree(world: World, group: Group, done: _Done) -> None:
         return
     for link in group.links:
         await _poke_children(world, link)
-
-
-def _finished_creates(tx: Transaction, link: Link) -> list[int]:
-    """Creates whose record has been linked meanwhile, whoever did it."""
-    crm, erp = (link.crm_entity, link.crm_id), (link.company_key, link.erp_entity, link.erp_id)
-    found = intents.living_for(tx, tenant=link.tenant, crm=crm, erp=erp)
-    return [
-        one.id
-        for one in found
-        if one.kind == "create"
-        and one.company_key == link.company_key
-        and (one.side == "crm" or (one.role == link.role and one.crm_id == link.crm_id))
-    ]
 
 
 async def _poke_children(world: World, link: Link) -> None:

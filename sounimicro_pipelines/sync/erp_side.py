@@ -36,6 +36,7 @@ from sounimicro_pipelines.unimicro.stamps import stamped_rows
 from sounimicro_pipelines.unimicro.traits import (
     NUMBERS,
     RECOGNISED_BY,
+    created_at,
     created_by,
     is_gone,
     newest_stamp,
@@ -296,6 +297,7 @@ class ErpSide:
             touch=_touch(found, ours),
             touches={path: _touch(self._fields.holders(entity, found, path)[-1].record, ours) for path in paths},
             stamp=newest_stamp(self._fields, entity, found, paths) or None,
+            created=created_at(found),
             created_by_us=ours is not None and maker == ours,
             handle=found,
         )

@@ -12,6 +12,7 @@ from sounimicro_pipelines.store.intents import Intent
 from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.sync.alike import ask, not_told_apart, should_be_asked
 from sounimicro_pipelines.sync.creating import create
+from sounimicro_pipelines.sync.deleted import was_deleted
 from sounimicro_pipelines.sync.filling import Incomplete, new_values
 from sounimicro_pipelines.sync.holding import demand_free
 from sounimicro_pipelines.sync.linking import is_kept_apart, make_link
@@ -19,8 +20,9 @@ from sounimicro_pipelines.sync.marks import asked_about_half, half_in_crm, half_
 from sounimicro_pipelines.sync.match import Identity, Register, Suggestion, certain, compare, suggest
 from sounimicro_pipelines.sync.names import normal
 from sounimicro_pipelines.sync.orders import Order, Unsure
-from sounimicro_pipelines.sync.orphans import give_up_creates
+from sounimicro_pipelines.sync.orphans import creates_for, give_up_creates
 from sounimicro_pipelines.sync.ports import Record
+from sounimicro_pipelines.sync.seeking import LINKED_OTHERWISE
 from sounimicro_pipelines.sync.translate import initiates, takes_part
 from sounimicro_pipelines.sync.world import NotNow, World
 
@@ -34,8 +36,8 @@ async def meet_erp(world: World, rule: Rule, company_key: str, entity: str, erp_
     record = await port.read(entity, erp_id, rule.erp_paths())
     if record is None:
         with world.store.read() as tx:
-            left = intents.living_for(tx, tenant=world.tenant, erp=(company_key, entity, erp_id))
-        await give_up_creates(world, rule, [one for one in left if one.kind == "create"])
+            left = creates_for(tx, world, rule, erp=(company_key, entity, erp_id))
+        await give_up_creates(world, rule, left)
         return []
     if record.created_by_us and _is_being_made(world, rule, company_key):
         raise NotNow(world.later(world.patience.search_lag), "create_elsewhere")
@@ -79,6 +81,8 @@ async def meet_erp(world: World, rule: Rule, company_key: str, entity: str, erp_
         return []
     if await should_be_asked(world, rule, record, near, company_key):
         return []
+    if await was_deleted(world, rule, record, role, seen):
+        return []
     _wait_for_ours(world, record)
     return [await create(world, await _order_in_crm(world, rule, record, role, parent))]
 
@@ -94,7 +98,6 @@ async def meet_crm(world: World, rule: Rule, crm: Record) -> list[Link]:
                     places.append((above.company_key, above.role, above))
         else:
             places = [(key, rule.role, None) for key in world.erp]
-        left = _without_parent(tx, world, crm, places) if rule.rule == "person" else []
         stones = links.tombstones_for_crm(tx, world.tenant, crm.entity, crm.id)
         places = [
             (key, role, parent)
@@ -104,6 +107,7 @@ async def meet_crm(world: World, rule: Rule, crm: Record) -> list[Link]:
             and links.for_crm_place(tx, world.tenant, crm.entity, crm.id, key, role) is None
             and not is_kept_apart(stones, key, role)
         ]
+        left = _without_place(tx, world, rule, crm, places)
         if crm.created_by_us and not crm.markers and _creates_under_way(tx, rule):
             raise NotNow(world.later(world.patience.search_lag), "create_elsewhere")
     await give_up_creates(world, rule, left)
@@ -182,17 +186,17 @@ async def _meet_in(
     )
 
 
-def _without_parent(
-    tx: Transaction, world: World, person: Record, places: Sequence[tuple[str, str, Link | None]]
+def _without_place(
+    tx: Transaction, world: World, rule: Rule, crm: Record, places: Sequence[tuple[str, str, Link | None]]
 ) -> list[Intent]:
-    """The unfinished creates of a person where its company has no link any more, under which they could be finished."""
-    there = {(key, role) for key, role, _ in places}
-    found = intents.living_for(tx, tenant=world.tenant, crm=(person.entity, person.id))
-    return [
-        one
-        for one in found
-        if (one.kind, one.side, one.rule) == ("create", "erp", "person") and (one.company_key, one.role) not in there
-    ]
+    """The unfinished creates of a record that nobody can finish.
+
+    Its place is linked otherwise or kept apart meanwhile, or a person's company is not linked there any more.
+    """
+    free = {(key, role) for key, role, _ in places}
+    found = creates_for(tx, world, rule, crm=(crm.entity, crm.id))
+    known = [one for one in found if one.company_key in world.erp and world.is_live(tx, one.company_key)]
+    return [one for one in known if (one.company_key, one.role) not in free]
 
 
 def _chosen_customer(world: World, under_way: Intent) -> Link | None:
@@ -308,7 +312,7 @@ async def _go_on(world: World, order: Order, under_way: Intent) -> Link:
             linked = links.for_erp(tx, order.company_key, source.entity, source.id)
         if linked is not None:
             raise
-        raise Unsure(under_way, "The record that was created for it is linked with another one meanwhile.") from None
+        raise Unsure(under_way, LINKED_OTHERWISE) from None
 
 
 def _is_being_made(world: World, rule: Rule, company_key: str) -> bool:

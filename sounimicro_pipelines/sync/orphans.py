@@ -13,12 +13,26 @@ from sounimicro_pipelines.sync.seeking import made_by, wait_for_effect
 from sounimicro_pipelines.sync.world import World
 
 
+def creates_for(
+    tx: Transaction,
+    world: World,
+    rule: Rule,
+    *,
+    crm: tuple[str, int] | None = None,
+    erp: tuple[str, str, int] | None = None,
+) -> list[Intent]:
+    """The unfinished creates of a rule for a CRM record (entity, id) or an ERP record (CompanyKey, entity, id)."""
+    side = "erp" if crm is not None else "crm"
+    found = intents.living_for(tx, tenant=world.tenant, crm=crm, erp=erp)
+    return [one for one in found if (one.kind, one.side, one.rule) == ("create", side, rule.rule)]
+
+
 async def give_up_creates(world: World, rule: Rule, left: Sequence[Intent]) -> None:
     """The record for which something was being created is gone: what was made stays, linked to nothing, and is told."""
     for intent in left:
         wait_for_effect(world, intent)
         entity = intent.erp_entity if intent.side == "erp" else intent.crm_entity
-        made = await made_by(world, rule, entity, intent, {}, None)
+        made = await made_by(world, rule, entity, intent, None, None)
         with world.store.transaction() as tx:
             intents.mark(tx, intent.id, "abandoned" if made is None else "done", finished_at=world.now())
             if made is not None:

@@ -241,6 +241,10 @@ class CrmOverlay(_Overlay):
     async def merges(self, since: datetime) -> list[Merged] | None:
         return await self._crm.merges(since)
 
+    async def deleted_alike(self, entity: str, like: Identity) -> list[int]:
+        unknown_parent = like.parent is not None and like.parent < 0
+        return [] if unknown_parent else await self._crm.deleted_alike(entity, like)
+
     async def is_deleted(self, entity: str, record_id: int) -> bool:
         return record_id > 0 and await self._crm.is_deleted(entity, record_id)
 

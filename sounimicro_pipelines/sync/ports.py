@@ -34,7 +34,8 @@ class Record:
 
     `facts` are what `takes_part` asks about. `parent` is a person's CRM company, a contact's business relation or a
     project's customer. `relation` is a party's own business relation. `locked` says why the record must not be written.
-    `markers` are ours on a CRM record: (CompanyKey, role) → ERP id. `handle` is the port's own.
+    `markers` are ours on a CRM record: (CompanyKey, role) → ERP id. `handle` is the port's own. `created` is None where
+    the system does not tell.
     """
 
     side: Side
@@ -50,6 +51,7 @@ class Record:
     touch: Touch = Touch()
     touches: Mapping[str, Touch] = field(default_factory=dict)
     stamp: str | None = None
+    created: datetime | None = None
     created_by_us: bool = False
     locked: str | None = None
     markers: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -198,6 +200,9 @@ class CrmPort(Port, Protocol):
 
     async def merges(self, since: datetime) -> list[Merged] | None:
         """Merges since, oldest first; None where the tenant does not tell."""
+
+    async def deleted_alike(self, entity: str, like: Identity) -> list[int]:
+        """Deleted records that bore this name: persons of the same company, and companies that we had created."""
 
     async def is_deleted(self, entity: str, record_id: int) -> bool:
         """Whether a record is deleted that the tenant may still answer with, unmarked. Costs a search."""

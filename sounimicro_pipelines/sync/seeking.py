@@ -17,6 +17,7 @@ from sounimicro_pipelines.sync.world import NotNow, World
 
 SKEW = timedelta(minutes=2)
 """How far the systems' clocks may be behind ours when we search for what we have just created."""
+LINKED_OTHERWISE = "The record that was created for it is linked with another one meanwhile."
 
 
 async def look_for(world: World, order: Order, intent: Intent) -> int | None:
@@ -27,10 +28,8 @@ async def look_for(world: World, order: Order, intent: Intent) -> int | None:
         if marked is not None:
             return marked
     port = world.port(order.side, order.company_key)
-    wanted = order.source.identity
-    now = {"name": wanted.name, "org_number": wanted.org_number}
     parent = order.parent if order.rule.rule == "person" else None
-    found = await made_by(world, order.rule, order.entity, intent, now, parent)
+    found = await made_by(world, order.rule, order.entity, intent, order.source, parent)
     if found is not None:
         return found.id
     await _natural_key(world, order, intent, port)
@@ -46,24 +45,45 @@ def wait_for_effect(world: World, intent: Intent) -> None:
 
 
 async def made_by(
-    world: World, rule: Rule, entity: str, intent: Intent, now: Mapping[str, Any], parent: int | None
+    world: World, rule: Rule, entity: str, intent: Intent, source: Record | None, parent: int | None
 ) -> Record | None:
-    """The record that an intent has made, by what was sent or by what its source says now. Raises Unsure."""
+    """The record that an intent has made, by what was sent or by what its source says now. Raises Unsure.
+
+    `source` is None when it is gone; what was made for it and is linked with another one is that one's then.
+    """
     side: Side = "crm" if intent.side == "crm" else "erp"
     port = world.port(side, intent.company_key)
     made = await port.created_by_us(
         entity, intent.created_at - SKEW, rule.crm_paths() if side == "crm" else rule.erp_paths()
     )
     with world.store.read() as tx:
-        unlinked = [one for one in made if not _is_linked(tx, world, intent, one)]
+        linked = {one.id for one in made if _is_linked(tx, world, intent, one)}
         others = [one for one in intents.living(tx, rule=rule.rule) if one.id != intent.id]
-    near = [one for one in unlinked if parent is None or one.parent == parent]
+        outcomes = _outcomes(tx, intent)
+    near = [one for one in made if one.id not in linked | outcomes and (parent is None or one.parent == parent)]
+    now = {"name": source.identity.name, "org_number": source.identity.org_number} if source is not None else {}
     mine = [one for one in near if _says(one, intent.body) or _says(one, now)]
+    taken = [one for one in made if one.id in linked - outcomes and _says(one, intent.body)]
+    if taken and not mine:
+        if source is None:
+            return None
+        raise Unsure(intent, LINKED_OTHERWISE)
     if len(mine) > 1:
         raise Unsure(intent, "More than one record may be the one that was created.")
     if not mine and any(not _explained(one, others) for one in near):
         raise Unsure(intent, "A record that we created cannot be told: its name has been changed since.")
     return mine[0] if mine else None
+
+
+def _outcomes(tx: Transaction, intent: Intent) -> set[int]:
+    """The records of which other creates have known, since this one, that they made them."""
+    since = intents.recent(tx, kind="create", side=intent.side, since=intent.created_at - SKEW)
+    return {int(one.outcome["id"]) for one in since if one.outcome and _register(one) == _register(intent)}
+
+
+def _register(intent: Intent) -> tuple[str, str]:
+    """Where an intent creates: the company, "" for the CRM, and the entity."""
+    return (intent.company_key, intent.erp_entity) if intent.side == "erp" else ("", intent.crm_entity)
 
 
 def _explained(made: Record, others: Sequence[Intent]) -> bool:

@@ -144,6 +144,11 @@ def created_by(record: Mapping[str, Any]) -> str | None:
     return str(record["CreatedBy"]) if record.get("CreatedBy") else None
 
 
+def created_at(record: Mapping[str, Any]) -> datetime | None:
+    """When the record was made, in UTC."""
+    return parse_moment(record.get("CreatedAt"))
+
+
 def newest_stamp(registry: FieldRegistry, entity_name: str, record: Mapping[str, Any], paths: Iterable[str]) -> str:
     """The newest stamp among the record and the objects that hold these paths, "" when none has any."""
     holders = [record, *(one.record for path in paths for one in registry.holders(entity_name, record, path))]

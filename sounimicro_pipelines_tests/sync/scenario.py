@@ -475,7 +475,6 @@ class Scenario:
         self.hostile.calm = True
         self.hostile.crash_at = None
         self.hostile.dead = False
-        self.hostile.settle_late()
         self.hostile.clock.advance(400)
         self.engines = 1
         for number in range(rounds):

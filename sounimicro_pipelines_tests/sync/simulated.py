@@ -107,6 +107,27 @@ class Trouble:
     no_audit: bool = False
 
 
+class PassingTime(ManualClock):
+    """A clock by which calls that got no answer take effect when they are due, whatever else goes on until then."""
+
+    def __init__(self, now: datetime) -> None:
+        super().__init__(now)
+        self._late: list[tuple[datetime, Callable[[], None]]] = []
+
+    def later(self, seconds: float, effect: Callable[[], None]) -> None:
+        """Let something happen so many seconds from now."""
+        self._late.append((self.now() + timedelta(seconds=seconds), effect))
+
+    def advance(self, seconds: float) -> None:
+        until = self.now() + timedelta(seconds=seconds)
+        due = sorted((one for one in self._late if one[0] <= until), key=lambda one: one[0])
+        self._late = [one for one in self._late if one[0] > until]
+        for at, effect in due:
+            super().advance((at - self.now()).total_seconds())
+            effect()
+        super().advance((until - self.now()).total_seconds())
+
+
 @dataclass
 class Hostile:
     """The world that both systems live in: its people, its faults, and the record of everything that happened."""
@@ -114,7 +135,7 @@ class Hostile:
     seed: int
     trouble: Trouble = field(default_factory=Trouble)
     rng: random.Random = field(init=False)
-    clock: ManualClock = field(init=False)
+    clock: PassingTime = field(init=False)
     counts: Counter[str] = field(default_factory=Counter)
     parents: dict[str, str] = field(default_factory=dict)
     typed: dict[str, tuple[str, str, int, str]] = field(default_factory=dict)
@@ -128,12 +149,11 @@ class Hostile:
     points: int = 0
     points_of_first: int = 0
     dead: bool = False
-    late_effects: list[tuple[datetime, Callable[[], None]]] = field(default_factory=list)
     calm: bool = False
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
-        self.clock = ManualClock(START)
+        self.clock = PassingTime(START)
         self._tokens = 0
 
     def token(self, side: str, entity: str, record_id: int, path: str, before: str, shape: str = "") -> str:
@@ -174,13 +194,12 @@ class Hostile:
         if self.dead:
             raise Crash
         self.clock.advance(self.rng.uniform(0.02, 0.3))
-        self._late()
         if not self.calm:
             self._people()
             self._fault_before(write)
         if write and not self.calm and self.rng.random() < self.trouble.late:
             self.counts["timeout_late_effect"] += 1
-            self.late_effects.append((self.at() + timedelta(seconds=self.rng.uniform(1, 60)), _quietly(effect)))
+            self.clock.later(self.rng.uniform(1, 60), _quietly(effect))
             self.clock.advance(30)
             raise Unreachable("Sim", "call", effect_unknown=True)
         try:
@@ -200,18 +219,6 @@ class Hostile:
         if not self.calm:
             self._people()
         return result
-
-    def _late(self) -> None:
-        due = [effect for at, effect in self.late_effects if at <= self.at()]
-        self.late_effects = [(at, effect) for at, effect in self.late_effects if at > self.at()]
-        for effect in due:
-            effect()
-
-    def settle_late(self) -> None:
-        """Let every delayed effect happen."""
-        for _, effect in self.late_effects:
-            effect()
-        self.late_effects = []
 
     def _people(self) -> None:
         if self.person_edit is not None and self.rng.random() < self.trouble.edit_between:
@@ -344,6 +351,7 @@ class System:
             touch=Touch(self.stamp(row), row.updated_by, by_us),
             touches=touches,
             stamp=self.stamp(row).isoformat(),
+            created=row.created + timedelta(seconds=self.world.trouble.skew),
             created_by_us=row.created_by == "us",
             markers=dict(row.markers),
             handle=dict(row.values),
@@ -611,6 +619,15 @@ class SimulatedCrm(System):
                 row.markers.pop((company_key, role), None)
 
         await self.world.call(write=True, effect=effect)
+
+    async def deleted_alike(self, entity: str, like: Identity) -> list[int]:
+        def effect() -> list[int]:
+            gone = [row for row in self.rows.values() if row.entity == entity and row.deleted is not None]
+            told = [self._identity(row) for row in gone if entity == "person" or row.created_by == "us"]
+            return [one.id for one in told if (one.name, one.parent) == (like.name, like.parent)]
+
+        found: list[int] = await self.world.call(write=False, effect=effect)
+        return found
 
     async def is_deleted(self, entity: str, record_id: int) -> bool:
         row = self.rows.get((entity, record_id))

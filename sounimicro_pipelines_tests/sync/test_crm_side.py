@@ -244,6 +244,29 @@ def test_a_new_company_meets_the_rules_conditions_and_is_found_among_what_we_mad
     systems.run(work)
 
 
+def test_what_people_have_deleted_is_known_by_its_name_and_who_had_made_it(systems: Systems) -> None:
+    async def work(sides: Sides) -> None:
+        crm, people = sides.crm, systems.sandbox.crm
+        values = {"Name": "Slettebakken Bygg AS"}
+        ours = await crm.create("contact", values, parent=None, conditions={}, guid_of=guids("d"))
+        theirs = people.create("contact", {"Name": "Slettebakken Bygg AS"})
+        names = {"Firstname": "Ola", "Lastname": "Slettebakken"}
+        person = await crm.create("person", names, parent=ours, conditions={}, guid_of=guids("d"))
+        company = Identity(0, "Slettebakken bygg AS")
+        worker = Identity(0, "Ola Slettebakken", parent=ours)
+        assert await crm.deleted_alike("contact", company) == []
+        assert await crm.deleted_alike("person", worker) == []
+        for entity, key in (("person", person), ("contact", theirs), ("contact", ours)):
+            people.delete(entity, key)
+        assert await crm.deleted_alike("contact", company) == [ours]
+        assert await crm.deleted_alike("person", worker) == [person]
+        assert await crm.deleted_alike("person", Identity(0, "Ola Slettebakken", parent=theirs)) == []
+        assert await crm.deleted_alike("contact", Identity(0, "Slettebakken AS")) == []
+        assert await crm.deleted_alike("project", company) == []
+
+    systems.run(work)
+
+
 def test_our_marker_is_put_found_and_taken_off_without_touching_the_record(systems: Systems) -> None:
     key = contacts(systems)[8]
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import AsyncMock, patch
 
 import pytest
 
 from sounimicro_pipelines.rules.values import Scalar
-from sounimicro_pipelines.store import intents, issues, links, work
+from sounimicro_pipelines.store import conflicts, intents, issues, links, work
 from sounimicro_pipelines.store.work import Poke
 from sounimicro_pipelines.sync import answering
 from sounimicro_pipelines.sync.ports import GuidOf, Record, Written
@@ -321,6 +322,154 @@ def test_what_was_linked_after_the_backup_and_deleted_since_is_told_and_not_made
     scenario.check()
     assert scenario.hostile.creates == []
     assert [one.kind for one in open_issues(scenario.store)] == ["deleted"]
+
+
+def unheard(system: System) -> AbstractContextManager[object]:
+    """Every create takes effect, and none is answered."""
+    create = system.create
+
+    async def without_answer(*args: Any, **more: Any) -> int:
+        await create(*args, **more)
+        raise Unreachable("Sim", "create", effect_unknown=True)
+
+    return patch.object(system, "create", without_answer)
+
+
+def test_what_was_made_for_one_customer_and_took_up_another_by_a_merge_is_asked_about() -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
+    company, other = pair(scenario)
+    scenario.settle()
+    scenario.polling = True
+    scenario.hostile.clock.advance(200)
+    customer = scenario.company(scenario.erp["K1"], "Customer")
+    with unheard(scenario.crm):
+        scenario.run_engines()
+    (made,) = [row for row in scenario.crm.living("contact") if row is not company]
+    scenario.crm.person_merges(company, made)
+    scenario.settle()
+    scenario.check()
+    assert made.markers == {("K1", "customer"): other.id}
+    assert [(name, entity) for name, entity, _ in scenario.hostile.creates] == [("crm", "contact")]
+    assert ("create_unknown", customer.id) in {(one.kind, one.erp_id) for one in open_issues(scenario.store)}
+
+
+def test_what_was_made_for_a_company_that_took_up_another_customer_meanwhile_is_told_and_given_no_company() -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
+    company, _ = pair(scenario)
+    scenario.settle()
+    scenario.polling = True
+    scenario.hostile.clock.advance(200)
+    fresh = scenario.company(scenario.crm, "contact")
+    with unheard(scenario.erp["K1"]):
+        scenario.run_engines()
+    ((_, _, made),) = scenario.hostile.creates
+    scenario.crm.person_merges(company, fresh)
+    scenario.settle()
+    scenario.check()
+    assert len(scenario.hostile.creates) == 1
+    assert ("orphan", made) in {(one.kind, one.erp_id) for one in open_issues(scenario.store)}
+    with scenario.store.read() as tx:
+        assert intents.living(tx) == []
+
+
+def test_a_value_that_a_write_without_answer_replaced_is_kept_when_the_person_has_moved_since() -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer", "person"), polling_always=True)
+    company, customer = pair(scenario)
+    person = scenario.person_of(company)
+    elsewhere = scenario.company(scenario.crm, "contact")
+    scenario.settle()
+    scenario.polling = True
+    (contact,) = scenario.erp["K1"].living("Contact")
+    lost = scenario.erp["K1"].person_types(contact, "Role")
+    scenario.hostile.clock.advance(200)
+    scenario.crm.person_types(person, "Title")
+    write = scenario.erp["K1"].write
+
+    async def without_answer(*args: Any, **more: Any) -> Written:
+        await write(*args, **more)
+        raise Unreachable("Sim", "write", effect_unknown=True)
+
+    with patch.object(scenario.erp["K1"], "write", without_answer):
+        scenario.run_engines()
+    assert contact.values["Role"] == person.values["Title"]
+    person.parent = elsewhere.id
+    person.updated, person.updated_by = scenario.hostile.at(), "person"
+    scenario.settle()
+    scenario.check()
+    assert customer.relation == contact.parent
+    with scenario.store.read() as tx:
+        (kept,) = conflicts.listing(tx, state="decided")
+        assert intents.living(tx) == []
+    assert (kept.field, kept.erp_value, kept.winner) == ("Title", lost, "crm")
+
+
+def test_what_was_made_after_the_backup_is_asked_about_also_when_a_merge_has_given_it_another_link() -> None:
+    active = ("customer", "supplier", "partner")
+    scenario = Scenario(1, StorePool(), Trouble(), active=active, polling_always=True)
+    company, _ = pair(scenario)
+    scenario.settle()
+    scenario.polling = True
+    scenario.back_up()
+    scenario.hostile.clock.advance(200)
+    supplier = scenario.company(scenario.erp["K1"], "Supplier", "")
+    with unheard(scenario.crm):
+        scenario.run_engines()
+    (made,) = [row for row in scenario.crm.living("contact") if row is not company]
+    scenario.crm.person_merges(company, made)
+    scenario.restore_old()
+    scenario.settle()
+    scenario.check()
+    assert scenario.crm.living("contact") == [made]
+    asked = {(one.kind, one.erp_entity, one.erp_id) for one in open_issues(scenario.store)}
+    assert ("possible_duplicate", "Supplier", supplier.id) in asked
+
+
+@pytest.mark.parametrize("made_in", ["crm", "erp"])
+def test_what_was_made_after_the_backup_and_looks_like_nothing_any_more_is_told_and_given_no_other_half(
+    made_in: str,
+) -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
+    crm, erp = scenario.crm, scenario.erp["K1"]
+    scenario.company(crm, "contact", "")
+    scenario.settle()
+    scenario.polling = True
+    scenario.back_up()
+    scenario.hostile.clock.advance(200)
+    before = len(scenario.hostile.creates)
+    source = scenario.company(erp, "Customer", "") if made_in == "crm" else scenario.company(crm, "contact", "")
+    made_by: System = crm if made_in == "crm" else erp
+    with unheard(made_by):
+        scenario.run_engines()
+    ((_, entity, made),) = scenario.hostile.creates[before:]
+    made_by.person_types(made_by.rows[(entity, made)], "Name" if made_in == "crm" else "Info.Name")
+    scenario.restore_old()
+    (crm if source.entity == "contact" else erp).person_deletes(source)
+    scenario.settle()
+    scenario.check()
+    assert len(scenario.hostile.creates) == before + 1
+    told = {(one.kind, one.crm_id if made_in == "crm" else one.erp_id) for one in open_issues(scenario.store)}
+    assert told == {("orphan", made)}
+
+
+@pytest.mark.parametrize("what", ["company", "person"])
+def test_what_was_made_in_the_crm_after_the_backup_and_deleted_there_stays_deleted(what: str) -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer", "person"), polling_always=True)
+    company, customer = pair(scenario)
+    scenario.settle()
+    scenario.back_up()
+    if what == "company":
+        source = scenario.company(scenario.erp["K1"], "Customer", "")
+    else:
+        source = scenario.contact_of("K1", customer)
+    scenario.settle()
+    ((_, entity, made),) = scenario.hostile.creates
+    scenario.crm.person_deletes(scenario.crm.rows[(entity, made)])
+    scenario.restore_old()
+    scenario.settle()
+    scenario.check()
+    assert len(scenario.hostile.creates) == 1
+    assert [(one.kind, one.erp_id) for one in open_issues(scenario.store)] == [("deleted", source.id)]
+    assert company.deleted is None
 
 
 def pair(scenario: Scenario) -> tuple[Row, Row]:
