@@ -131,6 +131,18 @@ def rewind(tx: Transaction, name: str, watermark: datetime | None) -> None:
     change(tx, tx.tables.feeds, {"watermark": watermark, "polled_at": None}, name=name)
 
 
+def first_listing(tx: Transaction) -> datetime | None:
+    """When a register was read in full first, as far as is remembered."""
+    table = tx.tables.feeds
+    found = tx.row(select(table.c.full_at).where(table.c.full_at.is_not(None)).order_by(table.c.full_at).limit(1))
+    return None if found is None else found.full_at
+
+
+def note(tx: Transaction, name: str, moment: datetime) -> None:
+    """Remember until when something has been looked through that nobody polls."""
+    upsert(tx, tx.tables.feeds, {"name": name, "watermark": moment}, keys=["name"])
+
+
 def hurry(tx: Transaction, prefix: str) -> int:
     """Let feeds be due at once, without moving their watermarks; answers how many."""
     table = tx.tables.feeds

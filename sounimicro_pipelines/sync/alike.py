@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from sounimicro_pipelines.rules.model import Rule
-from sounimicro_pipelines.store import issues, links, runs
-from sounimicro_pipelines.sync.match import Suggestion
+from sounimicro_pipelines.store import issues
+from sounimicro_pipelines.sync.forgotten import is_forgotten, is_orphan, orphans, tell_orphan
+from sounimicro_pipelines.sync.match import Suggestion, compare
 from sounimicro_pipelines.sync.ports import Record
 from sounimicro_pipelines.sync.world import World
 
 TOO_ALIKE = 0.72
 """From this score a suggestion keeps the engine from creating a second record by itself."""
-_TELLING = frozenset({"created_in_crm", "restored"})
-"""The origins of links that tell for which ERP record a CRM record was made."""
 _SAME_WORD = frozenset({"same_name", "same_number"})
 
 
@@ -43,9 +42,12 @@ def not_told_apart(
 
 
 async def should_be_asked(
-    world: World, rule: Rule, record: Record, near: Sequence[Suggestion], company_key: str
+    world: World, rule: Rule, record: Record, near: Sequence[Suggestion], company_key: str, parent: int | None
 ) -> bool:
-    """Whether a person should look before a second record is made; says so by an issue."""
+    """Whether a person should look before a second record is made; says so by an issue.
+
+    `parent` is under which company of the other system a person's would be made. Raises the VendorError family.
+    """
     alike = [
         one
         for one in near
@@ -53,15 +55,27 @@ async def should_be_asked(
     ]
     alike = alike or await _forgotten_halves(world, rule, record, near, company_key)
     fingerprint = duplicate_of(rule, record)
-    if not alike and _is_orphan(world, rule, record, company_key):
-        _tell_orphan(world, rule, record, company_key)
+    if not alike and is_orphan(world, record, company_key) and not _is_told_apart(world, rule, record):
+        with world.store.transaction() as tx:
+            tell_orphan(tx, world, rule, record)
         return True
+    if not alike:
+        ours = await orphans(world, rule, "erp" if record.side == "crm" else "crm", company_key)
+        under = [one for one in ours if rule.rule != "person" or one.parent == parent]
+        found = [compare(record.identity, one.identity, rule.match) for one in under]
+        _, alike = not_told_apart(world, rule, record, None, found)
     if not alike:
         with world.store.transaction() as tx:
             issues.solve(tx, fingerprint, now=world.now())
         return False
     ask(world, rule, record, alike)
     return True
+
+
+def _is_told_apart(world: World, rule: Rule, record: Record) -> bool:
+    """Whether a person has looked at the record, and found it to be none of what the other system has."""
+    with world.store.read() as tx:
+        return bool(issues.told_apart(tx, duplicate_of(rule, record), **_about(world, record)))
 
 
 def ask(world: World, rule: Rule, record: Record, alike: Sequence[Suggestion]) -> None:
@@ -95,56 +109,11 @@ async def _forgotten_halves(
     the CRM record yet. A same name or number is too little to link them, but enough not to make a third.
     """
     twins = [one for one in near if _SAME_WORD & set(one.reasons) and "already_linked" not in one.reasons]
-    if not twins or _is_forgotten(world, record, company_key):
+    if not twins or is_forgotten(world, record, company_key):
         return twins
     if record.side == "crm":
         port, entity, paths = world.port("erp", company_key), rule.erp[0], rule.erp_paths()
     else:
         port, entity, paths = world.port("crm", company_key), rule.crm, rule.crm_paths()
     others = [(one, await port.read(entity, one.id, paths)) for one in twins]
-    return [one for one, other in others if other is not None and _is_forgotten(world, other, company_key)]
-
-
-def _is_forgotten(world: World, record: Record, company_key: str) -> bool:
-    """Whether we made a record, and neither a marker nor the store tells for which one.
-
-    A link that was matched, chosen, or moved here by a merge does not tell that, nor does the marker of such a link.
-    """
-    if not record.created_by_us:
-        return False
-    with world.store.read() as tx:
-        if record.side == "erp":
-            return not links.tombstones_for_erp(tx, company_key, record.entity, record.id, active_only=False)
-        place = world.tenant, record.entity, record.id
-        if links.tombstones_for_crm(tx, *place, active_only=False):
-            return False
-        linked = links.for_crm(tx, *place)
-    known = {(one.company_key, one.role) for one in linked}
-    return not (record.markers.keys() - known or any(one.origin in _TELLING for one in linked))
-
-
-def _is_orphan(world: World, rule: Rule, record: Record, company_key: str) -> bool:
-    """Whether a record was made by us since this store is in use, and nothing tells for which one."""
-    if record.created is None or not _is_forgotten(world, record, company_key):
-        return False
-    with world.store.read() as tx:
-        began = runs.first_at(tx)
-        looked_at = issues.told_apart(tx, duplicate_of(rule, record), **_about(world, record))
-    return began is not None and record.created > began and not looked_at
-
-
-def _tell_orphan(world: World, rule: Rule, record: Record, company_key: str) -> None:
-    with world.store.transaction() as tx:
-        issues.report(
-            tx,
-            fingerprint=duplicate_of(rule, record),
-            kind="orphan",
-            severity="warning",
-            cause="We have created this record, and nothing tells any more for which one of the other system.",
-            remedy="Connect it with that one, or delete it; if there is none, create that one by hand.",
-            now=world.now(),
-            run_id=world.run_id,
-            rule=rule.rule,
-            side=record.side,
-            **{"tenant": world.tenant, "company_key": company_key, **_about(world, record)},
-        )
+    return [one for one, other in others if other is not None and is_forgotten(world, other, company_key)]

@@ -198,15 +198,9 @@ class CrmSide:
         named = tuple(Where(column, "contains", word) for word in search_words(like.name)[:1])
         query = Query(provider, RECOGNISED_BY[entity], (*under, *named))
         rows = await self._client.archive.optional(query, (provider.deleted, _LONG_AGO)) or ()
-        alike = [row.key for row in rows if normal(traits_of_row(entity, row).name) == normal(like.name)]
-        return alike if entity == "person" else [one for one in alike if await self._was_ours(entity, one)]
-
-    async def _was_ours(self, entity: str, record_id: int) -> bool:
-        try:
-            found = await self._client.read(entity, record_id)
-        except NotFound:
-            return False
-        return found.created_by == (await self._client.principal()).associate_id
+        found = [self._identity_of_row(entity, row, None) for row in rows]
+        named_alike = [one for one in found if normal(one.name) == normal(like.name)]
+        return [one.id for one in named_alike if len({one.org_number, like.org_number} - {""}) < 2]
 
     async def is_deleted(self, entity: str, record_id: int) -> bool:
         """By the archive's date: a person carries no mark of its own (vendor reference 2.5, 8.5)."""

@@ -15,6 +15,7 @@ from sounimicro_pipelines.store.history import Entry
 from sounimicro_pipelines.store.intents import Intent
 from sounimicro_pipelines.store.links import Link, Tombstone
 from sounimicro_pipelines.store.work import Poke
+from sounimicro_pipelines.sync.forgotten import solve_orphan
 from sounimicro_pipelines.sync.losers import abandon_writes
 from sounimicro_pipelines.sync.ports import Record
 from sounimicro_pipelines.sync.routing import AT_ONCE, partner_pairs
@@ -70,6 +71,8 @@ def make_link(
         links.wake(tx, stone.id)
     issues.solve(tx, f"duplicate:{rule.rule}:crm:{company_key}:{crm.entity}:{crm.id}", now=world.now())
     issues.solve(tx, f"duplicate:{rule.rule}:erp:{company_key}:{erp_entity}:{erp_id}", now=world.now())
+    solve_orphan(tx, world, "crm", "", crm.entity, crm.id)
+    solve_orphan(tx, world, "erp", company_key, erp_entity, erp_id)
     linked = links.for_crm(tx, world.tenant, crm.entity, crm.id)
     pokes = [Poke(rule.rule, "crm", crm.entity, crm.id, "linked", priority=AT_ONCE)]
     if rule.crm == "contact" and partner_pairs(linked):

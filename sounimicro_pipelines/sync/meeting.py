@@ -79,7 +79,7 @@ async def meet_erp(world: World, rule: Rule, company_key: str, entity: str, erp_
         return [_link(world, rule, crm, record, role, f"matched:{found.by}", parent, found=crm)]
     if rule.create.in_crm != "automatic":
         return []
-    if await should_be_asked(world, rule, record, near, company_key):
+    if await should_be_asked(world, rule, record, near, company_key, seen.parent):
         return []
     if await was_deleted(world, rule, record, role, seen):
         return []
@@ -154,7 +154,7 @@ async def _meet_in(
             return _link(world, rule, crm, erp, role, f"matched:{found.by}", parent, found=erp)
         if rule.create.in_erp != "automatic" or not only:
             return None
-        if await should_be_asked(world, rule, here, near, key):
+        if await should_be_asked(world, rule, here, near, key, identity.parent):
             return None
         _wait_for_ours(world, crm)
     if under_way is not None and rule.rule == "project":

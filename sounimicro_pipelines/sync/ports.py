@@ -202,7 +202,7 @@ class CrmPort(Port, Protocol):
         """Merges since, oldest first; None where the tenant does not tell."""
 
     async def deleted_alike(self, entity: str, like: Identity) -> list[int]:
-        """Deleted records that bore this name: persons of the same company, and companies that we had created."""
+        """Deleted records that bore this name: persons of the same company, and companies of no other number."""
 
     async def is_deleted(self, entity: str, record_id: int) -> bool:
         """Whether a record is deleted that the tenant may still answer with, unmarked. Costs a search."""

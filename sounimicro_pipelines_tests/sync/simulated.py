@@ -623,8 +623,8 @@ class SimulatedCrm(System):
     async def deleted_alike(self, entity: str, like: Identity) -> list[int]:
         def effect() -> list[int]:
             gone = [row for row in self.rows.values() if row.entity == entity and row.deleted is not None]
-            told = [self._identity(row) for row in gone if entity == "person" or row.created_by == "us"]
-            return [one.id for one in told if (one.name, one.parent) == (like.name, like.parent)]
+            alike = [one for one in map(self._identity, gone) if (one.name, one.parent) == (like.name, like.parent)]
+            return [one.id for one in alike if len({one.org_number, like.org_number} - {""}) < 2]
 
         found: list[int] = await self.world.call(write=False, effect=effect)
         return found
