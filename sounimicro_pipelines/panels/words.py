@@ -138,7 +138,7 @@ def choose_language(wish: str | None, accept_language: str | None) -> str:
         code = tag.split(";")[0].strip().lower().split("-")[0]
         if code in ("nb", "no", "nn"):
             return "nb"
-        if code == "en":
+        if code in ("en", "us", "gb", "uk"):  # the CRM names its languages after countries
             return "en"
     return "nb"
 

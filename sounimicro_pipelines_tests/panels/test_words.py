@@ -104,6 +104,8 @@ def test_the_language_is_what_the_address_or_the_browser_says_else_norwegian() -
     assert choose_language(None, "de-DE, en-GB;q=0.8, nb;q=0.5") == "en"
     assert choose_language(None, "nn-NO") == "nb"
     assert choose_language("xx", None) == "nb"
+    assert choose_language("US", "nb-NO") == "en", "as the CRM names its languages"
+    assert choose_language("NO", "en-GB") == "nb"
 
 
 def test_an_unknown_code_is_shown_as_it_is() -> None:
