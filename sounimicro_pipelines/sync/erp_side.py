@@ -262,7 +262,28 @@ class ErpSide:
     async def _put(
         self, record: Record, now: Mapping[str, Any], changes: Mapping[str, Scalar], guid_of: GuidOf
     ) -> None:
-        whole = record.entity in self._whole
+        """Sends what is changed, or the whole entity where the ERP takes nothing less (reference, 5.1).
+
+        How an ERP refuses a part is not documented, so one that is refused is sent whole once. If that is refused too,
+        it was about the content.
+        """
+        if record.entity in self._whole:
+            await self._send(record, now, changes, guid_of, whole=True)
+            return
+        try:
+            await self._send(record, now, changes, guid_of, whole=False)
+        except ValidationFailed as refused:
+            if refused.status is None or same_guid_refused(refused):
+                raise
+            try:
+                await self._send(record, now, changes, guid_of, whole=True)
+            except ValidationFailed:
+                raise refused from None
+            self._whole.add(record.entity)
+
+    async def _send(
+        self, record: Record, now: Mapping[str, Any], changes: Mapping[str, Scalar], guid_of: GuidOf, *, whole: bool
+    ) -> None:
         try:
             body = self._fields.patch(record.entity, now, changes, guid_of, whole=whole)
             await self._company.update(record.entity, record.id, body, whole=whole)

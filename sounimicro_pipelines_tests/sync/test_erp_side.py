@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from sounimicro_pipelines.sandbox.unimicro.options import ErpOptions
 from sounimicro_pipelines.sync.match import Identity
 from sounimicro_pipelines.sync.ports import AlreadyThere, Record
 from sounimicro_pipelines.transport import NotFound, PreconditionFailed, ValidationFailed, VendorError
+from sounimicro_pipelines.unimicro.company import CompanyClient
 from sounimicro_pipelines_tests.sync.systems import Sides, Systems, guids
 
 CUSTOMER = (
@@ -321,6 +322,46 @@ def test_a_put_that_empties_more_than_was_sent_is_undone_and_told() -> None:
             assert again.record.values["CreditDays"] == 30
 
         systems.run(work)
+
+
+@pytest.mark.parametrize("takes_whole", [True, False])
+def test_an_erp_that_refuses_a_part_of_an_entity_gets_the_whole_once(
+    systems: Systems, monkeypatch: pytest.MonkeyPatch, takes_whole: bool
+) -> None:
+    key = ids(systems, "Customer")[7]
+    sent: list[bool] = []
+    update = CompanyClient.update
+
+    async def strict(
+        client: CompanyClient, entity: str, record_id: int, body: Mapping[str, Any], *, whole: bool = False
+    ) -> dict[str, Any] | None:
+        sent.append(whole)
+        if not (whole and takes_whole):
+            raise ValidationFailed("Unimicro", "PUT customers/ID", status=400, messages=[f"whole: {whole}"])
+        return await update(client, entity, record_id, body, whole=whole)
+
+    monkeypatch.setattr(CompanyClient, "update", strict)
+
+    async def work(sides: Sides) -> None:
+        record = await read(sides, "Customer", key)
+        if not takes_whole:
+            for _ in range(2):
+                with pytest.raises(ValidationFailed) as caught:
+                    await sides.erp.write(record, {"WebUrl": "https://helt.example"}, guids("part 1"))
+                assert caught.value.messages == ("whole: False",)
+            assert sent == [False, True] * 2
+            return
+        before = whole(systems)
+        written = await sides.erp.write(record, {"WebUrl": "https://helt.example"}, guids("part 1"))
+        await sides.erp.write(written.record, {"Info.DefaultPhone.Number": "22334455"}, guids("part 2"))
+        assert sent == [False, True, True]
+        after = whole(systems)
+        assert after["Customer"][key]["WebUrl"] == "https://helt.example"
+        touched = {"WebUrl", "UpdatedAt", "UpdatedBy"}
+        changed = {name for name, value in before["Customer"][key].items() if after["Customer"][key][name] != value}
+        assert changed <= touched
+
+    systems.run(work)
 
 
 def test_a_field_that_a_person_emptied_meanwhile_is_not_put_back(systems: Systems) -> None:
