@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from sounimicro_pipelines.clock import ManualClock
@@ -65,8 +66,7 @@ class Systems:
 
     @property
     def settings(self) -> Settings:
-        values: dict[str, Any] = {name.lower(): value for name, value in self.sandbox.environment.items()}
-        return Settings(_env_file=None, **values)  # type: ignore[call-arg]
+        return _settings(frozenset(self.sandbox.environment.items()))
 
     def run(self, work: Callable[[Sides], Awaitable[T]]) -> T:
         """Open the sides, do the work, close them."""
@@ -85,6 +85,13 @@ class Systems:
 
     def later(self, seconds: float = 60.0) -> None:
         self.clock.advance(seconds)
+
+
+@lru_cache(maxsize=4)
+def _settings(environment: frozenset[tuple[str, str]]) -> Settings:
+    """Every opening of the sides asks for them three times."""
+    values: dict[str, Any] = {name.lower(): value for name, value in environment}
+    return Settings(_env_file=None, **values)  # type: ignore[call-arg]
 
 
 def guids(prefix: str) -> Callable[[str], str]:
