@@ -23,7 +23,7 @@ ROOM = 8_000_000_000
 
 def pytest_configure() -> None:
     """Lets tests keep their files in memory where there is plenty: half of their time at the store went to the disk."""
-    if MEMORY.is_mount() and shutil.disk_usage(MEMORY).free > ROOM and _memory_to_spare() > ROOM:
+    if MEMORY.is_dir() and MEMORY.is_mount() and shutil.disk_usage(MEMORY).free > ROOM and _memory_to_spare() > ROOM:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
