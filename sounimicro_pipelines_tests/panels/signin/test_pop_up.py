@@ -133,6 +133,10 @@ def test_a_person_signs_in_from_the_frame_and_sees_the_figures_there(desk: Desk)
     assert frame.locator("table.grid tbody th").all_inner_texts() == ["30411", "30502", "30510", "30520", "2026-99"]
     who = desk.world.sandbox.crm.db["person"].rows[desk.world.sandbox.crm.db["associate"].rows[SELLER]["person_id"]]
     assert who["lastname"] in frame.locator("#session-name").inner_text()
+    assert frame.locator(".in-crm").count() == 1
+    assert not frame.locator(".in-crm").is_visible(), "the record stands on the screen already"
+    frame.get_by_role("link", name="Se som leverandør").click()
+    frame.get_by_text("Leverandør 20012").wait_for()
     assert desk.complaints == []
     assert all(url.startswith((desk.world.url, desk.world.crm_url)) for url in desk.asked)
 
