@@ -8,12 +8,12 @@ from typing import Any
 from sounimicro_pipelines.rules.model import Rule
 from sounimicro_pipelines.store import issues
 from sounimicro_pipelines.sync.forgotten import is_forgotten, is_orphan, orphans, tell_orphan
-from sounimicro_pipelines.sync.match import Suggestion, compare
+from sounimicro_pipelines.sync.match import Suggestion, compare, could_be
 from sounimicro_pipelines.sync.ports import Record
 from sounimicro_pipelines.sync.world import World
 
 TOO_ALIKE = 0.72
-"""From this score a suggestion keeps the engine from creating a second record by itself."""
+"""From this score a suggestion keeps the engine from creating a second record; the same name alone does too."""
 _SAME_WORD = frozenset({"same_name", "same_number"})
 
 
@@ -51,7 +51,8 @@ async def should_be_asked(
     alike = [
         one
         for one in near
-        if "same_org_number" in one.reasons or (one.score >= TOO_ALIKE and "already_linked" not in one.reasons)
+        if "same_org_number" in one.reasons
+        or ("already_linked" not in one.reasons and (one.score >= TOO_ALIKE or could_be(one)))
     ]
     alike = alike or await _forgotten_halves(world, rule, record, near, company_key)
     fingerprint = duplicate_of(rule, record)

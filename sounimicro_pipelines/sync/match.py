@@ -205,12 +205,13 @@ def _only(one: Identity, register: Register, steps: Sequence[MatchStep]) -> Sugg
     for other, pair in rivals:
         if other.id != match.id and (pair.score >= match.score or "same_org_number" in pair.reasons):
             return None
-        if other.id != match.id and match.by != "org_number" and _could_be(pair):
+        if other.id != match.id and match.by != "org_number" and could_be(pair):
             return None
     return match
 
 
-def _could_be(pair: Suggestion) -> bool:
+def could_be(pair: Suggestion) -> bool:
+    """Whether two records have the same name and nothing that tells them apart."""
     return (
         "same_name" in pair.reasons and "other_postcode" not in pair.reasons and "other_org_number" not in pair.reasons
     )

@@ -96,3 +96,17 @@ def test_items_about_one_record_are_dealt_with_in_one_run_whatever_goes_in_paral
     report = asyncio.run(drained())
     assert report.counts["held"] == 0
     assert report.counts["in"] >= 3
+
+
+def test_customers_of_two_companies_of_whom_the_name_alone_is_known_are_not_made_twice(both: Calm) -> None:
+    for erp in both.erp.values():
+        erp.person_creates("Customer", {"Info.Name": "Ås & Sønn «Rør»"}, facts={"status": "active"})
+        both.sync()
+    named = [
+        row for row in both.crm.rows.values() if row.entity == "contact" and row.values["Name"] == "Ås & Sønn «Rør»"
+    ]
+    assert len(named) == 1
+    with both.store.read() as tx:
+        linked = links.for_crm(tx, both.crm.tenant, "contact", named[0].id)
+        asked = issues.listing(tx, kind="possible_duplicate")
+    assert len(linked) + len(asked) == 2
