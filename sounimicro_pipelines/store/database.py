@@ -221,6 +221,12 @@ def _parse(url: str) -> URL:
         path = Path(parsed.database).expanduser().absolute()
         return parsed.set(drivername="sqlite+pysqlite", database=str(path))
     if kind in ("postgresql", "postgres"):
+        if "@" in (parsed.host or ""):
+            # What stands before it is the rest of a password, which is not to be shown.
+            raise UnknownAddress(
+                "The password in SOUNIMICRO_DATABASE_URL holds a character that ends it.",
+                remedy="Write @ in it as %40, / as %2F, : as %3A, # as %23 and % as %25.",
+            )
         if importlib.util.find_spec("psycopg2") is None:
             raise UnknownAddress(
                 "No driver for Postgres is installed.", remedy="Install the package with its extra: [server]."

@@ -267,6 +267,14 @@ def test_a_full_disk_is_one_clear_error(tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_password_with_an_at_sign_is_asked_for_in_another_spelling_and_not_shown() -> None:
+    with pytest.raises(UnknownAddress) as caught:
+        open_store("postgresql://sou:one#p@canary@127.0.0.1:1/so")
+    told = f"{caught.value} {caught.value.message} {caught.value.remedy}"
+    assert "%40" in told
+    assert "canary" not in told
+
+
 @pytest.mark.parametrize("url", ["", "nonsense", "mysql://host/db", "sqlite://", "sqlite:///:memory:"])
 def test_an_address_of_no_known_kind_is_refused_with_an_example(url: str) -> None:
     with pytest.raises(UnknownAddress, match="sqlite:///path"):
