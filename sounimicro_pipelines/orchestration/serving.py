@@ -128,16 +128,17 @@ class Supervisor:
             )
 
     def stop(self) -> None:
-        """Asks every service to end, and ends those that do not."""
+        """Asks every service to end, and ends those that have not done so after the same seconds for all."""
         children = (*self._children, *self._servers)
         for child in children:
             if child.process is not None:
                 child.process.terminate()
+        until = self._clock.monotonic() + GRACE_SECONDS
         for child in children:
             if child.process is None:
                 continue
             try:
-                child.process.wait(GRACE_SECONDS)
+                child.process.wait(max(0.0, until - self._clock.monotonic()))
             except subprocess.TimeoutExpired:
                 child.process.kill()
                 child.process.wait()
