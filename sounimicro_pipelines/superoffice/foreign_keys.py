@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sounimicro_pipelines.superoffice.failures import SYSTEM, FieldProblem, FilterIgnored, ValueTooLong
+from sounimicro_pipelines.superoffice.locks import LoopLock
 from sounimicro_pipelines.superoffice.session import Session
 from sounimicro_pipelines.superoffice.values import as_int, member
-from sounimicro_pipelines.transport import AccessDenied, NotFound, PreconditionFailed, ValidationFailed
+from sounimicro_pipelines.transport import AccessDenied, NotFound, PreconditionFailed, ServerFailed, ValidationFailed
 
 MAX_LENGTH: Final = 239
 
@@ -43,14 +44,16 @@ class ForeignKeys:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._ensured: set[Device] = set()
+        self._lock = LoopLock()
 
     async def ensure(self, device: Device) -> None:
         """Create the application and the device where they are missing; nothing happens when they are there."""
-        if device in self._ensured:
-            return
-        await self._ensure(("ForeignApp", device.app), "ForeignApp")
-        await self._ensure(device.segments, "ForeignApp device")
-        self._ensured.add(device)
+        async with self._lock:
+            if device in self._ensured:
+                return
+            await self._ensure(("ForeignApp", device.app), "ForeignApp")
+            await self._ensure(device.segments, "ForeignApp device")
+            self._ensured.add(device)
 
     async def get(self, device: Device, key: str, table: str, record_id: int) -> str | None:
         """The value on a record, None where there is none."""
@@ -135,7 +138,8 @@ class ForeignKeys:
             pass
         try:
             await self._session.json("POST", segments, call=f"POST {what}")
-        except (PreconditionFailed, ValidationFailed):
+        except (PreconditionFailed, ValidationFailed, ServerFailed):
+            # Another process may have made it meanwhile; how a second one is refused is not documented.
             if not await self._optional(segments, f"GET {what}"):
                 raise
 

@@ -93,7 +93,10 @@ def test_a_key_is_written_once_found_both_ways_and_removed(crm: CrmServer, make_
     assert any("%C3%85lesund%2F42%20%231" in call.raw_path for call in writes)
 
 
-def test_a_device_that_another_process_makes_meanwhile_is_no_error(crm: CrmServer, make_client: Make) -> None:
+@pytest.mark.parametrize("refusal", [400, 409, 500])
+def test_a_device_that_another_process_makes_meanwhile_is_no_error(
+    crm: CrmServer, make_client: Make, refusal: int
+) -> None:
     keys = Keys(crm)
     original = keys.answer
     raced: list[str] = []
@@ -103,11 +106,23 @@ def test_a_device_that_another_process_makes_meanwhile_is_no_error(crm: CrmServe
         if call.method == "POST" and path not in raced and path.startswith(BASE) and "/Key" not in path:
             raced.append(path)
             keys.made.add(path)
+            return Answer(refusal, {"Error": True, "ErrorMessage": "it exists"})
         return original(call)
 
     crm.before = race
     run(make_client, lambda client: client.foreign_keys.ensure(DEVICE))
     assert len(raced) == 2
+
+
+def test_many_keys_at_once_make_their_application_and_device_once(crm: CrmServer, make_client: Make) -> None:
+    Keys(crm)
+
+    async def work(client: SuperOfficeClient) -> None:
+        await asyncio.gather(*(client.foreign_keys.put(DEVICE, "customer", "contact", n, str(n)) for n in range(1, 6)))
+
+    run(make_client, work)
+    made = [call for call in crm.calls if call.method == "POST" and "/Key" not in call.path and BASE in call.path]
+    assert len(made) == 2
 
 
 def test_a_reverse_lookup_that_answers_something_else_is_an_error(crm: CrmServer, make_client: Make) -> None:
