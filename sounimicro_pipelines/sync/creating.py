@@ -10,6 +10,7 @@ from sounimicro_pipelines.store import intents, issues
 from sounimicro_pipelines.store.intents import Intent
 from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.sync.allotting import own_numbers
+from sounimicro_pipelines.sync.deleted import StaysDeleted, was_deleted
 from sounimicro_pipelines.sync.linking import make_link
 from sounimicro_pipelines.sync.orders import Order, Unsure, intent_for, leave_unknown, place_of, sent_of, take_over
 from sounimicro_pipelines.sync.ports import AlreadyThere, GuidOf, Port, Record
@@ -22,7 +23,10 @@ LOOKS_AGAIN = 4
 
 
 async def create(world: World, order: Order) -> Link:
-    """Create the record and its link. Raises NotNow while the outcome is unknown, Unsure, the transport's errors."""
+    """Create the record and its link. Raises NotNow while the outcome is unknown, Unsure, the transport's errors.
+
+    Raises StaysDeleted when a person has deleted meanwhile what an earlier attempt made.
+    """
     if order.side == "crm":
         own = await own_numbers(world, order.rule, order.values)
         order = replace(order, values={path: value for path, value in order.values.items() if path not in own})
@@ -31,6 +35,8 @@ async def create(world: World, order: Order) -> Link:
         found = await look_for(world, order, intent)
         if found is not None:
             return _finish(world, order, intent, found, intent.body.get("sent") if intent.attempts == 0 else None)
+        if order.side == "crm":
+            await _leave_deleted(world, order, intent)
         intent = take_over(world, intent)
     generation = intent.generation
     guid = world.guid_of(*place_of(order), generation)
@@ -50,6 +56,18 @@ async def create(world: World, order: Order) -> Link:
             intents.mark(tx, intent.id, "abandoned", finished_at=world.now())
         raise
     return _finish(world, order, intent, made, sent_of(world, order))
+
+
+async def _leave_deleted(world: World, order: Order, intent: Intent) -> None:
+    """Raises StaysDeleted when what an earlier attempt made has been deleted since by a person."""
+    now = order.source.identity
+    under = order.parent if order.rule.rule == "person" else None
+    for name in dict.fromkeys((now.name, str(intent.body.get("name") or ""))):
+        seen = replace(now, name=name, parent=under)
+        if name and await was_deleted(world, order.rule, order.source, order.role, seen):
+            with world.store.transaction() as tx:
+                intents.mark(tx, intent.id, "abandoned", finished_at=world.now())
+            raise StaysDeleted
 
 
 async def _make(world: World, order: Order, port: Port, conditions: Mapping[str, Sequence[str]], guid: GuidOf) -> int:

@@ -12,6 +12,10 @@ from sounimicro_pipelines.sync.ports import Record
 from sounimicro_pipelines.sync.world import World
 
 
+class StaysDeleted(Exception):
+    """What is to be created has been deleted by a person; that has been told."""
+
+
 async def was_deleted(world: World, rule: Rule, erp: Record, role: str, seen: Identity) -> bool:
     """Whether people have deleted in the CRM what the ERP record would be made anew as, unknown to the store.
 

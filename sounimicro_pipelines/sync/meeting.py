@@ -12,7 +12,7 @@ from sounimicro_pipelines.store.intents import Intent
 from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.sync.alike import ask, not_told_apart, should_be_asked
 from sounimicro_pipelines.sync.creating import create
-from sounimicro_pipelines.sync.deleted import was_deleted
+from sounimicro_pipelines.sync.deleted import StaysDeleted, was_deleted
 from sounimicro_pipelines.sync.filling import Incomplete, new_values
 from sounimicro_pipelines.sync.holding import demand_free
 from sounimicro_pipelines.sync.linking import is_kept_apart, make_link
@@ -57,7 +57,7 @@ async def meet_erp(world: World, rule: Rule, company_key: str, entity: str, erp_
     parent = parents[0]
     role = parent.role if rule.rule == "person" and parent is not None else rule.role
     if under_way:
-        return [await _go_on(world, await _order_in_crm(world, rule, record, role, parent), under_way[0])]
+        return await _go_on(world, await _order_in_crm(world, rule, record, role, parent), under_way[0])
     half = await half_in_crm(world, rule, record, role)
     if half is not None:
         if half.is_free:
@@ -84,7 +84,7 @@ async def meet_erp(world: World, rule: Rule, company_key: str, entity: str, erp_
     if await was_deleted(world, rule, record, role, seen):
         return []
     _wait_for_ours(world, record)
-    return [await create(world, await _order_in_crm(world, rule, record, role, parent))]
+    return await _create_in_crm(world, await _order_in_crm(world, rule, record, role, parent))
 
 
 async def meet_crm(world: World, rule: Rule, crm: Record) -> list[Link]:
@@ -302,11 +302,19 @@ def _living_creates(world: World, record: Record) -> list[Intent]:
     return [one for one in found if (one.kind, one.side) == ("create", "crm")]
 
 
-async def _go_on(world: World, order: Order, under_way: Intent) -> Link:
+async def _create_in_crm(world: World, order: Order) -> list[Link]:
+    """The link of the new record; none when people have deleted it meanwhile. Raises as `create` does."""
+    try:
+        return [await create(world, order)]
+    except StaysDeleted:
+        return []
+
+
+async def _go_on(world: World, order: Order, under_way: Intent) -> list[Link]:
     """Bring an unfinished create to its end. Raises as `create` does."""
     source = order.source
     try:
-        return await create(world, order)
+        return await _create_in_crm(world, order)
     except Outdated:
         with world.store.read() as tx:
             linked = links.for_erp(tx, order.company_key, source.entity, source.id)

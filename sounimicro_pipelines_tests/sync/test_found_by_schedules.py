@@ -472,6 +472,29 @@ def test_what_was_made_in_the_crm_after_the_backup_and_deleted_there_stays_delet
     assert company.deleted is None
 
 
+@pytest.mark.parametrize("what", ["company", "person"])
+def test_what_was_made_without_an_answer_and_deleted_before_it_was_found_stays_deleted(what: str) -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer", "person"), polling_always=True)
+    _, customer = pair(scenario)
+    scenario.settle()
+    scenario.polling = True
+    scenario.hostile.clock.advance(200)
+    if what == "company":
+        source = scenario.company(scenario.erp["K1"], "Customer", "")
+    else:
+        source = scenario.contact_of("K1", customer)
+    with unheard(scenario.crm):
+        scenario.run_engines()
+    ((_, entity, made),) = scenario.hostile.creates
+    scenario.crm.person_deletes(scenario.crm.rows[(entity, made)])
+    scenario.settle()
+    scenario.check()
+    assert len(scenario.hostile.creates) == 1
+    assert [(one.kind, one.erp_id) for one in open_issues(scenario.store)] == [("deleted", source.id)]
+    with scenario.store.read() as tx:
+        assert intents.living(tx) == []
+
+
 def pair(scenario: Scenario) -> tuple[Row, Row]:
     """A company of the CRM and the customer that is the same."""
     org_number = next(scenario._orgs)
