@@ -95,7 +95,7 @@ def _first_meeting(direction: Direction, policy: Policy, views: tuple[View, ...]
         return Decision("nothing", "source_empty", agreed=True)
     if len({views[place].now.key for place in filled}) == 1:
         losers = tuple(p for p, view in enumerate(views) if p not in filled and not view.now.empty)
-        return _write(views, filled[0], direction, "first_meeting", losers)
+        return _write(views, filled[0], direction, "one_way" if losers else "first_meeting", losers)
     return _by_policy(direction, policy, views, filled, "first_meeting")
 
 

@@ -27,7 +27,7 @@ WHY = {
     "one_side_changed": "it was changed on one side only",
     "both_changed": "both sides were changed to the same value",
     "first_meeting": "only one side had a value when the two were linked",
-    "one_way": "the field goes this way only, and the other side had been changed",
+    "one_way": "the field goes this way only, and the other side held something else",
     "policy_erp": "both sides were changed, and the rule says that the ERP is right",
     "policy_crm": "both sides were changed, and the rule says that the CRM is right",
     "newest": "both sides were changed, and this was the newer change",

@@ -80,6 +80,7 @@ def test_a_field_that_goes_to_the_crm_alone_is_the_erps_at_the_first_meeting_as_
     theirs, ours = Reading("K-1", "K-1"), Reading("700410", "700410")
     first = decide("to_crm", policy, View(theirs, None, stamp=9.0), (View(ours, None, stamp=1.0),))  # type: ignore[arg-type]
     assert (first.kind, first.source, first.targets, first.losers) == ("write", 1, (0,), (0,))
+    assert first.reason == "one_way"
     later = decide("to_crm", policy, View(theirs, ours, stamp=9.0), (View(ours, ours, stamp=1.0),))  # type: ignore[arg-type]
     assert (later.kind, later.source, later.targets, later.losers) == ("write", 1, (0,), (0,))
 
