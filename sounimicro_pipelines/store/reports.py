@@ -27,6 +27,8 @@ Kind = Literal["integer", "decimal", "text", "boolean", "date", "moment"]
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,59}")
 _BUILDS = "builds of tables"
 """Where it stands, beside the groups of tables, which build is published; no table can be called that."""
+_CLAIM = "claim of a publish"
+"""Where it stands which publish writes a company's first version; no table can be called that either."""
 _DDL_LOCK = 0x536F556E0002
 _SQLITE_TYPES: dict[Kind, str] = {
     "integer": "INTEGER",
@@ -153,6 +155,15 @@ def delete_company(tx: Transaction, name: str, company: str) -> None:
     tx.execute(text(f"DELETE FROM {qualified(tx, name)} WHERE company = :company"), {"company": company})  # noqa: S608
 
 
+def delete_some(tx: Transaction, name: str, company: str, most: int) -> int:
+    """Remove so many rows of a company, and groups of them, at most; answers how many. SQLite only."""
+    groups = f"DELETE FROM {_groups(tx)} WHERE rowid IN (SELECT rowid FROM {_groups(tx)}"  # noqa: S608 - our own name
+    done = _driver(tx).execute(f"{groups} WHERE company = ? AND table_name = ? LIMIT ?)", (company, name, most))
+    rows = f"DELETE FROM {qualified(tx, name)} WHERE rowid IN (SELECT rowid FROM {qualified(tx, name)}"  # noqa: S608
+    also = _driver(tx).execute(f"{rows} WHERE company = ? LIMIT ?)", (company, most))
+    return int(done.rowcount) + int(also.rowcount)
+
+
 def delete_groups(tx: Transaction, name: str, company: str, groups: Iterable[GroupCondition]) -> None:
     """Remove the rows of some groups of a company."""
     mark = "%s" if tx.is_postgres else "?"
@@ -245,6 +256,16 @@ def set_published_builds(tx: Transaction, company: str, builds: Mapping[str, Pub
     """Say which build stands in each table; of the company's other tables nothing is known from now on."""
     drop_digests(tx, company, _BUILDS)
     set_digests(tx, company, _BUILDS, {name: (f"{one.shape} {one.build}", 0) for name, one in builds.items()})
+
+
+def claim(tx: Transaction, company: str) -> str:
+    """The publish that writes the company's first version, or wrote it last; empty when there was none."""
+    return digests(tx, company, _CLAIM, [_CLAIM]).get(_CLAIM, "")
+
+
+def set_claim(tx: Transaction, company: str, said: str) -> None:
+    """Let one publish write the company's first version, and whoever did so before know that it is not theirs now."""
+    set_digests(tx, company, _CLAIM, {_CLAIM: (said, 0)})
 
 
 def hold_company(tx: Transaction, company: str) -> None:

@@ -74,7 +74,9 @@ class Warehouse:
     """One DuckDB file, open only inside `with`.
 
     `memory_limit` bounds DuckDB's own memory, in DuckDB's spelling; `threads` are as many as it likes when None. While
-    another process holds the file, opening is tried again for `wait_seconds` on the clock, with jitter.
+    another process holds the file, opening is tried again for `wait_seconds` on the clock, with jitter. Without
+    `checkpoint` closing leaves what is in the log beside the file, as safe there and soon written, for the next one who
+    closes: that spares small changes the time to write whole pieces of many tables anew.
     """
 
     def __init__(
@@ -84,12 +86,14 @@ class Warehouse:
         clock: Clock | None = None,
         memory_limit: str = MEMORY_LIMIT,
         threads: int | None = None,
+        checkpoint: bool = True,
         wait_seconds: float = WAIT_SECONDS,
     ) -> None:
         self.path = Path(path)
         self._clock = clock or SystemClock()
         self._memory_limit = memory_limit
         self._threads = threads
+        self._checkpoint = checkpoint
         self._wait_seconds = wait_seconds
         self._connection: duckdb.DuckDBPyConnection | None = None
 
@@ -135,6 +139,8 @@ class Warehouse:
             connection.execute("SET autoinstall_known_extensions = false")
             connection.execute(f"SET memory_limit = '{self._memory_limit}'")
             connection.execute("SET allocator_bulk_deallocation_flush_threshold = '16MB'")
+            if not self._checkpoint:
+                connection.execute("PRAGMA disable_checkpoint_on_shutdown")
             if self._threads is not None:
                 connection.execute(f"SET threads = {int(self._threads)}")
         except BaseException:
@@ -143,7 +149,10 @@ class Warehouse:
         return connection
 
     def _make(self) -> None:
-        """Makes the file under another name first, so that one whose making was cut short is never met."""
+        """Makes the file under another name first, so that one whose making was cut short is never met.
+
+        The log of a file that was moved away is not this one's.
+        """
         fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
         fresh.unlink(missing_ok=True)
         try:
@@ -151,6 +160,7 @@ class Warehouse:
             with explained(self.path):
                 fresh.chmod(0o600)
                 if not self.path.exists():
+                    self.path.with_name(f"{self.path.name}.wal").unlink(missing_ok=True)
                     fresh.replace(self.path)
         finally:
             fresh.unlink(missing_ok=True)

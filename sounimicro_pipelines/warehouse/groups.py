@@ -101,41 +101,54 @@ class Changes:
     table: str | None
 
 
-def finished_builds(warehouse: duckdb.DuckDBPyConnection) -> list[int]:
-    """The finished builds since the last full refresh, which is the first of them; none where nobody counts builds."""
-    return [build for (build,) in _ask(warehouse, "SELECT build FROM reports_state.build ORDER BY build")]
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """What stands in a warehouse: columns (name and type) by schema and table, and the builds of its reports.
+
+    `builds` are the finished ones since the last full refresh, which is the first of them; none where nobody counts
+    builds. `changed` is the one of which the changes were kept, if any.
+    """
+
+    columns: Mapping[tuple[str, str], Sequence[tuple[str, str]]]
+    builds: Sequence[int]
+    changed: int | None
+
+    @classmethod
+    def of(cls, warehouse: duckdb.DuckDBPyConnection, schema: str) -> Stand:
+        """`schema` is that of the marts."""
+        columns: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        for of_schema, table, column, kind in warehouse.execute(
+            "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns()"
+            " WHERE schema_name IN (?, 'reports_state') AND database_name = current_database() ORDER BY column_index",
+            [schema],
+        ).fetchall():
+            columns.setdefault((of_schema, table), []).append((column, kind))
+        builds = _ask(warehouse, "SELECT build FROM reports_state.build ORDER BY build")
+        changed = _ask(warehouse, "SELECT build FROM reports_state.changed_build")
+        return cls(columns, [build for (build,) in builds], changed[0][0] if len(changed) == 1 else None)
 
 
-def suspects_since(warehouse: duckdb.DuckDBPyConnection, groups: Groups, rebuilt: str, build: int) -> Suspects | None:
+def suspects_since(
+    warehouse: duckdb.DuckDBPyConnection, stand: Stand, groups: Groups, rebuilt: str, build: int
+) -> Suspects | None:
     """What may differ from what was published of `build`, a finished one; None when nothing tells.
 
     `rebuilt` is the table of what each build made anew.
     """
-    columns = warehouse.execute(
-        "SELECT column_name FROM duckdb_columns() WHERE schema_name = 'reports_state' AND table_name = ?"
-        " AND database_name = current_database()",
-        [rebuilt],
-    ).fetchall()
-    if not {(column,) for column in (*groups.columns, "build")} <= set(columns):
+    columns = {column for column, _ in stand.columns.get(("reports_state", rebuilt), ())}
+    if not {*groups.columns, "build"} <= columns:
         return None
     source = f'(SELECT * FROM reports_state."{rebuilt}" WHERE build > {int(build)})'
     names = warehouse.execute(f"SELECT DISTINCT {groups.name('t')} FROM {source} AS t ORDER BY 1").fetchall()
     return Suspects(source, tuple(name for (name,) in names), _range(warehouse, groups, source))
 
 
-def changes_since(warehouse: duckdb.DuckDBPyConnection, mart: str, build: int, builds: Sequence[int]) -> Changes | None:
-    """What the last of the finished `builds` changed in a mart, if `build` is the one before it; else None."""
-    if list(builds[-2:]) != [build, builds[-1]]:
-        return None
-    if _ask(warehouse, "SELECT build FROM reports_state.changed_build") != [(builds[-1],)]:
+def changes_since(stand: Stand, mart: str, build: int) -> Changes | None:
+    """What the last finished build changed in a mart, if `build` is the one before it; else None."""
+    if list(stand.builds[-2:]) != [build, stand.changed]:
         return None
     name = f"{CHANGES}{mart}"
-    there = warehouse.execute(
-        "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'reports_state' AND table_name = ?"
-        " AND database_name = current_database()",
-        [name],
-    ).fetchall()
-    return Changes(f'reports_state."{name}"' if there else None)
+    return Changes(f'reports_state."{name}"' if ("reports_state", name) in stand.columns else None)
 
 
 def forget_changes(warehouse: duckdb.DuckDBPyConnection) -> None:

@@ -154,3 +154,19 @@ def test_a_full_disk_under_the_landing_files_ends_the_run_with_one_clear_error(
     monkeypatch.setattr(landing.LandingRun, "_chunk_path", lambda self: Path("/dev/full"))
     with pytest.raises(DiskFull, match="no room left"):
         asyncio.run(extract(register, tmp_path / "a.duckdb", tmp_path / "landing"))
+
+
+def test_what_is_left_in_the_log_is_there_and_goes_with_a_file_that_is_moved_away(tmp_path: Path) -> None:
+    path = tmp_path / "demo.duckdb"
+    with Warehouse(path, checkpoint=False) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 7 AS seven")
+    log = path.with_name("demo.duckdb.wal")
+    assert log.is_file()
+    with Warehouse(path, checkpoint=False) as connection:
+        assert connection.execute("FROM kept").fetchall() == [(7,)]
+    path.rename(tmp_path / "away.duckdb")
+    with Warehouse(path) as connection:
+        assert connection.execute("SELECT table_name FROM duckdb_tables()").fetchall() == []
+    with Warehouse(path) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 8 AS eight")
+    assert not log.exists()

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from sounimicro_pipelines.store import Store, open_store, reports
+from sounimicro_pipelines.warehouse import ahead
 from sounimicro_pipelines.warehouse.publish import (
     PublishError,
     PublishMeta,
@@ -459,3 +460,75 @@ def test_the_manifest_says_what_is_published() -> None:
         }
     }
     assert meta_from_manifest(manifest) == {"open_item": PublishMeta(("role", "party_id"), (("due_date", "role"),))}
+
+
+def test_a_large_first_version_is_written_ahead_and_lets_others_write(
+    tmp_path: Path, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ahead, "LARGE", 1000)
+    monkeypatch.setattr(ahead, "HOLD", 0.0)
+    marts = tmp_path / "demo.duckdb"
+    build(marts, parties=200, items=50)
+    seen: list[tuple[int, bool]] = []
+    let_go = time.sleep
+
+    def others_write(seconds: float) -> None:
+        with sqlite_store.transaction() as tx:
+            seen.append(
+                (len(reports.read_rows(tx, "open_item", {"company": "demo"})), bool(reports.published(tx, "demo")))
+            )
+        let_go(0)
+
+    monkeypatch.setattr(ahead.time, "sleep", others_write)
+    result = run(marts, sqlite_store)
+    assert result.written_rows == result.rows == 200 + 200 * 50 + 2000
+    assert {count for count, _ in seen} >= {1000 * number for number in range(1, 11)}
+    assert not any(published for _, published in seen)
+    assert sorted(row[3] for row in rows(sqlite_store, "open_item")) == sorted(
+        p * 1000 + i for p in range(200) for i in range(50)
+    )
+    assert run(marts, sqlite_store, "r2").written_rows == 0
+
+
+def test_what_a_killed_first_publish_left_is_of_no_version(
+    tmp_path: Path, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ahead, "LARGE", 1000)
+    marts = tmp_path / "demo.duckdb"
+    build(marts, parties=100, items=50)
+
+    def fail(*_: Any) -> None:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reports, "set_published", fail)
+        with pytest.raises(RuntimeError):
+            run(marts, sqlite_store)
+    assert len(rows(sqlite_store, "open_item")) == 5000
+    build(marts, parties=90, items=40)
+    run(marts, sqlite_store, "r2")
+    assert len(rows(sqlite_store, "open_item")) == 3600
+    with sqlite_store.read() as tx:
+        assert len(reports.digests(tx, "demo", "open_item")) == 90
+
+
+def test_a_publish_that_another_one_overtakes_while_it_writes_ahead_stops(
+    tmp_path: Path, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ahead, "LARGE", 1000)
+    monkeypatch.setattr(ahead, "HOLD", 0.0)
+    marts = tmp_path / "demo.duckdb"
+    build(marts, parties=100, items=50)
+
+    def begin_another(_: float) -> None:
+        with sqlite_store.transaction() as tx:
+            reports.set_claim(tx, "demo", "another")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ahead.time, "sleep", begin_another)
+        with pytest.raises(PublishError, match="has begun"):
+            run(marts, sqlite_store)
+    with sqlite_store.read() as tx:
+        assert not reports.published(tx, "demo")
+    run(marts, sqlite_store)
+    assert len(rows(sqlite_store, "open_item")) == 5000

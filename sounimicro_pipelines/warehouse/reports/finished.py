@@ -66,7 +66,7 @@ def last_build(connection: duckdb.DuckDBPyConnection) -> LastBuild | None:
 
 def finished_build(path: Path, *, clock: Clock | None = None) -> FinishedBuild:
     """Reads the state of a company's file. Raises ReportsMissing when nothing was built yet, and WarehouseError."""
-    with Warehouse(path, clock=clock) as connection:
+    with Warehouse(path, clock=clock, checkpoint=False) as connection:
         try:
             day = connection.execute("select as_of from reports_state.build order by build desc limit 1").fetchone()
             checks = identities(connection)
