@@ -38,6 +38,6 @@
         'party', 'open_item', 'statement_line', 'matching', 'invoice', 'invoice_line', 'turnover_month',
         'turnover_product', 'turnover_seller', 'sales_document', 'sales_line', 'order_product', 'order_requisition',
         'project', 'project_line', 'budget_actual', 'voucher_line', 'document_file', 'tie_out', 'rebuilt_party',
-        'rebuilt_voucher', 'rebuilt_project', 'rebuilt_budget', 'rebuilt_file', 'seen_link',
+        'rebuilt_sales', 'rebuilt_voucher', 'rebuilt_project', 'rebuilt_budget', 'rebuilt_file', 'seen_link',
     ]) }}
 {%- endmacro %}

@@ -1,7 +1,7 @@
 {# Incremental models rebuild whole scopes: every row of a touched document, party, voucher, project … is deleted and made
    anew, so that a row which is gone leaves no trace. A model names its scope in `meta.scope`: a touched_* model, the columns
    that both have, and the rebuilt_* model that tells the publisher where its rows may be others (`rebuilt`), when that goes
-   by something larger. #}
+   by something larger. `nullable` are columns of the scope that may be null. #}
 
 {% macro forget_touched() -%}
     {%- set scope = model.config.get('meta', {}).get('scope') -%}
@@ -9,23 +9,32 @@
         {%- set touched = ref('touched_' ~ scope.touched) -%}
         {%- if is_incremental() -%}
             delete from {{ this }} as gone using {{ touched }} as touched where
-            {%- for column in scope.columns %} gone.{{ column }} {{ same(column) }} touched.{{ column }}{{ ' and' if not loop.last }}{% endfor %}
+            {%- for column in scope.columns %} gone.{{ column }} {{ same(column, scope.get('nullable', [])) }} touched.{{ column }}{{ ' and' if not loop.last }}{% endfor %}
         {%- endif -%}
     {%- endif -%}
 {%- endmacro %}
 
-{# A budget's entry may lack its period; the other columns of scopes are never null. #}
-{% macro same(column) -%}
-    {{ return('is not distinct from' if column == 'period' else '=') }}
+{# A budget's entry may lack its period; other columns of scopes are never null unless `meta.scope` says so. #}
+{% macro same(column, nullable=[]) -%}
+    {{ return('is not distinct from' if column == 'period' or column in nullable else '=') }}
 {%- endmacro %}
 
-{# Limits a from-clause to what was touched. `columns` maps the touched model's columns to expressions. #}
+{# Limits a from-clause to what was touched, in an incremental build. `columns` maps the touched model's columns to
+   expressions. #}
 {% macro only_touched(scope, columns) -%}
     {%- if not execute %}{% do ref('touched_' ~ scope) %}{% endif -%}
-    {%- if is_incremental() -%}
-    semi join {{ ref('touched_' ~ scope) }} as touched on
+    {%- if is_incremental() %}{{ of_touched(scope, columns) }}{% endif -%}
+{%- endmacro %}
+
+{# The same in every build. A scan leaves out rows by a filter that DuckDB makes of a join's keys, but only of a join by one
+   column; so each id is looked for by itself before all columns are compared. #}
+{% macro of_touched(scope, columns) -%}
+    {%- set touched = ref('touched_' ~ scope) -%}
+    {%- for column, expression in columns.items() if column.endswith('_id') and columns | length > 1 %}
+    semi join {{ touched }} as near_{{ loop.index }} on near_{{ loop.index }}.{{ column }} = {{ expression }}
+    {%- endfor %}
+    semi join {{ touched }} as touched on
         {%- for column, expression in columns.items() %} touched.{{ column }} {{ same(column) }} {{ expression }}{{ ' and' if not loop.last }}{% endfor %}
-    {%- endif -%}
 {%- endmacro %}
 
 {# The keys of a raw table's rows that came since the last finished build. #}
@@ -36,4 +45,24 @@
 {# The changed records of one kind. #}
 {% macro changed_record(record) -%}
     (select id from {{ ref('changed_record') }} where record = '{{ record }}')
+{%- endmacro %}
+
+{# One row if a record of one of these kinds changed, else none. #}
+{% macro one_if_changed(records) -%}
+    (select distinct 1 as one from {{ ref('changed_record') }} where record in ('{{ records | join("', '") }}'))
+{%- endmacro %}
+
+{# The kinds of records that all budgets and projects may show. #}
+{% macro shown_by_budgets() -%}
+    {{ return(['everything', 'chart', 'budget', 'budget_entry', 'ledger_account']) }}
+{%- endmacro %}
+
+{# Between `when` and `end` stands a part of a union that has no rows unless one of these was found to be changed: records, raw
+   tables (`raw.` before them), or the calendar (`new_day`, `new_year`). A build without dbt's start leaves it out then. #}
+{% macro when(changes) -%}
+    /* when {{ ([changes] if changes is string else changes) | join(' ') }} */
+{%- endmacro %}
+
+{% macro end() -%}
+    /* end */
 {%- endmacro %}

@@ -179,3 +179,42 @@ def test_what_was_built_by_parts_is_compared_with_a_full_refresh_and_a_differenc
         last = last_build(connection)
     assert last is not None
     assert not last.is_of(prepare_manifest(dbt_target).digest, "alpha")
+
+
+def test_a_product_without_a_name_is_called_by_the_lines_that_are_left(
+    new_company: NewCompany, dbt_target: Path
+) -> None:
+    def invoice(key: int, text: str, **values: Any) -> dict[str, Any]:
+        item = {"ID": key * 10, "ProductID": 5, "ItemText": text, "NumberOfItems": 1, "SumTotalExVat": 100}
+        return {
+            "ID": key, "CustomerID": 79, "StatusCode": 42002, "InvoiceDate": "2026-02-02", "TaxExclusiveAmount": 100,
+            "TaxInclusiveAmount": 100, "Items": [item], **values,
+        }  # fmt: skip
+
+    path = new_company("nameless")
+    write_raw(path, {**VENDOR_SAMPLE, "CustomerInvoice": [invoice(901, "Pumpe"), invoice(902, "Rør")]})
+    build_reports(path, company="alpha", as_of=AS_OF, target=dbt_target)
+    shown = "select product_name, net_amount, invoice_count from reports.turnover_product where product_id = 5"
+    assert _ask(path, shown) == [("Rør", Decimal(200), 2)]
+    write_raw(path, {"CustomerInvoice": [invoice(902, "Rør", Deleted=True)]}, fetched_at=LATER)
+    build_reports(path, company="alpha", as_of=AS_OF, target=dbt_target)
+    assert _ask(path, shown) == [("Pumpe", Decimal(100), 1)]
+
+
+def test_a_partys_account_that_is_posted_on_by_itself_shows_its_new_number(
+    new_company: NewCompany, dbt_target: Path
+) -> None:
+    path = new_company("renumbered")
+    account = {"ID": 77, "AccountNumber": 177, "AccountName": "Kunde", "CustomerID": 79}
+    line = {"ID": 990, "JournalEntryID": 99, "AccountID": 77, "Amount": 5, "FinancialDate": "2026-02-02"}
+    write_raw(path, {**VENDOR_SAMPLE, "Account": [account], "JournalEntryLine": [line]})
+    build_reports(path, company="alpha", as_of=AS_OF, target=dbt_target)
+    write_raw(path, {"Account": [{**account, "AccountNumber": 178}]}, fetched_at=LATER)
+    build_reports(path, company="alpha", as_of=AS_OF, target=dbt_target)
+    shown = "select account_number, actual_amount from reports.budget_actual where scope = 'account'"
+    assert _ask(path, shown) == [("178", Decimal(5))]
+
+
+def _ask(path: Path, sql: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(path)) as connection:
+        return connection.execute(sql).fetchall()

@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='table', meta={'when': ['raw.period']}) }}
 
 -- The financial year and period of each calendar day, by the company's own periods 1 to 12. VAT periods are another
 -- series over the same days and longer, so the shortest period wins, then the first series.

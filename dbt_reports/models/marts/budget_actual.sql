@@ -25,18 +25,19 @@ figure as (
     {% for scope in ['account', 'project', 'department'] %}
     select
         '{{ scope }}' as scope,
-        line.{{ scope }}_id as scope_id,
-        line.account_id,
-        line.year,
-        line.period,
+        posting.{{ scope }}_id as scope_id,
+        posting.account_id,
+        posting.year,
+        posting.period,
         cast(0 as decimal(19, 2)) as budget_amount,
-        sum(line.amount) as actual_amount
-    from {{ ref('voucher_line') }} as line
+        sum(posting.amount) as actual_amount
+    from {{ ref('int_posting') }} as posting
     {{ only_touched('budget', {
-        'scope': "'" ~ scope ~ "'", 'scope_id': 'line.' ~ scope ~ '_id', 'year': 'line.year', 'period': 'line.period',
+        'scope': "'" ~ scope ~ "'", 'scope_id': 'posting.' ~ scope ~ '_id', 'year': 'posting.year',
+        'period': 'posting.period',
     }) }}
-    where line.{{ scope }}_id is not null and line.account_id is not null and line.year is not null
-    group by line.{{ scope }}_id, line.account_id, line.year, line.period
+    where posting.{{ scope }}_id is not null and posting.year is not null
+    group by posting.{{ scope }}_id, posting.account_id, posting.year, posting.period
 
     union all
 

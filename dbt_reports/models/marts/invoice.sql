@@ -160,4 +160,4 @@ left join {{ ref('stg_seller') }} as seller on seller.seller_id = document.selle
 left join {{ ref('stg_dimension') }} as dimension on dimension.dimensions_id = document.dimensions_id
 left join {{ ref('int_currency') }} as currency on currency.currency_id = document.currency_id
 left join {{ ref('int_currency') }} as own_currency on own_currency.currency_id = 0
--- depends_on: {{ ref('held_project') }}
+-- depends_on: {{ ref('held_project_invoice') }}, {{ ref('held_turnover_product') }}

@@ -210,4 +210,4 @@ from every_line as line
 join invoice on invoice.role = line.role and invoice.invoice_id = line.invoice_id
 left join {{ ref('stg_product') }} as product on product.product_id = line.product_id
 left join {{ ref('stg_dimension') }} as dimension on dimension.dimensions_id = line.dimensions_id
--- depends_on: {{ ref('held_project') }}
+-- depends_on: {{ ref('held_project_invoice') }}, {{ ref('held_turnover_product') }}

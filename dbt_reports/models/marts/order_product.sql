@@ -3,7 +3,7 @@
         'key': ['role', 'party_id', 'document_type', 'product_id'],
         'index': [['role', 'party_id', 'document_type', 'product_id']],
     },
-    'scope': {'touched': 'party', 'columns': ['role', 'party_id']},
+    'scope': {'touched': 'sales', 'columns': ['role', 'party_id']},
 }) }}
 
 -- What a party has on quotes and orders of each product. Lines without a product are not here.
@@ -23,6 +23,6 @@ select
     cast(sum(line.net_amount) as decimal(19, 2)) as net_amount,
     cast(sum(line.remaining_net_amount) as decimal(19, 2)) as remaining_net_amount
 from {{ ref('sales_line') }} as line
-{{ only_touched('party', {'role': 'line.role', 'party_id': 'line.party_id'}) }}
+{{ only_touched('sales', {'role': 'line.role', 'party_id': 'line.party_id'}) }}
 where line.product_id is not null
 group by line.role, line.party_id, line.document_type, line.product_id, line.product_number

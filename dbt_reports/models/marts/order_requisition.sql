@@ -3,7 +3,7 @@
         'key': ['role', 'party_id', 'document_type', 'requisition'],
         'index': [['role', 'party_id', 'requisition']],
     },
-    'scope': {'touched': 'party', 'columns': ['role', 'party_id']},
+    'scope': {'touched': 'sales', 'columns': ['role', 'party_id']},
 }) }}
 
 -- What a party has on quotes and orders under each requisition number; those without one stand together under null.
@@ -19,5 +19,5 @@ select
     cast(sum(document.gross_amount) as decimal(19, 2)) as gross_amount,
     cast(sum(document.remaining_net_amount) as decimal(19, 2)) as remaining_net_amount
 from {{ ref('sales_document') }} as document
-{{ only_touched('party', {'role': 'document.role', 'party_id': 'document.party_id'}) }}
+{{ only_touched('sales', {'role': 'document.role', 'party_id': 'document.party_id'}) }}
 group by document.role, document.party_id, document.document_type, nullif(trim(document.requisition), '')

@@ -11,12 +11,14 @@ with project as (
 
 booked as (
     select
-        line.project_id,
-        sum(line.amount) filter (where line.kind = 'income') as income,
-        sum(line.amount) filter (where line.kind = 'cost') as cost
-    from {{ ref('project_line') }} as line
-    {{ only_touched('project', {'project_id': 'line.project_id'}) }}
-    group by line.project_id
+        posting.project_id,
+        -sum(posting.amount) filter (where account.class = '3') as income,
+        sum(posting.amount) filter (where account.class in ('4', '5', '6', '7', '8')) as cost
+    from {{ ref('int_posting') }} as posting
+    {{ only_touched('project', {'project_id': 'posting.project_id'}) }}
+    join {{ ref('int_account') }} as account on account.account_id = posting.account_id
+    where posting.project_id is not null
+    group by posting.project_id
 ),
 
 budgeted as (
@@ -40,44 +42,6 @@ reserved as (
     {{ only_touched('project', {'project_id': 'line.project_id'}) }}
     where line.project_id is not null
     group by line.project_id
-),
-
--- Lines count on their own project; what an invoice has beside its lines counts on the invoice's.
-invoiced_part as (
-    select
-        line.project_id,
-        line.net_amount as amount
-    from {{ ref('invoice_line') }} as line
-    {{ only_touched('project', {'project_id': 'line.project_id'}) }}
-    where line.role = 'customer'
-
-    union all
-
-    select
-        invoice.project_id,
-        invoice.net_amount as amount
-    from {{ ref('invoice') }} as invoice
-    {{ only_touched('project', {'project_id': 'invoice.project_id'}) }}
-    where invoice.role = 'customer' and invoice.project_id is not null
-
-    union all
-
-    select
-        invoice.project_id,
-        -line.net_amount as amount
-    from {{ ref('invoice_line') }} as line
-    join {{ ref('invoice') }} as invoice on invoice.role = line.role and invoice.invoice_id = line.invoice_id
-    {{ only_touched('project', {'project_id': 'invoice.project_id'}) }}
-    where invoice.role = 'customer' and invoice.project_id is not null
-),
-
-invoiced as (
-    select
-        project_id,
-        sum(amount) as amount
-    from invoiced_part
-    where project_id is not null
-    group by project_id
 )
 
 select
@@ -98,9 +62,9 @@ select
     {{ total('budgeted.income') }} as budget_income,
     {{ total('budgeted.cost') }} as budget_cost,
     {{ total('reserved.amount') }} as order_reserve,
-    {{ total('invoiced.amount') }} as invoiced
+    {{ total('invoice.amount') }} as invoiced
 from project
 left join booked using (project_id)
 left join budgeted using (project_id)
 left join reserved using (project_id)
-left join invoiced using (project_id)
+left join {{ ref('int_project_invoice') }} as invoice using (project_id)

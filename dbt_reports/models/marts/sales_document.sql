@@ -3,7 +3,7 @@
         'key': ['role', 'party_id', 'document_type', 'document_id'],
         'index': [['role', 'party_id', 'order_date'], ['document_type', 'document_id']],
     },
-    'scope': {'touched': 'party', 'columns': ['role', 'party_id']},
+    'scope': {'touched': 'sales', 'columns': ['role', 'party_id']},
 }) }}
 
 with document as (
@@ -12,7 +12,7 @@ with document as (
         document.order_id as document_id,
         document.* exclude (order_id)
     from {{ ref('stg_order') }} as document
-    {{ only_touched('party', {'role': "'customer'", 'party_id': 'document.customer_id'}) }}
+    {{ only_touched('sales', {'role': "'customer'", 'party_id': 'document.customer_id'}) }}
     where document.customer_id is not null
 
     union all by name
@@ -22,7 +22,7 @@ with document as (
         document.quote_id as document_id,
         document.* exclude (quote_id)
     from {{ ref('stg_quote') }} as document
-    {{ only_touched('party', {'role': "'customer'", 'party_id': 'document.customer_id'}) }}
+    {{ only_touched('sales', {'role': "'customer'", 'party_id': 'document.customer_id'}) }}
     where document.customer_id is not null
 ),
 
@@ -33,7 +33,7 @@ line_total as (
         sum(line.remaining_net_amount) as remaining_net_amount,
         count(*) as line_count
     from {{ ref('sales_line') }} as line
-    {{ only_touched('party', {'role': 'line.role', 'party_id': 'line.party_id'}) }}
+    {{ only_touched('sales', {'role': 'line.role', 'party_id': 'line.party_id'}) }}
     group by line.document_type, line.document_id
 ),
 

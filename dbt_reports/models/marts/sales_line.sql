@@ -3,7 +3,7 @@
         'key': ['role', 'party_id', 'document_type', 'document_id', 'line_id'],
         'index': [['role', 'party_id', 'product_id'], ['document_type', 'document_id']],
     },
-    'scope': {'touched': 'party', 'columns': ['role', 'party_id']},
+    'scope': {'touched': 'sales', 'columns': ['role', 'party_id']},
 }) }}
 
 -- Delivered is what was invoiced of the line, on invoices that are more than drafts and not credited as a whole; a credit
@@ -19,7 +19,7 @@ with order_line as (
         line.*
     from {{ ref('stg_order_line') }} as line
     join {{ ref('stg_order') }} as document on document.order_id = line.order_id
-    {{ only_touched('party', {'role': "'customer'", 'party_id': 'document.customer_id'}) }}
+    {{ only_touched('sales', {'role': "'customer'", 'party_id': 'document.customer_id'}) }}
     where document.customer_id is not null
 ),
 
@@ -156,7 +156,7 @@ line as (
         document.dimensions_id as document_dimensions_id
     from {{ ref('stg_quote_line') }} as line
     join {{ ref('stg_quote') }} as document on document.quote_id = line.quote_id
-    {{ only_touched('party', {'role': "'customer'", 'party_id': 'document.customer_id'}) }}
+    {{ only_touched('sales', {'role': "'customer'", 'party_id': 'document.customer_id'}) }}
     where document.customer_id is not null
 )
 

@@ -12,13 +12,15 @@ with known_check as (
 ),
 
 offence as (
+    {% for of in ['party', 'document', 'entry'] %}
     select
         check_name,
         role || ' ' || party_id || coalesce(' ' || key, '') || ': ' || expected || ' <> ' || actual as key
-    from {{ ref('party_offence') }}
+    from {{ ref(of ~ '_offence') }}
 
     union all
 
+    {% endfor %}
     select
         check_name,
         'voucher_id=' || voucher_id || coalesce(' ' || voucher_number, '') || ': ' || expected || ' <> ' || actual

@@ -36,4 +36,4 @@ left join {{ ref('stg_period') }} as period on period.period_id = line.period_id
 left join {{ ref('accounting_day') }} as accounting_day on accounting_day.day = line.financial_date
 left join {{ ref('int_currency') }} as currency on currency.currency_id = line.currency_id
 left join {{ ref('int_currency') }} as own_currency on own_currency.currency_id = 0
--- depends_on: {{ ref('held_project') }}, {{ ref('held_budget') }}
+-- depends_on: {{ ref('held_posting') }}

@@ -2,7 +2,13 @@
 
 -- The keys of raw rows that came since the last finished build, soft-deleted ones included. Nothing in a full refresh,
 -- where everything is made anew anyway.
+select
+    cast(null as varchar) as table_name,
+    cast(null as bigint) as id
+where false
 {% for table in watched_tables() %}
+{{ when('raw.' ~ table) }}
+union all
 select
     '{{ table }}' as table_name,
     source."ID" as id
@@ -19,6 +25,6 @@ where
         and source._fetched_at = (select since from {{ ref('feed_state') }} where table_name = '{{ table }}')
     )
 {%- endif %}
-{{ 'union all' if not loop.last }}
+{{ end() }}
 {% endfor %}
 -- depends_on: {{ ref('feed_state') }}

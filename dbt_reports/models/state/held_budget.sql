@@ -1,18 +1,7 @@
--- Figures that the touched vouchers, customers and budgets had a part in at the last build.
-{% set voucher_line = previous('reports', 'voucher_line') %}
+-- Figures that the touched customers and budgets had a part in at the last build.
 {% set budget_actual = previous('reports', 'budget_actual') %}
-with touched_voucher as (
-    select voucher_id from {{ ref('touched_voucher') }}
-),
-
-touched_customer as (
+with touched_customer as (
     select party_id from {{ ref('touched_party') }} where role = 'customer'
-),
-
-changed_budget as (
-    select distinct 1 as one
-    from {{ ref('changed_record') }}
-    where record in ('everything', 'chart', 'budget', 'budget_entry', 'ledger_account')
 ),
 
 -- The budget register carries no stamps; what it says is held against what the reports show.
@@ -33,24 +22,18 @@ held as (
         cast(null as bigint) as scope_id,
         cast(null as integer) as year,
         cast(null as integer) as period
-    {% if voucher_line %}
-    {% for scope in ['account', 'project', 'department'] %}
-    union all
-    select '{{ scope }}' as scope, was.{{ scope }}_id as scope_id, was.year, was.period
-    from {{ voucher_line }} as was
-    semi join touched_voucher on touched_voucher.voucher_id = was.voucher_id
-    {% endfor %}
-    {% endif %}
     {% if budget_actual %}
     union all
     select was.scope, was.scope_id, was.year, was.period
     from {{ budget_actual }} as was
     semi join touched_customer on touched_customer.party_id = was.scope_id
     where was.scope = 'customer'
+    {{ when(shown_by_budgets()) }}
     union all
     select was.scope, was.scope_id, was.year, was.period
     from {{ budget_actual }} as was
-    cross join changed_budget
+    cross join {{ one_if_changed(shown_by_budgets()) }} as changed_budget
+    {{ end() }}
     union all
     select 'customer' as scope, scope_id, year, period
     from register
@@ -70,3 +53,4 @@ select distinct
     period
 from held
 where scope_id is not null
+-- depends_on: {{ ref('changed_record') }}

@@ -1,3 +1,5 @@
+{{ config(meta={'is_kept': true}) }}
+
 -- How far each raw table had come when this build was made, and for which day. Made after everything else: a build that
 -- did not finish leaves the old one, so that nothing is taken for seen that is not in the reports.
 {% for model in finished_models() %}

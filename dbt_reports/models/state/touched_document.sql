@@ -2,31 +2,30 @@
 {% set invoice = previous('reports', 'invoice') %}
 {% set invoice_line = previous('reports', 'invoice_line') %}
 {% set sales_line = previous('reports', 'sales_line') %}
-with everything as (
-    select distinct 1 as one
-    from {{ ref('changed_record') }}
-    where record = 'everything'
-),
-
-touched as (
+with touched as (
     {% for role in ['customer', 'supplier'] %}
     select '{{ role }}' as role, id as invoice_id from {{ changed_record(role ~ '_invoice') }}
+    {{ when('everything') }}
     union all
     select '{{ role }}' as role, document.invoice_id
     from {{ ref('stg_' ~ role ~ '_invoice') }} as document
-    cross join everything
+    cross join {{ one_if_changed(['everything']) }} as everything
+    {{ end() }}
     {{ 'union all' if not loop.last }}
     {% endfor %}
 
     {% if invoice %}
+    {{ when('everything') }}
     union all
     select was.role, was.invoice_id
     from {{ invoice }} as was
-    cross join everything
+    cross join {{ one_if_changed(['everything']) }} as everything
+    {{ end() }}
     {% endif %}
 
     -- a line that is gone from its order takes the order's number off the invoice
     {% if invoice_line and sales_line %}
+    {{ when('order') }}
     union all
     select was.role, was.invoice_id
     from {{ invoice_line }} as was
@@ -37,6 +36,7 @@ touched as (
         where ordered.document_type = 'order'
     ) as ordered on ordered.line_id = was.order_line_id
     where was.role = 'customer'
+    {{ end() }}
     {% endif %}
 )
 

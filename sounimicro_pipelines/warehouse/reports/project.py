@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from threading import RLock
@@ -26,7 +26,7 @@ from sounimicro_pipelines.warehouse.reports.errors import ReportProjectBroken
 LOCK = RLock()
 """dbt keeps global state: one build at a time in a process."""
 
-_FILES = ("*.sql", "*.yml", "*.yaml", "*.md", "*.csv")
+_FILES = {".sql", ".yml", ".yaml", ".md", ".csv"}
 _NOT_OURS = {"target", "logs", "dbt_packages"}
 
 
@@ -81,14 +81,17 @@ def project_folder() -> Path:
 def project_digest(folder: Path) -> str:
     """Changes with any file of the project and with the versions of dbt and DuckDB."""
     digest = hashlib.sha256()
-    for package in ("dbt-core", "dbt-duckdb", "duckdb"):
-        digest.update(f"{package}={version(package)}\n".encode())
-    files = {file for pattern in _FILES for file in folder.rglob(pattern)}
-    for file in sorted(files):
+    digest.update(_engine().encode())
+    for file in sorted(file for file in folder.rglob("*") if file.suffix in _FILES):
         inside = file.relative_to(folder)
         if not _NOT_OURS & set(inside.parts):
             digest.update(inside.as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:32]
+
+
+@cache
+def _engine() -> str:
+    return "".join(f"{package}={version(package)}\n" for package in ("dbt-core", "dbt-duckdb", "duckdb"))
 
 
 def prepare_manifest(target: Path, *, project_dir: Path | None = None) -> PreparedProject:

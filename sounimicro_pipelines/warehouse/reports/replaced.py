@@ -22,22 +22,21 @@ def replace(
     table of changes, which is only made when there are any.
     """
     columns = described(connection.execute(f"from {made} limit 0").description)
-    connection.execute(
-        f"create or replace temp table stood as select gone.rowid as place, {_digest('gone', columns)} as digest"
-        f" from {table} as gone {of_scope}"
-    )
-    # Equal rows need not be as many on both sides: then all of them go, and all of them come.
     digest = _digest("made", columns)
-    apart = (
-        "select digest from (select digest, 1 as side from stood"
-        f" union all select {digest}, -1 from {made} as made) group by digest having sum(side) <> 0"
-    )
-    connection.execute(f"create or replace temp table apart as {apart}")
-    if not _any(connection, "apart"):
+    # Equal rows need not be as many on both sides: then all of them go, and all of them come.
+    found = connection.execute(
+        "create or replace temp table apart as with"
+        f" stood as (select gone.rowid as place, {_digest('gone', columns)} as digest from {table} as gone {of_scope}),"
+        f" came as (select {digest} as digest from {made} as made),"
+        " other as (select digest from (select digest, 1 as side from stood union all select digest, -1 from came)"
+        " group by digest having sum(side) <> 0)"
+        " select other.digest, stood.place from other left join stood on stood.digest = other.digest"
+    ).fetchone()
+    if not found or not found[0]:
         return
     changes = f"reports_state.{keep_as}" if keep_as else "temp.changes"
     listed = ", ".join(f'"{name}"' for name, _ in columns)
-    goes = "where rowid in (select place from stood semi join apart using (digest))"
+    goes = "where rowid in (select place from apart where place is not null)"
     connection.execute(
         f"create or replace {'table' if keep_as else 'temp table'} {changes} as"
         f" select false as is_new, {listed} from {table} {goes}"
@@ -47,18 +46,24 @@ def replace(
     connection.execute(f"insert into {table} ({listed}) select {listed} from {changes} where is_new")
 
 
-def same_scope(columns: Sequence[str], one: str, other: str) -> str:
-    """The SQL by which a row is of a scope. A budget's entry may lack its period; the other columns are never null."""
-    return " and ".join(
-        f"{one}.{column} {'is not distinct from' if column == 'period' else '='} {other}.{column}" for column in columns
+def of_scope(alias: str, touched: str, columns: Sequence[str], nullable: Sequence[str] = ()) -> str:
+    """The SQL that limits a table to what was touched, as the macro `of_touched` does.
+
+    A budget's entry may lack its period; of the other columns only the `nullable` may be null.
+    """
+    near = [column for column in columns if column.endswith("_id") and column not in nullable]
+    joins = [
+        f"semi join {touched} as near_{place} on near_{place}.{column} = {alias}.{column}"
+        for place, column in enumerate(near if len(columns) > 1 else ())
+    ]
+    same = " and ".join(
+        f"touched.{column} {'is not distinct from' if column in {'period', *nullable} else '='} {alias}.{column}"
+        for column in columns
     )
+    return " ".join([*joins, f"semi join {touched} as touched on {same}"])
 
 
 def _digest(alias: str, columns: Sequence[tuple[str, str]]) -> str:
     """Both hashes of a row, as one number."""
     one, two = row_hashes(alias, columns)
     return f"(({one}::uhugeint << 64) + {two})"
-
-
-def _any(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
-    return bool(connection.execute(f"select 1 from {table} limit 1").fetchall())

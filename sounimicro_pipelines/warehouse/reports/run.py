@@ -13,10 +13,11 @@ from sounimicro_pipelines.clock import Clock, SystemClock
 from sounimicro_pipelines.warehouse.budget import fill_register, read_register
 from sounimicro_pipelines.warehouse.connection import Warehouse
 from sounimicro_pipelines.warehouse.reports.by_dbt import build_by_dbt
-from sounimicro_pipelines.warehouse.reports.compiled import build_compiled, compile_steps, kept_steps
+from sounimicro_pipelines.warehouse.reports.compiled import build_compiled
 from sounimicro_pipelines.warehouse.reports.finished import identities, last_build
 from sounimicro_pipelines.warehouse.reports.project import LOCK, PreparedProject, prepare_manifest
 from sounimicro_pipelines.warehouse.reports.result import CheckResult, ModelResult, ReportRun
+from sounimicro_pipelines.warehouse.reports.steps import compile_steps, kept_steps
 
 MEMORY_LIMIT = "1GB"
 SCOPES = ("party", "voucher", "project", "budget", "file")
@@ -55,7 +56,7 @@ def build_reports(
         prepared = prepare_manifest(target, project_dir=project_dir)
         log = log_dir or prepared.target / "logs"
         log.mkdir(parents=True, exist_ok=True)
-        warehouse = Warehouse(db_path, clock=clock, memory_limit=memory_limit)
+        warehouse = Warehouse(db_path, clock=clock, memory_limit=memory_limit, checkpoint=False)
         tests: tuple[CheckResult, ...] = ()
         with warehouse as connection:
             if budget_register is not None:
@@ -66,12 +67,12 @@ def build_reports(
             steps = None if is_full or by_dbt else kept_steps(prepared)
             if steps is not None:
                 seconds = build_compiled(connection, steps, company, as_of, build, prepared.digest, log / "dbt.log")
-                outcome = _outcome(connection, prepared, seconds, is_full=False)
+                outcome = _outcome(connection, prepared, seconds, "temp")
         if steps is None and not is_full and not by_dbt:
             steps = compile_steps(prepared, db_path, log)
             with warehouse as connection:
                 seconds = build_compiled(connection, steps, company, as_of, build, prepared.digest, log / "dbt.log")
-                outcome = _outcome(connection, prepared, seconds, is_full=False)
+                outcome = _outcome(connection, prepared, seconds, "temp")
         if steps is None:
             seconds, tests = build_by_dbt(
                 prepared,
@@ -85,7 +86,7 @@ def build_reports(
                 data_tests=(full_refresh or by_dbt) if data_tests is None else data_tests,
             )
             with warehouse as connection:
-                outcome = _outcome(connection, prepared, seconds, is_full=is_full)
+                outcome = _outcome(connection, prepared, seconds, "" if is_full else "reports_state")
     return ReportRun(
         company=company,
         as_of=as_of,
@@ -108,10 +109,11 @@ class _Outcome:
 
 
 def _outcome(
-    connection: duckdb.DuckDBPyConnection, prepared: PreparedProject, seconds: Mapping[str, float], *, is_full: bool
+    connection: duckdb.DuckDBPyConnection, prepared: PreparedProject, seconds: Mapping[str, float], state: str
 ) -> _Outcome:
+    """`state` is the schema in which the build left what was touched; none in a full refresh."""
     models = _models(connection, prepared, seconds)
-    return _Outcome(models, identities(connection), {} if is_full else _touched(connection))
+    return _Outcome(models, identities(connection), _touched(connection, state) if state else {})
 
 
 def _models(
@@ -120,10 +122,9 @@ def _models(
     tables = connection.execute(
         "select schema_name, table_name from duckdb_tables() where schema_name in ('reports', 'intermediate')"
     ).fetchall()
-    rows: dict[tuple[str, str], int] = {}
-    for schema, name in tables:
-        counted = connection.execute(f'select count(*) from "{schema}"."{name}"').fetchone()
-        rows[(schema, name)] = int(counted[0]) if counted else 0
+    counted = ", ".join(f'(select count(*) from "{schema}"."{name}")' for schema, name in tables)
+    found = connection.execute(f"select {counted}").fetchone() or ()
+    rows = {table: int(count) for table, count in zip(tables, found, strict=True)}
     return tuple(
         ModelResult(model.name, model.schema, rows.get((model.schema, model.name)), seconds.get(model.name, 0.0))
         for model in prepared.models
@@ -131,9 +132,7 @@ def _models(
     )
 
 
-def _touched(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    counts = {}
-    for scope in SCOPES:
-        row = connection.execute(f"select count(*) from reports_state.touched_{scope}").fetchone()
-        counts[scope] = int(row[0]) if row else 0
-    return counts
+def _touched(connection: duckdb.DuckDBPyConnection, state: str) -> dict[str, int]:
+    counted = ", ".join(f"(select count(*) from {state}.touched_{scope})" for scope in SCOPES)
+    found = connection.execute(f"select {counted}").fetchone() or ()
+    return {scope: int(count) for scope, count in zip(SCOPES, found, strict=True)}

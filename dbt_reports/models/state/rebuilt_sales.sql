@@ -1,0 +1,9 @@
+{{ config(materialized='incremental', incremental_strategy='append') }}
+
+-- What each build since the last full refresh made anew, for the publisher.
+select
+    today.build,
+    touched.role,
+    touched.party_id
+from {{ ref('touched_sales') }} as touched
+cross join {{ source('reports_state', 'this_build') }} as today
