@@ -31,12 +31,10 @@ async def meet_erp(world: World, rule: Rule, company_key: str, entity: str, erp_
     """An ERP record that is linked to nothing: the links that were made for it."""
     port = world.erp[company_key]
     with world.store.read() as tx:
-        if is_kept_apart(links.tombstones_for_erp(tx, company_key, entity, erp_id), company_key):
-            return []
-    record = await port.read(entity, erp_id, rule.erp_paths())
+        apart = is_kept_apart(links.tombstones_for_erp(tx, company_key, entity, erp_id), company_key)
+        left = creates_for(tx, world, rule, erp=(company_key, entity, erp_id))
+    record = None if apart else await port.read(entity, erp_id, rule.erp_paths())
     if record is None:
-        with world.store.read() as tx:
-            left = creates_for(tx, world, rule, erp=(company_key, entity, erp_id))
         await give_up_creates(world, rule, left)
         return []
     if record.created_by_us and _is_being_made(world, rule, company_key):

@@ -495,6 +495,36 @@ def test_what_was_made_without_an_answer_and_deleted_before_it_was_found_stays_d
         assert intents.living(tx) == []
 
 
+def test_a_create_whose_outcome_was_linked_by_another_way_and_deleted_then_is_unfinished_no_longer() -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), companies=2, polling_always=True)
+    here, there = scenario.erp["K1"], scenario.erp["K2"]
+    first = scenario.company(there, "Customer")
+    with unheard(scenario.crm):
+        scenario.run_engines()
+    (made,) = scenario.crm.living("contact")
+    second = scenario.company(here, "Customer", first.values["OrgNumber"])
+    second.values["Info.Name"] = first.values["Info.Name"]
+    for _ in range(3):
+        scenario.run_engines()
+        scenario.hostile.clock.advance(20)
+    scenario.run_engines()
+    with scenario.store.read() as tx:
+        linked = links.for_crm(tx, scenario.crm.tenant, "contact", made.id)
+        unfinished = [one.kind for one in intents.living(tx)]
+    assert ({one.company_key for one in linked}, unfinished) == ({"K1", "K2"}, ["create"])
+    scenario.crm.person_deletes(made)
+    with scenario.store.transaction() as tx:
+        work.poke(tx, [Poke("customer", "crm", "contact", made.id, "webhook")], scenario.hostile.at())
+    scenario.run_engines()
+    with scenario.store.read() as tx:
+        assert links.for_crm(tx, scenario.crm.tenant, "contact", made.id) == []
+    scenario.settle()
+    scenario.check()
+    with scenario.store.read() as tx:
+        assert intents.living(tx) == []
+    assert len(scenario.hostile.creates) == 1
+
+
 def pair(scenario: Scenario) -> tuple[Row, Row]:
     """A company of the CRM and the customer that is the same."""
     org_number = next(scenario._orgs)
