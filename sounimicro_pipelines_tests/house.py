@@ -20,6 +20,7 @@ from dagster import DagsterRunStatus, RunsFilter
 
 from sounimicro_pipelines.demo import free_port
 from sounimicro_pipelines.installation import Installation
+from sounimicro_pipelines.orchestration.instance import PROCESS_TAG
 from sounimicro_pipelines.sandbox import Sandbox
 from sounimicro_pipelines.settings import Settings
 from sounimicro_pipelines.store import work
@@ -113,6 +114,16 @@ class House:
         said = self.graphql("query($r: ID!) { runOrError(runId: $r) { __typename ... on Run { status } } }", r=run_id)
         return str(said["runOrError"]["status"])
 
+    def kill_with_its_code_server(self, job: str) -> str:
+        """`kill -9` of a job's run and of the code server that has started it, at once; answers the run's id."""
+        (record,) = [one for one in self.runs(job) if one.dagster_run.status == DagsterRunStatus.STARTED]
+        run = int(record.dagster_run.tags[PROCESS_TAG].split("@")[0])
+        server = _parent_of(run)
+        assert b"grpc" in Path(f"/proc/{server}/cmdline").read_bytes()
+        for process in (server, run):
+            os.kill(process, signal.SIGKILL)
+        return str(record.dagster_run.run_id)
+
     def logs(self) -> str:
         """The last lines of every service's log."""
         parts = []
@@ -163,6 +174,10 @@ def served(sandbox: Sandbox, home: Path, *, webhooks: bool = True, **settings: s
         except subprocess.TimeoutExpired:
             process.kill()
         installation.store.close()
+
+
+def _parent_of(process: int) -> int:
+    return int(Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2].split()[1])
 
 
 def _answers(address: str) -> bool:
