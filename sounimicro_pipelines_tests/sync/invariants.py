@@ -163,7 +163,7 @@ def forgotten(scenario: Scenario) -> None:
         if not erased:
             return
         kept = "\n".join(
-            str(row)
+            str(tuple(row))  # a row's own text is cut short
             for table in (tables.baselines, tables.history, tables.conflicts, tables.issues, tables.intents)
             for row in tx.rows(select(table))
         )
