@@ -35,7 +35,7 @@ def test_its_numbers_stay_whatever_is_linked_created_or_asked_for(place: Elsewhe
     new = erp.people_make("Customer", OrgNumber="982463718", Info={"Name": "Bare I Regnskapet AS"})
     other = erp.people_make("Customer", OrgNumber="971032081", Info={"Name": "Solberg Bygg AS"})
     same = str(erp.shown("Customer", other)["CustomerNumber"])
-    stranger = crm.people_make("contact", Name="Solberg Bygg DA", Category={"Id": 7002}, Number2=same)
+    stranger = crm.people_make("contact", Name="Solberg Byggmester AS", Category={"Id": 7002}, Number2=same)
     mine = {one: crm.entities["contact"][one]["Number2"] for one in (known, wanted, stranger)}
     assert all(mine.values())
 
