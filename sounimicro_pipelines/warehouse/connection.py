@@ -22,6 +22,8 @@ from sounimicro_pipelines.errors import SounimicroError
 
 WAIT_SECONDS = 60.0
 MEMORY_LIMIT = "256MB"
+STORAGE = "v1.5.0"
+"""The format of new files: a log knows which file it is of. An older format's would be played back on any other."""
 
 _ABOUT_FILES = (
     duckdb.IOException,
@@ -47,6 +49,7 @@ _OTHER_VERSION = ("can only read versions between", "newer version of duckdb", "
 _FULL = ("no space left", "file too large", "disk quota", "not enough space on the disk", "max_temp_directory_size")
 _FORBIDDEN = ("permission denied", "read-only file system", "access is denied")
 _MISSING = ("no such file or directory", "is a directory", "not a directory", "file exists")
+_OTHER_LOG = ("wal does not match", "wal was created for", "replaying wal")
 _DAMAGED = ("corrupt", "checksum", "truncated", "could not read enough bytes")
 
 
@@ -156,7 +159,7 @@ class Warehouse:
         fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
         fresh.unlink(missing_ok=True)
         try:
-            duckdb.connect(str(fresh)).close()
+            duckdb.connect(str(fresh), config={"storage_compatibility_version": STORAGE}).close()
             with explained(self.path):
                 fresh.chmod(0o600)
                 if not self.path.exists():
@@ -197,7 +200,8 @@ def explain(error: BaseException, path: Path) -> WarehouseError | None:
     text = str(error).lower()
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}:
         text = "no space left"
-    if isinstance(error, duckdb.Error) and not isinstance(error, _ABOUT_FILES):
+    is_log = any(part in text for part in _OTHER_LOG)
+    if isinstance(error, duckdb.Error) and not isinstance(error, _ABOUT_FILES) and not is_log:
         return None
     if any(part in text for part in _LOCKED):
         return WarehouseLocked(
@@ -229,6 +233,11 @@ def explain(error: BaseException, path: Path) -> WarehouseError | None:
         return NotAWarehouse(
             f"The warehouse file {path} is damaged.",
             remedy="Move it away: the next run builds the warehouse anew from the vendor.",
+        )
+    if is_log:
+        return NotAWarehouse(
+            f"The warehouse file {path} has the log of another state beside it: one was moved without the other.",
+            remedy="Put back what belongs together, or move both away: the next run builds the warehouse anew.",
         )
     return None
 

@@ -15,7 +15,7 @@ import msgspec
 
 from sounimicro_pipelines.clock import Clock
 from sounimicro_pipelines.records import EntitySpec
-from sounimicro_pipelines.warehouse.connection import Warehouse, explained
+from sounimicro_pipelines.warehouse.connection import STORAGE, Warehouse, explained
 from sounimicro_pipelines.warehouse.groups import forget_last_build
 from sounimicro_pipelines.warehouse.landing import entity_dir, write_private
 from sounimicro_pipelines.warehouse.schema import DELETED, count, key_column, literal, quoted, table_name
@@ -72,7 +72,7 @@ def rewrite(warehouse_path: Path, *, clock: Clock | None = None) -> None:
         with Warehouse(warehouse_path, clock=clock) as connection:
             connection.execute("CHECKPOINT")
             name = quoted(str((connection.execute("SELECT current_database()").fetchone() or ("",))[0]))
-            connection.execute(f"ATTACH {literal(str(fresh))} AS fresh_copy")
+            connection.execute(f"ATTACH {literal(str(fresh))} AS fresh_copy (STORAGE_VERSION '{STORAGE}')")
             connection.execute(f"COPY FROM DATABASE {name} TO fresh_copy")
             connection.execute("DETACH fresh_copy")
         fresh.chmod(0o600)

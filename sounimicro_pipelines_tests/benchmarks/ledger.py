@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from sounimicro_pipelines.unimicro.entities import SPECS
+from sounimicro_pipelines.warehouse.connection import Warehouse
 from sounimicro_pipelines.warehouse.schema import Owner, claim, prepare
 
 LINES = 4
@@ -40,8 +41,8 @@ SIZES = {"small": Size(10_000, 40_000), "full": Size(50_000, 2_000_000)}
 
 def make(path: Path, size: Size) -> None:
     """Writes the whole ledger into a new warehouse file."""
-    with duckdb.connect(str(path)) as connection:
-        connection.execute("set preserve_insertion_order = false; set memory_limit = '2GB'")
+    with Warehouse(path, memory_limit="2GB") as connection:
+        connection.execute("set preserve_insertion_order = false")
         prepare(connection, SPECS)
         claim(connection, Owner("bench", "bench-key", "Bench AS"), path)
         skew = f"1 + cast(floor(pow((hash(i) % 1000000) / 1e6, 2) * {size.customers}) as bigint)"

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import duckdb
 import pytest
 from click.testing import CliRunner, Result
 
@@ -280,6 +281,17 @@ def _another_database(path: Path, plant: Plant) -> None:
 
 def _of_another_company(path: Path, plant: Plant) -> None:
     shutil.copy(next(path.parent.glob("crm.*.duckdb")), path)
+    path.with_name(f"{path.name}.wal").unlink()
+
+
+def _without_its_log(path: Path, plant: Plant) -> None:
+    """A backup of the file alone is put back, and the log of what came after it left beside it."""
+    shutil.copy(path, path.with_suffix(".kept"))
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("checkpoint")
+        connection.execute("PRAGMA disable_checkpoint_on_shutdown")
+        connection.execute("create table later (id integer)")
+    path.with_suffix(".kept").replace(path)
 
 
 @pytest.mark.parametrize(
@@ -288,6 +300,7 @@ def _of_another_company(path: Path, plant: Plant) -> None:
         (_text, "is not a DuckDB database", "Move it away"),
         (_another_database, "is not a DuckDB database", "Move it away"),
         (_of_another_company, "holds another company", "Give the company an alias of its own"),
+        (_without_its_log, "one was moved without the other", "Put back what belongs together"),
     ],
 )
 def test_a_foreign_file_in_place_of_the_warehouse(
@@ -300,7 +313,8 @@ def test_a_foreign_file_in_place_of_the_warehouse(
     result = call(plant.environment, "run")
     assert result.exit_code == 1
     (line,) = [line for line in _lines(result) if line.startswith("✗")]
-    assert line.startswith(f"✗ nord: The {'warehouse ' if put is _of_another_company else ''}file {path} ")
+    what = "warehouse file" if put in (_of_another_company, _without_its_log) else "file"
+    assert line.startswith(f"✗ nord: The {what} {path} ")
     assert words in line
     assert remedy in line
     assert path.read_bytes() == content

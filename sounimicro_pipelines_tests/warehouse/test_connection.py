@@ -170,3 +170,15 @@ def test_what_is_left_in_the_log_is_there_and_goes_with_a_file_that_is_moved_awa
     with Warehouse(path) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 8 AS eight")
     assert not log.exists()
+
+
+def test_a_log_is_played_back_on_no_file_but_its_own(tmp_path: Path) -> None:
+    path, other = tmp_path / "demo.duckdb", tmp_path / "other.duckdb"
+    for each in (path, other):
+        with Warehouse(each) as connection:
+            connection.execute("CREATE TABLE kept AS SELECT 7 AS seven")
+    with Warehouse(path, checkpoint=False) as connection:
+        connection.execute("INSERT INTO kept VALUES (8)")
+    other.replace(path)
+    with pytest.raises(NotAWarehouse, match="has the log of another state beside it"), Warehouse(path):
+        pass

@@ -10,6 +10,7 @@ import duckdb
 
 from sounimicro_pipelines.clock import UTC, ManualClock
 from sounimicro_pipelines.warehouse import extract, forget
+from sounimicro_pipelines.warehouse.connection import STORAGE
 from sounimicro_pipelines_tests.warehouse.registers import CUSTOMER, INVOICE, Register
 
 
@@ -49,6 +50,8 @@ def test_nothing_of_an_erased_person_is_left_on_disk_and_the_key_stays(tmp_path:
         assert connection.execute("SELECT x FROM staging.other").fetchone() == (1,)
         left = connection.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'reports_state'")
         assert left.fetchall() == [("fresh_customer_invoice",)]
+        (tags,) = connection.execute("SELECT tags FROM duckdb_databases() WHERE NOT internal").fetchone() or ({},)
+        assert tags["storage_version"].startswith(STORAGE)
     assert path.stat().st_mode & 0o777 == 0o600
 
 
