@@ -56,7 +56,7 @@ def latency(scale: Scale) -> Iterator[Comparison]:
 
 @contextmanager
 def _house(scale: Scale, *, webhooks: bool) -> Iterator[House]:
-    parties = 25 if scale == "small" else 350
+    parties = 25 if scale == "small" else 560
     with (
         tempfile.TemporaryDirectory(prefix="house-") as home,
         Sandbox(seed=4, parties=parties, companies=1) as sandbox,
