@@ -203,7 +203,8 @@ def test_a_finding_is_shown_where_the_figures_do_not_tie_out(tmp_path: Path, sql
     client = client_of(sqlite_store, tmp_path, tie_out=TieOut(False, "kunde 7: 1,00"))
     page = get(client, **ABB)
     assert "Stemmer ikke med reskontro" in page
-    assert "Avvik: kunde 7: 1,00" in page
+    assert "Kontrollen av tallene fant avvik." in page
+    assert '<span lang="en">kunde 7: 1,00</span>' in page
 
 
 def test_what_does_not_tie_out_is_told_in_words_with_the_partys_own_places_alone(
