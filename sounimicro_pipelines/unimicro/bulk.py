@@ -146,7 +146,7 @@ class UnimicroBulkReader:
 
     async def _drain(self, spec: EntitySpec, ranges: Ranges, held: Held | None) -> AsyncIterator[RecordPage]:
         workers = self._company.transport.limits.max_in_flight if ranges.parallel else 1
-        pages: asyncio.Queue[RecordPage | BaseException | None] = asyncio.Queue(maxsize=workers)
+        pages: asyncio.Queue[RecordPage | BaseException | None] = asyncio.Queue(maxsize=1)
 
         async def work() -> None:
             try:
