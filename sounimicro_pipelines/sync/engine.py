@@ -16,10 +16,8 @@ from sounimicro_pipelines.sync.agreement import Agreed, Gone, agree
 from sounimicro_pipelines.sync.allotting import look_again
 from sounimicro_pipelines.sync.decide import CRM
 from sounimicro_pipelines.sync.ending import check_guard, handle_gone
-from sounimicro_pipelines.sync.filling import Incomplete
 from sounimicro_pipelines.sync.holding import busy, crm_lease, erp_lease
 from sounimicro_pipelines.sync.meeting import meet_crm, meet_erp
-from sounimicro_pipelines.sync.orders import Unsure
 from sounimicro_pipelines.sync.orphans import creates_for, give_up_creates
 from sounimicro_pipelines.sync.recovering import recover
 from sounimicro_pipelines.sync.routing import partner_pairs, pokes_for
@@ -137,7 +135,7 @@ async def work_on(world: World, item: WorkItem, report: RunReport) -> None:
         with world.store.transaction() as tx:
             work.postpone(tx, item, until, failed=False)
         report.count("held")
-    except (SounimicroError, Incomplete, Unsure, KeyError) as error:
+    except Exception as error:  # what nobody foresaw in one record must not keep the others from their turn
         failed(world, item, error, company_key=done.company_key, until=done.until)
         report.refused = report.refused or isinstance(error, AccessDenied | AuthenticationFailed)
         report.count("failed")
@@ -238,7 +236,7 @@ async def _agree_with_each(world: World, groups: Sequence[Group], done: _Done) -
         except NotNow as wait:
             done.until = min(done.until or wait.until, wait.until)
             error = error or wait
-        except (Outdated, SounimicroError, KeyError) as trouble:
+        except Exception as trouble:
             if error is None or isinstance(error, NotNow):
                 error, done.company_key = trouble, group.company_key
     if isinstance(error, NotNow) and done.until is not None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 
 from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.store import Transaction, issues, work
@@ -13,6 +15,7 @@ from sounimicro_pipelines.sync.orders import Unsure
 from sounimicro_pipelines.sync.world import World
 from sounimicro_pipelines.transport import AccessDenied, AuthenticationFailed, VendorError
 
+_ROOM = Path(__file__).parent
 _REFUSALS = (AccessDenied.__name__.lower(), AuthenticationFailed.__name__.lower())
 
 
@@ -97,4 +100,13 @@ def _explain(error: Exception, dead: bool) -> tuple[str, str, str, dict[str, obj
         return type(error).__name__.lower(), error.message, error.remedy, details, dead
     if isinstance(error, SounimicroError):
         return type(error).__name__.lower(), error.message, error.remedy, None, dead
-    return "internal", f"The record could not be dealt with ({type(error).__name__}).", "Report it.", None, dead
+    where = _where(error)
+    cause = f"The record could not be dealt with: {type(error).__name__} at {where}."
+    return "internal", cause, "Report it with this text.", {"at": where}, dead
+
+
+def _where(error: Exception) -> str:
+    """The last line of ours that an error came through; an error's own text may hold what a record holds."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [one for one in frames if _ROOM.parent in Path(one.filename).parents] or frames
+    return f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else "an unknown line"

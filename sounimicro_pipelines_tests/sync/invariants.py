@@ -45,6 +45,7 @@ def check_all(scenario: Scenario) -> None:
     everyone_served(scenario)
     numbers_come_back(scenario)
     nothing_unfinished(scenario)
+    nothing_unforeseen(scenario)
     counts_add_up(scenario)
     nothing_lost_at_once(scenario)
     zero_writes_at_rest(scenario)
@@ -426,6 +427,14 @@ def nothing_unfinished(scenario: Scenario) -> None:
             continue
         if not any(name.endswith(about) or name.startswith("guard:") for name in known):
             raise Broken("nothing is left without an issue", f"intent {intent.kind} {intent.side} {intent.state}")
+
+
+def nothing_unforeseen(scenario: Scenario) -> None:
+    """The engine has an answer of its own to all that the world does."""
+    with scenario.store.read() as tx:
+        told = issues.listing(tx, kind="internal", state=None, limit=1)
+    if told:
+        raise Broken("nothing is unforeseen", told[0].cause)
 
 
 def counts_add_up(scenario: Scenario) -> None:

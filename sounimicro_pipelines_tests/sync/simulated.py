@@ -50,7 +50,7 @@ TOO_MANY = 500
 """More writes than any schedule needs."""
 
 
-class Restless(Exception):
+class Restless(BaseException):
     """The engine writes and writes."""
 
 

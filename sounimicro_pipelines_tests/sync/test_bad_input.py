@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -14,7 +14,9 @@ from sounimicro_pipelines.store.issues import Issue
 from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.store.rule_versions import ListPair
 from sounimicro_pipelines.sync.addresses import CrmAddress
+from sounimicro_pipelines.sync.crm_side import CrmSide
 from sounimicro_pipelines.sync.opening import plain_registries
+from sounimicro_pipelines.sync.ports import Record
 from sounimicro_pipelines_tests.sync.systems import Systems
 from sounimicro_pipelines_tests.sync.test_requests import ABB, fresh_org_number
 from sounimicro_pipelines_tests.sync.worlds import Bench
@@ -135,6 +137,38 @@ def test_what_the_erp_refuses_deep_inside_is_told_by_the_field_that_it_names(ben
         carry(bench)
     assert customer(bench)["Info"]["InvoiceAddress"]["AddressLine2"] == "v/ økonomiavdelingen"
     assert open_issues(bench, "validationfailed") == []
+
+
+def test_what_nobody_foresaw_in_one_record_is_told_and_the_others_get_their_turn(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = CrmSide.read
+
+    async def odd(self: CrmSide, entity: str, record_id: int, paths: Sequence[str]) -> Record | None:
+        if (entity, record_id) == ("contact", ABB.id):
+            raise TypeError("Kari Nordmann cannot be read")
+        return await reads(self, entity, record_id, paths)
+
+    with bench.store.read() as tx:
+        others = [one for one in links.of_rule(tx, "customer") if one.crm_id != ABB.id]
+    with monkeypatch.context() as patch:
+        patch.setattr(CrmSide, "read", odd)
+        for contact in (ABB.id, others[0].crm_id):
+            bench.sandbox.crm.edit("contact", contact, {"Address": {"Street": {"City": "MOSS"}}})
+        carry(bench)
+    company = next(one.index for one in bench.sandbox.register.companies if one.key == others[0].company_key)
+    held = bench.sandbox.erp.read(company, "Customer", others[0].erp_id, "Info.ShippingAddress")
+    assert held["Info"]["ShippingAddress"]["City"] == "MOSS"
+    (told,) = [one for one in open_issues(bench, "internal") if one.rule == "customer"]
+    assert told.crm_id == ABB.id
+    assert "TypeError at " in told.cause
+    assert "Kari" not in told.cause
+    for _ in range(2):
+        carry(bench)
+    expand = "Info.ShippingAddress"
+    first = bench.sandbox.erp.read(1, "Customer", abb(bench).erp_id, expand)
+    assert first["Info"]["ShippingAddress"]["City"] == "MOSS"
+    assert open_issues(bench, "internal") == []
 
 
 def test_a_company_without_access_is_told_once_and_the_other_goes_on(bench: Bench) -> None:
