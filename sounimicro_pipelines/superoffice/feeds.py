@@ -30,6 +30,13 @@ CHILDREN: Final[Mapping[str, tuple[Provider, ...]]] = {
     "person": (PHONE_OWNERS, ADDRESS_OWNERS, EMAIL_PERSONS),
     "project": (),
 }
+_BELOW: Final[Mapping[str, tuple[str, ...]]] = {
+    PHONE_OWNERS.name: ("Phones", "OfficePhones", "MobilePhones", "PrivatePhones", "OtherPhones", "Faxes"),
+    ADDRESS_OWNERS.name: ("Address",),
+    EMAIL_CONTACTS.name: ("Emails",),
+}
+"""What of an entity each table of children holds."""
+
 _UPDATED_BY: Final[Mapping[str, str]] = {"contact": "updatedBy", "person": "personUpdatedBy", "project": "updatedBy"}
 
 
@@ -91,7 +98,7 @@ class Feeds:
         failure: ServerFailed | None = None
         found: dict[int, Change] = {}
         for provider in CHILDREN[provider_of(entity).entities[0]]:
-            stamp = next(name for name, column in provider.columns.items() if column.kind == "datetime")
+            stamp = _stamp_of(provider)
             try:
                 rows = await self._archive.optional(Query(provider, (stamp,)), (stamp, since))
             except ServerFailed as error:
@@ -102,6 +109,24 @@ class Feeds:
                 if row.key > 0 and (held is None or (moment and held.at and moment > held.at)):
                     found[row.key] = Change(row.key, moment)
         return Touched(list(found.values()), failure) if available or failure is not None else None
+
+    async def stamps_below(self, entity: str, record_id: int) -> dict[str, datetime]:
+        """When the phones, addresses and e-mails of a record were changed last, by the entity's own names for them.
+
+        What no table tells of is left out. A company and a person of the same id may share a phone's or an address's
+        stamp (see `touched`), which is then the later one's.
+        """
+        found: dict[str, datetime] = {}
+        for provider in CHILDREN[entity]:
+            stamp = _stamp_of(provider)
+            try:
+                rows = await self._archive.optional(Query(provider, (stamp,), (Where(provider.key, "eq", record_id),)))
+            except ServerFailed:
+                continue
+            moments = [moment for row in rows or () if (moment := row.get(stamp)) is not None]
+            if moments:
+                found.update(dict.fromkeys(_BELOW[provider.name], max(moments)))
+        return found
 
     async def deleted(self, entity: str, since: datetime) -> list[int] | None:
         """Records soft-deleted since; None where the archive cannot say (projects have no soft delete)."""
@@ -146,6 +171,10 @@ def provider_of(entity: str) -> Provider:
         return PROVIDERS[entity]
     except KeyError:
         raise UnknownName("entity", entity, "The CRM's client") from None
+
+
+def _stamp_of(provider: Provider) -> str:
+    return next(name for name, column in provider.columns.items() if column.kind == "datetime")
 
 
 def _merge(row: Row) -> Merge | None:

@@ -86,6 +86,9 @@ async def _round(world: World, group: Group, certain: set[int], refused: set[str
         return Agreed(gone=estranged)
     scene = Scene(group, records, ports, known, unfinished, owners, items, world.now())
     found: Weighed = weigh(scene)
+    if found.by_time:
+        scene = replace(scene, records=(await world.crm.dated(records[CRM]), *records[1:]))
+        found = weigh(scene)
     if found.quiet_until is not None and not found.writes:
         raise NotNow(found.quiet_until, "quiet")
     marks = [link for link in group.links if records[CRM].markers.get((link.company_key, link.role)) != link.erp_id]

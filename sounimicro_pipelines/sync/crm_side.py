@@ -175,6 +175,16 @@ class CrmSide:
     async def deleted(self, entity: str, since: datetime) -> list[int] | None:
         return await self._client.feeds.deleted(entity, since)
 
+    async def dated(self, record: Record) -> Record:
+        """Who changed a row below a record is not told; the record's own is who, where both moved at once."""
+        moments = await self._client.feeds.stamps_below(record.entity, record.id)
+        touches = {
+            path: record.touch if moment == record.touch.at else Touch(moment)
+            for path in record.values
+            if (moment := moments.get(path.partition(".")[0].partition("[")[0])) is not None
+        }
+        return replace(record, touches={**record.touches, **touches})
+
     async def merges(self, since: datetime) -> list[Merged] | None:
         """Of the log's lines, which tell moves as well, those whose source is really gone."""
         found = await self._client.feeds.merged(since)

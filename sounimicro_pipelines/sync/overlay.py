@@ -238,6 +238,9 @@ class CrmOverlay(_Overlay):
     async def unmark(self, entity: str, record_id: int, company_key: str, role: str) -> None:
         self._kept.markers.setdefault((entity, record_id), {})[(company_key, role)] = None
 
+    async def dated(self, record: Record) -> Record:
+        return record if record.id < 0 else await self._crm.dated(record)
+
     async def merges(self, since: datetime) -> list[Merged] | None:
         return await self._crm.merges(since)
 

@@ -198,6 +198,12 @@ class CrmPort(Port, Protocol):
     async def unmark(self, entity: str, record_id: int, company_key: str, role: str) -> None:
         """Take our marker off a record; nothing happens when it is not there."""
 
+    async def dated(self, record: Record) -> Record:
+        """The record with the moments at which the rows below it (phones, addresses, e-mails) were changed last.
+
+        The record's own stamp need not move with them. As it is where the tenant does not tell. Costs searches.
+        """
+
     async def merges(self, since: datetime) -> list[Merged] | None:
         """Merges since, oldest first; None where the tenant does not tell."""
 

@@ -117,7 +117,8 @@ class Weighed:
 
     `confirmed` are unfinished writes (by intent, the fields) that have turned out to have happened; `overtaken` are
     those of which that cannot be told any more, because a third value stands there. `withheld` are numbers that
-    another record of the CRM has, with its id.
+    another record of the CRM has, with its id. `by_time`: when something was changed decides, so that it must be
+    known for the very row that holds it.
     """
 
     writes: list[FieldWrite] = field(default_factory=list)
@@ -127,6 +128,7 @@ class Weighed:
     overtaken: dict[int, list[str]] = field(default_factory=dict)
     equal: list[str] = field(default_factory=list)
     withheld: list[tuple[FieldWrite, int]] = field(default_factory=list)
+    by_time: bool = False
     quiet_until: datetime | None = None
 
 
@@ -153,6 +155,7 @@ def _weigh_field(scene: Scene, one: RuleField, found: Weighed) -> None:
         decision = _chosen(choice, views)
     else:
         decision = decide(direction, one.conflict, views[CRM], views[1:])
+        found.by_time = found.by_time or (one.conflict == "newest" and decision.reason in ("newest", "ask"))
     if decision.kind == "nothing":
         if decision.agreed and (owns or decision.reason == "equal"):
             # A difference that the link may not settle is not agreed on: the link may come to own the field.
@@ -168,6 +171,7 @@ def _weigh_field(scene: Scene, one: RuleField, found: Weighed) -> None:
 
 def _add_writes(scene: Scene, one: RuleField, decision: Decision, views: tuple[View, ...], found: Weighed) -> None:
     source = decision.source or 0
+    found.by_time = found.by_time or bool(scene.group.rule.quiet_period)
     value = views[source].now
     writes: list[FieldWrite] = []
     for place in decision.targets:

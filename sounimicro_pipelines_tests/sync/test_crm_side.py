@@ -399,6 +399,22 @@ def test_of_several_addresses_and_phones_the_one_that_was_changed_last_tells_of_
     systems.run(work)
 
 
+def test_what_stands_below_a_record_is_dated_by_its_own_row(systems: Systems) -> None:
+    contact = contacts(systems)[16]
+    systems.sandbox.crm.edit("contact", contact, {"Address": {"Postal": {"City": "Bodø"}}})
+    moved = systems.clock.now()
+    systems.later()
+    systems.sandbox.crm.edit("contact", contact, {"Department": "Salg"})
+
+    async def work(sides: Sides) -> None:
+        record = await must(await sides.crm.read("contact", contact, CONTACT))
+        dated = await sides.crm.dated(record)
+        assert dated.touch_of("Address.Postal.Address1").at == moved
+        assert dated.touch_of("Name").at == systems.clock.now()
+
+    systems.run(work)
+
+
 def test_a_listing_holds_every_living_record(systems: Systems) -> None:
     async def work(sides: Sides) -> None:
         for entity in ("contact", "person", "project"):
@@ -417,6 +433,8 @@ def test_a_tenant_without_the_dynamic_archive_tells_neither_children_nor_merges(
         async def work(sides: Sides) -> None:
             assert await sides.crm.touched("contact", systems.clock.now()) is None
             assert await sides.crm.merges(systems.clock.now()) is None
+            record = await must(await sides.crm.read("contact", contacts(systems)[0], CONTACT))
+            assert await sides.crm.dated(record) == record
 
         systems.run(work)
 

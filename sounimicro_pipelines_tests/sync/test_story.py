@@ -141,6 +141,24 @@ def test_the_postal_address_changed_in_the_crm_is_in_the_erp_for_customer_and_su
         assert row["Info"]["InvoiceAddress"]["AddressLine1"] == "Postboks 321", role
 
 
+def test_of_two_addresses_the_one_typed_last_wins_though_it_moves_no_stamp_of_its_company(bench: Bench) -> None:
+    customer = bench.sandbox.erp.customer_id(1, POSTBOKS_123)
+    with bench.store.read() as tx:
+        link = links.for_erp(tx, bench.key(), "Customer", customer)
+    assert link is not None
+    for last in ("crm", "erp"):
+        for system in ("erp", "crm") if last == "crm" else ("crm", "erp"):
+            bench.systems.later(5)
+            if system == "erp":
+                bench.sandbox.erp.edit(1, "Customer", customer, {"Info.InvoiceAddress.AddressLine1": f"ERP {last}"})
+            else:
+                bench.sandbox.crm.edit("contact", link.crm_id, {"Address": {"Postal": {"Address1": f"CRM {last}"}}})
+                bench.sandbox.crm.edit("contact", link.crm_id, {"Department": f"later {last}"})
+        bench.sandbox.crm.edit("contact", link.crm_id, {"Department": f"last {last}"})
+        carry(bench)
+        assert postal(bench, link.crm_id)["Address1"] == f"{last.upper()} {last}"
+
+
 def test_a_mobile_number_travels_both_ways(bench: Bench) -> None:
     person, mobile = next(
         (link, phones[0]["Value"])
