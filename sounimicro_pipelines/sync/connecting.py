@@ -378,6 +378,10 @@ def _by_key(world: World, place: Place, answers: Mapping[str, str]) -> dict[str,
             known = ", ".join(sorted(options))
             problems[one.key] = Problem("no_such_item", f"{one.name} has no such item.", f"It has {known}.")
             continue
+        if text.strip() and one.list and not one.crm and not text.strip().isdecimal():
+            remedy = "Give the number by which the ERP knows the item."
+            problems[one.key] = Problem("no_such_item", f"{one.name} has no item «{text.strip()}».", remedy)
+            continue
         found[one.key] = text.strip()
     if problems:
         raise RequestRefused.by_fields(problems)

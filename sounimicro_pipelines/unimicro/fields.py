@@ -241,7 +241,12 @@ class FieldRegistry:
         if steps and _is_phone(steps[-1]) and field.name == "Number":
             at_body.update(phone_parts(value, at_record))
         else:
-            at_body[field.name] = _wire(value, field)
+            try:
+                at_body[field.name] = _wire(value, field)
+            except (ValueError, ArithmeticError):
+                raise CannotBuild(
+                    f"The ERP's field {path} of {entity_name} takes a number.", remedy="Give a number."
+                ) from None
 
 
 def _settable_on_create(path: str) -> bool:

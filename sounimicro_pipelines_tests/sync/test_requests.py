@@ -140,6 +140,9 @@ def test_what_must_be_answered_is_named_by_field(bench: Bench) -> None:
     with pytest.raises(RequestRefused) as unknown:
         create(bench, record, {"PaymentTermID": "1"})
     assert "PaymentTermsID" in str(unknown.value)
+    with pytest.raises(RequestRefused) as by_name:
+        create(bench, record, {"OrgNumber": fresh_org_number(bench), "PaymentTermsID": "30 dager"})
+    assert by_name.value.problems["PaymentTermsID"].kind == "no_such_item"
     with pytest.raises(RequestRefused) as own:
         create(bench, record, {"CustomerNumber": "7"})
     assert own.value.problems["Number2"].kind == "not_written"

@@ -119,6 +119,11 @@ def test_what_the_erp_alone_sets_cannot_be_written(path: str) -> None:
         FIELDS.patch("Customer", _customer(), {path: 1}, _guid)
 
 
+def test_a_word_where_the_erp_has_a_number_is_refused_before_it_is_sent() -> None:
+    with pytest.raises(CannotBuild, match="CreditDays of Customer takes a number"):
+        FIELDS.create("Customer", {"CreditDays": "fjorten"}, _guid)
+
+
 def test_what_must_be_expanded_follows_from_the_paths() -> None:
     assert FIELDS.expand("Contact", ["Role", "Info.Name", "Info.Phones[Type=150102].Number"]) == (
         "Info",
