@@ -152,6 +152,8 @@ def _list(installation: Installation, rule: str | None, company: str | None, eve
         state = "" if one.state == "open" else f" {one.state}"
         click.secho(" ".join(word for word in words if word) + state, fg=_COLORS.get(one.severity))
         click.echo(f"    {one.cause}")
+        for words in (one.details or {}).get("messages", ()):
+            click.echo(f"    In the system's own words: {words}")
         for candidate in (one.details or {}).get("candidates", ()):
             other = "ERP" if one.side == "crm" else "CRM"
             reasons = ", ".join(candidate["reasons"]).replace("_", " ")

@@ -15,6 +15,7 @@ from sounimicro_pipelines.rules.values import ItemMap, Problem, Side, text_of
 from sounimicro_pipelines.store import Transaction, baselines, links
 from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.sync.decide import CRM, effective_direction
+from sounimicro_pipelines.sync.filling import too_long as problem_of_length
 from sounimicro_pipelines.sync.ports import Port, Record
 from sounimicro_pipelines.sync.translate import paths_of, read_field
 from sounimicro_pipelines.sync.weigh import Group, Scene, Weighed, weigh
@@ -127,11 +128,7 @@ def too_long(port: Port, rule: Rule, one: RuleField, text: str) -> Problem | Non
     limit = port.max_length(rule.erp[0], one.erp[0])
     if limit is None or len(text) <= limit:
         return None
-    return Problem(
-        "too_long",
-        f"{one.name} is too long for the ERP, which holds {limit} characters.",
-        "Shorten it; nothing is cut off by itself.",
-    )
+    return problem_of_length(one.name, "ERP", limit)
 
 
 def field_named(rule: Rule, name: str) -> RuleField | None:

@@ -73,6 +73,8 @@ def new_values(world: World, rule: Rule, source: Record, side: Side, answers: Ma
             if port is not None:
                 limit = port.max_length(rule.crm, path)
                 if limit is not None and len(text_of(value)) > limit:
+                    if one.on_create.required:
+                        problems[one.key] = too_long(one.name, "CRM", limit)
                     continue
             if value not in (None, ""):
                 values[path] = value
@@ -87,6 +89,15 @@ def new_values(world: World, rule: Rule, source: Record, side: Side, answers: Ma
     if problems:
         raise Incomplete(problems)
     return values
+
+
+def too_long(name: str, system: str, limit: int) -> Problem:
+    """Why a value does not fit into a field of the other side."""
+    return Problem(
+        "too_long",
+        f"{name} is too long for the {system}, which holds {limit} characters.",
+        "Shorten it; nothing is cut off by itself.",
+    )
 
 
 def _from_source(one: Any, source: Record, items: Mapping[str, Any]) -> bool:

@@ -90,9 +90,13 @@ def test_a_value_that_is_too_long_for_the_other_side_is_never_cut(bench: Bench) 
     assert (told.crm_id, told.field) == (ABB.id, "Address.Postal.Address1")
     path = "Info.InvoiceAddress.AddressLine1"
     bench.sandbox.erp.edit(1, "Customer", abb(bench).erp_id, {path: "Industriveien 17"})
+    values = {"OrgNumber": fresh_org_number(bench), "Info": {"Name": "Ø" * 240 + " AS"}}
+    nameless = bench.sandbox.erp.add(1, "Customer", values)
     carry(bench)
     assert bench.contact(ABB)["Address"]["Postal"]["Address1"] == "Industriveien 17"
     assert open_issues(bench, "too_long") == []
+    (told,) = [one for one in open_issues(bench, "incomplete") if one.erp_id == nameless]
+    assert "too long for the CRM, which holds 219 characters" in told.cause
 
 
 def test_an_invalid_organisation_number_or_phone_does_not_travel_and_the_rest_does(bench: Bench) -> None:

@@ -306,7 +306,8 @@ def test_a_suggested_link_is_made_or_told_apart(world: OperatedWorld, admin: Bro
 def test_an_issue_is_tried_again_or_put_away_once(world: OperatedWorld, admin: Browser) -> None:
     link = world.customers()[5]
     about = {"rule": "customer", "side": "erp", "erp_entity": "Customer", "erp_id": link.erp_id, "dead": True}
-    issue = trouble(world, "serverfailed", **about)
+    issue = trouble(world, "serverfailed", **about, details={"messages": ["Serien er <låst>"]})
+    assert "Med systemets egne ord: Serien er &lt;låst&gt;" in admin.get(f"/admin/issues/{issue.id}").text
     follow(admin, press(admin, "/admin/issues?kind=serverfailed", f"/admin/issues/{issue.id}/retry"))
     with world.store.read() as tx:
         waiting = [(one.side, one.record_id, one.origin) for one in work.listing(tx, "customer", state="ready")]
