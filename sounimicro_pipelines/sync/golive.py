@@ -201,14 +201,16 @@ def _of_rule(world: World, rule: Rule, crm: Register, erp: Register, parents: di
     found = RuleReport(rule.rule, linked=len(linked))
     found.matched = [one for one in pairing.matched if one[0] in starts or one[1] in follows]
     found.suggested = _worth_a_look(pairing, starts, follows)
-    found.only_crm = [one for one in pairing.only_crm if one in starts]
+    # A project belongs to its register whatever the rule begins with; of a company that only a person could tell.
+    told = {one.id for one in ours if takes_part(rule, one)} if rule.crm == "project" else starts
+    found.only_crm = [one for one in pairing.only_crm if one in told]
     hinted = {each.id for suggestions in found.suggested.values() for each in suggestions}
     hinted |= {erp_id for _, erp_id, _ in found.matched} | of_erp
     found.only_erp = sorted(follows - hinted)
     found.duplicates_crm = [ids for ids in match.duplicates(left) if starts.intersection(ids)]
     found.duplicates_erp = [ids for ids in match.duplicates(right) if follows.intersection(ids)]
     found.creates_in_crm = len(found.only_erp) if rule.create.in_crm == "automatic" else 0
-    found.creates_in_erp = len(found.only_crm) if rule.create.in_erp == "automatic" else 0
+    found.creates_in_erp = len(starts.intersection(found.only_crm)) if rule.create.in_erp == "automatic" else 0
     if rule.rule != "person":
         found.names = {f"crm:{one.id}": one.identity.name for one in ours}
         found.names |= {f"erp:{one.id}": one.identity.name for one in theirs}

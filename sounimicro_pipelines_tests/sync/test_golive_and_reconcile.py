@@ -100,6 +100,7 @@ def bench(systems: Systems, tmp_path: Path) -> Iterator[Warehoused]:
 
 
 def test_the_report_says_what_would_be_linked_suggested_and_left_and_nothing_is_written(bench: Warehoused) -> None:
+    alone = bench.sandbox.crm.create("project", {"Name": "Fjøs i Førde, bare i CRM"})
     mark = bench.sandbox.journal.mark()
     bench.extract()
     found: dict[str, RuleReport] = bench.over(golive.report)
@@ -124,6 +125,9 @@ def test_the_report_says_what_would_be_linked_suggested_and_left_and_nothing_is_
     assert found["person"].names == {}
     assert {"customer", "supplier", "person", "project"} == set(found)
     assert len(found["project"].matched) + len(found["project"].suggested) + len(found["project"].only_erp) > 0
+    assert alone in found["project"].only_crm
+    assert found["project"].body["names"][f"crm:{alone}"] == "Fjøs i Førde, bare i CRM"
+    assert found["project"].creates_in_erp == 0
     assert found["person"].matched
     assert bench.sandbox.journal.writes("erp", since=mark) == []
     assert bench.sandbox.journal.writes("crm", since=mark) == []
