@@ -89,10 +89,18 @@ def run(company: str | None, full: bool) -> None:
 @click.argument("services", nargs=-1, type=click.Choice(["daemon", "webserver", "panels"]))
 def serve(services: Sequence[str]) -> None:
     """Production: Dagster's daemon and webserver, and the panels, under one supervisor (or only those named)."""
-    from sounimicro_pipelines.orchestration.serving import SERVICES, Supervisor
+    from sounimicro_pipelines.orchestration.serving import SERVICES, Supervisor, demand_free
+    from sounimicro_pipelines.panels.security import bind_address
 
     installation = Installation.of_this_process()
     _demand(installation)
+    if not services or "panels" in services:
+        demand_free("PANELS_BIND", installation.settings.panels_bind)
+        bind_address(installation.settings)  # what the panels would refuse again and again is told at once
+    if not services or "panels" in services:
+        from sounimicro_pipelines.panels.security import bind_address
+
+        bind_address(installation.settings)  # what the panels would refuse over and over is told at once
     supervisor = Supervisor(installation, [one for one in SERVICES if not services or one in services])
     supervisor.start()
     for name, address in supervisor.addresses.items():

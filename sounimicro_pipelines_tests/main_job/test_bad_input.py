@@ -133,6 +133,12 @@ def test_an_address_that_cannot_be_listened_on(call: Call, plant: Plant, name: s
     assert f"et {name} to" in remedy
 
 
+def test_settings_that_the_panels_refuse_are_told_before_anything_is_started(call: Call, plant: Plant) -> None:
+    result = call(plant.environment | {"PANELS_BIND": "127.0.0.1:0", "PANELS_SESSION_SECRET": "x" * 40}, "serve")
+    assert result.exit_code == 2
+    assert _lines(result) == ["PANELS_SESSION_SECRET can be guessed: use at least 32 random characters."]
+
+
 def test_a_service_alone_minds_its_own_address_alone(plant: Plant) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = f"127.0.0.1:{other.getsockname()[1]}"
