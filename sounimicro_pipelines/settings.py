@@ -210,6 +210,7 @@ class Settings(BaseSettings):
         )
         problems += _url_problems("SUPEROFFICE_ENVIRONMENT_URL", self.superoffice_environment_url)
         problems += _file_problems("SUPEROFFICE_PRIVATE_KEY_FILE", self.superoffice_private_key_file)
+        problems += _header_problems("SUPEROFFICE_CLIENT_SECRET", self.superoffice_client_secret)
         if problems:
             raise SettingsError(problems)
         return SuperOfficeSettings(
@@ -296,6 +297,14 @@ def _url_problems(name: str, url: str | None) -> list[str]:
     if parts.scheme == "http" and parts.hostname:
         return [f"{name}: «{url}» is not encrypted; use https (http is accepted for this machine alone)."]
     return [f"{name}: «{url}» is no address; it should look like https://host."]
+
+
+def _header_problems(name: str, secret: SecretStr | None) -> list[str]:
+    """A secret that is sent in a header of every call; a copied line break or look-alike letter would spoil each."""
+    value = "" if secret is None else secret.get_secret_value()
+    if value.isascii() and value.isprintable() and value == value.strip():
+        return []
+    return [f"{name} holds a space, a line break or a letter that no such secret has; copy it again: {_WHERE[name]}."]
 
 
 def _file_problems(name: str, path: Path | None) -> list[str]:

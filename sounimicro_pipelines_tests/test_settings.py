@@ -79,6 +79,16 @@ def test_http_is_accepted_for_this_machine_alone(url: str, accepted: bool, monke
     assert any(line.startswith("UNIMICRO_API_URL") for line in caught.value.problems) is not accepted
 
 
+@pytest.mark.parametrize("secret", ["abc\n", " abc", "hemmelig-æ", "abc\u200b"])
+def test_a_secret_that_cannot_travel_in_a_header_is_told_before_any_call(
+    secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUPEROFFICE_CLIENT_SECRET", secret)
+    with pytest.raises(SettingsError, match="SUPEROFFICE_CLIENT_SECRET holds a space, a line break") as caught:
+        load_settings(None).require_superoffice()
+    assert secret.strip() not in str(caught.value)
+
+
 def test_companies_are_named_by_alias_or_by_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOUNIMICRO_COMPANIES", "nord=AAAA-1, BBBB-2")
     assert load_settings(env_file=None).company_aliases == {"aaaa-1": "nord", "bbbb-2": "bbbb-2"}
