@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,9 +26,11 @@ from sounimicro_pipelines.store.runs import GoLiveReport
 
 if TYPE_CHECKING:
     from sounimicro_pipelines.sync.opening import Connection
+    from sounimicro_pipelines.sync.plan import Finding
     from sounimicro_pipelines.sync.requests import ErpButton
 
 T = TypeVar("T")
+K = TypeVar("K")
 RULE = click.Choice(RULE_NAMES)
 ACTIONS = ("candidates", "create", "link", "unlink", "sync")
 
@@ -55,6 +57,7 @@ def plan(rule: str | None, company: str | None, records: Sequence[str]) -> None:
         world = await connection.world(by=BY, company=company, live_only=True)
         if not world.erp:
             return None, connection
+        await connection.sign_in()
         return await make_plan(world, [rule] if rule else None, records=chosen), connection
 
     found, connection = _connected(Installation.of_this_process(), work)
@@ -65,10 +68,10 @@ def plan(rule: str | None, company: str | None, records: Sequence[str]) -> None:
         what = f"{one.side} {one.field}: «{one.old}» → «{one.new}»" if one.kind == "update" else one.kind
         alias = connection.alias_of(one.company_key)
         click.echo(f"{one.rule}: crm:{one.crm} · erp:{alias}:{one.erp} · {what} ({one.reason})")
-    for one in found.findings:
-        click.secho(f"{one.kind}: {one.cause} {one.remedy}", fg="yellow")
-    for name, reason in found.unread.items():
-        click.secho(f"{name} could not be read: {reason}", fg="red")
+    for (kind, cause, remedy), alike in _alike(found.findings, lambda one: (one.kind, one.cause, one.remedy)).items():
+        _tell_trouble(kind, [_about(one, connection) for one in alike], cause, remedy)
+    for reason, names in _alike(found.unread.items(), lambda one: one[1]).items():
+        click.secho(f"{', '.join(name for name, _ in names)} could not be read: {reason}", fg="red")
     click.echo(f"{len(found.changes)} changes, {len(found.findings)} that need a person.")
     sys.exit(2 if found.changes else 1 if found.unread else 0)
 
@@ -97,9 +100,11 @@ def sync(rule: str | None, company: str | None, record: str | None, go_live: boo
             _connected(installation, lambda connection: _checked(connection, company))
         told = run_rules(installation, rule=rule, company=company)
     for row in told.tables.get("changes", []):
-        click.echo(f"{row['rule']}: {row['crm']} · erp:{row['company']}:{row['erp']} · {row['side']} {row['field']}")
-    for row in told.tables.get("issues", []):
-        click.secho(f"{row['kind']} {row['record']} {row['field']}: {row['cause']} {row['remedy']}", fg="yellow")
+        what = f"{row['side']} {row['field']}" if row["what"] == "update" else row["what"]
+        click.echo(f"{row['rule']}: {row['crm']} · erp:{row['company']}:{row['erp']} · {what}")
+    told_alike = _alike(told.tables.get("issues", []), lambda row: (row["kind"], row["cause"], row["remedy"]))
+    for (kind, cause, remedy), rows in told_alike.items():
+        _tell_trouble(kind, [f"{row['record']} {row['field']}" for row in rows], cause, remedy)
     if told.finding:
         click.secho(told.finding, fg="yellow")
     click.echo(_counted(told.counts))
@@ -147,7 +152,8 @@ def explain(record: str, field: str | None) -> None:
     for stone in found.ended:
         click.echo(f"Ended {_moment(stone.at)}: {stone.role} {stone.erp_entity}:{stone.erp_id} ({stone.reason})")
     for story in found.fields:
-        click.echo(f"{story.crm_path or story.erp_path}: CRM «{story.crm or ''}», ERP «{story.erp or ''}»")
+        known = "" if story.crm is None and story.erp is None else f" CRM «{story.crm or ''}», ERP «{story.erp or ''}»"
+        click.echo(f"{story.crm_path or story.erp_path}:{known}")
         click.echo(f"    {story.because}")
         for change in story.changes[1:] if field else ():
             click.echo(f"    Before that: {change.text}")
@@ -254,6 +260,26 @@ def _tell_request(answer: Any) -> None:
     if answer.waiting:
         click.secho(answer.waiting, fg="yellow")
     click.echo(f"{len(answer.fields)} fields written, {answer.conflicts} to decide. Run {answer.run_id}.")
+
+
+def _tell_trouble(kind: str, where: Iterable[str], cause: str, remedy: str) -> None:
+    places = dict.fromkeys(place.strip() for place in where if place.strip())
+    click.secho(f"{kind} {', '.join(places)}".strip() + f": {cause} {remedy}", fg="yellow")
+
+
+def _about(finding: Finding, connection: Connection) -> str:
+    """The record that a plan's finding is about, as `issues` names it, and its field."""
+    alias = connection.alias_of(finding.company_key) if finding.company_key else ""
+    record = f"crm:{finding.crm}" if finding.crm else f"erp:{alias}:{finding.erp}" if finding.erp else ""
+    return f"{record} {finding.field}" if record else finding.field
+
+
+def _alike(rows: Iterable[T], by: Callable[[T], K]) -> dict[K, list[T]]:
+    """Rows that say the same, in the order in which it is said first."""
+    found: dict[K, list[T]] = {}
+    for row in rows:
+        found.setdefault(by(row), []).append(row)
+    return found
 
 
 def _connected(installation: Installation, work: Callable[[Connection], Awaitable[T]]) -> T:

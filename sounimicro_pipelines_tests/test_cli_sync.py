@@ -108,6 +108,9 @@ def test_a_plan_changes_nothing_and_says_what_a_sync_then_does(run: Run, sandbox
         told = runs.get(tx, last_run(done))
     assert told is not None
     assert f"\n{told.counts['in']} records looked at: {told.counts['applied']} applied," in done.output
+    for what in ("link", "create"):
+        lines = [line for line in planned.output.splitlines() if f"· {what} (" in line]
+        assert sum(line.endswith(f"· {what}") for line in done.output.splitlines()) == len(lines) > 0
 
 
 def test_a_person_who_syncs_gets_what_changed_below_a_record_at_once(run: Run, sandbox: Sandbox, kept: Store) -> None:
@@ -160,6 +163,26 @@ def test_what_cannot_be_understood_ends_with_2_and_says_how_to_write_it(run: Run
     assert "Did you mean contact?" in run("explain", "crm:contakt:7").output
 
 
+@pytest.mark.parametrize(
+    ("setting", "code", "words"),
+    [
+        ("SUPEROFFICE_CLIENT_SECRET", 1, "the system user was not accepted"),
+        ("UNIMICRO_CERTIFICATE_PASSWORD", 2, "does not open"),
+    ],
+)
+def test_a_refused_sign_in_is_told_once_and_leaves_no_trace_at_the_records(
+    setting: str, code: int, words: str, run: Run, kept: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with kept.read() as tx:
+        known = {one.id for one in issues.listing(tx, state=None, limit=1000)}
+    monkeypatch.setenv(setting, "wrong")
+    for command in ("sync", "plan"):
+        told = run(command)
+        assert (told.exit_code, told.output.count(words)) == (code, 1), told.output
+    with kept.read() as tx:
+        assert {one.id for one in issues.listing(tx, state=None, limit=1000)} == known
+
+
 def test_an_undo_of_nothing_fails_in_words(run: Run) -> None:
     result = run("undo", "no-such-run")
     assert result.exit_code != 0
@@ -208,11 +231,12 @@ def test_issues_are_listed_and_put_away(run: Run, kept: Store, sandbox: Sandbox)
             remedy="Shorten it.",
             now=SystemClock().now(),
             company_key=sandbox.erp.key(1),
+            details={"messages": ["Navn må fylles ut"]},
         )
     listed = run("issues", "--company", alias(sandbox))
     assert listed.exit_code == 1, listed.output
     assert f"#{one.id} error too_long" in listed.output
-    assert "→ Shorten it." in listed.output
+    assert "In the system's own words: Navn må fylles ut\n    → Shorten it." in listed.output
     assert run("issues", "--dismiss", one.id).exit_code == 0
     assert f"#{one.id} " not in run("issues").output
     assert f"#{one.id} " in run("issues", "--all").output

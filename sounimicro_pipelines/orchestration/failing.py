@@ -13,6 +13,9 @@ from sounimicro_pipelines.transport import BadAnswer, Misdirected, RateLimited, 
 PASSING = (BadAnswer, Misdirected, RateLimited, ServerFailed, Unreachable)
 """A refused password or a file that somebody holds is the same in half a minute; a system in trouble may not be."""
 
+EXIT_CODE = "exit_code"
+"""The failure's metadata that holds what a command ends with."""
+
 
 @contextmanager
 def plainly() -> Iterator[None]:
@@ -20,4 +23,5 @@ def plainly() -> Iterator[None]:
     try:
         yield
     except SounimicroError as error:
-        raise dg.Failure(str(error), allow_retries=isinstance(error, PASSING)) from error
+        told = {EXIT_CODE: error.exit_code}
+        raise dg.Failure(str(error), metadata=told, allow_retries=isinstance(error, PASSING)) from error

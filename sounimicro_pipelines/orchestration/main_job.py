@@ -196,17 +196,18 @@ def _kept_report(installation: Installation, company: Company) -> GoLiveReport:
 
 def _sync(run: Callable[[str, str | None, Mapping[str, Any]], ExecuteInProcessResult]) -> SyncOutcome:
     counts = dict.fromkeys(("in", "applied", "unchanged", "held", "conflicts", "failed"), 0)
-    reasons = []
+    failed: dict[str, list[str]] = {}
     for rule in RULE_NAMES:
         result = run(f"sync_{rule}", None, {"ops": {f"sync__{rule}": {"config": {"every_feed": True}}}})
         if not result.success:
-            reasons.append(f"{rule}: {_reason(result)}")
+            failed.setdefault(_reason(result), []).append(rule)
         for event in result.get_asset_materialization_events():
             for name in counts:
                 value: Any = getattr(event.materialization.metadata.get(name), "value", 0)
                 counts[name] += int(value)
     looked_at = counts.pop("in")
-    return SyncOutcome(looked_at=looked_at, **counts, reasons=tuple(reasons))
+    reasons = tuple(f"{', '.join(rules)}: {reason}" for reason, rules in failed.items())
+    return SyncOutcome(looked_at=looked_at, **counts, reasons=reasons)
 
 
 def _outcome(name: str, result: ExecuteInProcessResult) -> JobOutcome:

@@ -15,7 +15,7 @@ from sounimicro_pipelines.orchestration.engine_room import engine_room
 from sounimicro_pipelines.orchestration.failing import plainly
 from sounimicro_pipelines.rules.model import RULE_NAMES, RuleName
 from sounimicro_pipelines.settings import Settings
-from sounimicro_pipelines.store import Store, companies, issues
+from sounimicro_pipelines.store import Store, companies, history, issues
 from sounimicro_pipelines.store.issues import Issue
 from sounimicro_pipelines.sync.addresses import about_issue
 from sounimicro_pipelines.sync.engine import drain
@@ -45,7 +45,8 @@ _ABOUT: Mapping[RuleName, str] = {
 class SyncConfig(dg.Config):
     """How one run of a rule goes about it. `company`: an alias; empty means every company that has gone live.
 
-    `every_feed`: read every feed, not only those that are due.
+    `every_feed`: read every feed, not only those that are due. A person waits for it, so a CRM that does not answer or
+    take us at all ends it, instead of leaving a trace at every record.
     """
 
     read_feeds: bool = True
@@ -112,6 +113,8 @@ def _asset(rule: RuleName) -> dg.AssetsDefinition:
             )
             if not world.erp:
                 return Outcome(Polled(), None)
+            if config.every_feed:
+                await connection.sign_in()
             polled = Polled()
             if config.read_feeds:
                 polled = await poll(world, rule, pace_of(installation.settings), now_due=config.every_feed)
@@ -153,18 +156,22 @@ def metadata_of(report: RunReport, polled: Polled, installation: Installation) -
         "items_from_feeds": polled.items,
         "feeds_read": len(polled.feeds),
         "changes": table(
-            ("rule", "company", "crm", "erp", "side", "field"),
+            ("rule", "company", "crm", "erp", "what", "side", "field"),
             [
-                {
-                    "rule": one.rule,
-                    "company": shown_alias(installation.store, one.company_key),
-                    "crm": one.crm,
-                    "erp": one.erp,
-                    "side": one.side,
-                    "field": one.field,
-                }
-                for one in report.changes[:SHOWN_ROWS]
-            ],
+                *_made(installation.store, report.run_id, aliases),
+                *(
+                    {
+                        "rule": one.rule,
+                        "company": aliases.get(one.company_key, one.company_key),
+                        "crm": one.crm,
+                        "erp": one.erp,
+                        "what": "update",
+                        "side": one.side,
+                        "field": one.field,
+                    }
+                    for one in report.changes
+                ),
+            ][:SHOWN_ROWS],
         ),
         "changes_in_all": len(report.changes),
         "issues": table(
@@ -200,6 +207,23 @@ def panels_address(settings: Settings) -> str:
 def _issues(store: Store, run_id: str) -> Sequence[Issue]:
     with store.read() as tx:
         return issues.listing(tx, run_id=run_id, limit=SHOWN_ROWS)
+
+
+def _made(store: Store, run_id: str, aliases: Mapping[str, str]) -> list[dict[str, str]]:
+    with store.read() as tx:
+        made = history.made_in_run(tx, run_id, SHOWN_ROWS)
+    return [
+        {
+            "rule": one.rule,
+            "company": aliases.get(one.company_key, one.company_key),
+            "crm": f"crm:{one.crm_entity}:{one.crm_id}",
+            "erp": f"{one.erp_entity}:{one.erp_id}",
+            "what": one.kind,
+            "side": "",
+            "field": "",
+        }
+        for one in made
+    ]
 
 
 def _aliases(store: Store) -> Mapping[str, str]:

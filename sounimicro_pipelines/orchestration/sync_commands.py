@@ -12,6 +12,7 @@ from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.installation import Installation
 from sounimicro_pipelines.orchestration.engine_room import leave
 from sounimicro_pipelines.orchestration.event_storage import record_explained
+from sounimicro_pipelines.orchestration.failing import EXIT_CODE
 from sounimicro_pipelines.orchestration.instance import process_tag
 from sounimicro_pipelines.orchestration.leftovers import open_cleared
 from sounimicro_pipelines.orchestration.main_job import QUIET, quiet_libraries
@@ -22,7 +23,11 @@ COUNTS = ("in", "applied", "unchanged", "held", "conflicts", "failed")
 
 
 class RunFailed(SounimicroError):
-    """A run that did not come to its end."""
+    """A run that did not come to its end; it ends the command as what went wrong does."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 @dataclass(slots=True)
@@ -74,7 +79,7 @@ def _run(installation: Installation, job: str, config: Mapping[str, Any]) -> Tol
     finally:
         leave(installation)
     if not result.success:
-        raise RunFailed(_reason(result))
+        raise RunFailed(*_reason(result))
     return _told(result)
 
 
@@ -105,12 +110,13 @@ def _said(events: Sequence[DagsterEvent]) -> list[Mapping[str, Any]]:
     return list(said.values())
 
 
-def _reason(result: ExecuteInProcessResult) -> str:
-    """The first failure in its own words, without the stack."""
+def _reason(result: ExecuteInProcessResult) -> tuple[str, int]:
+    """The first failure in its own words, without the stack, and the exit code that goes with it."""
     for event in result.all_events:
         if event.event_type == DagsterEventType.STEP_FAILURE:
             failure = event.step_failure_data
             if failure.user_failure_data is not None and failure.user_failure_data.description:
-                return str(failure.user_failure_data.description)
-            return str(failure.error.message).strip() if failure.error is not None else "No reason was given."
-    return "The run failed before it began."
+                told: Any = failure.user_failure_data.metadata.get(EXIT_CODE)
+                return str(failure.user_failure_data.description), 1 if told is None else int(told.value)
+            return str(failure.error.message).strip() if failure.error is not None else "No reason was given.", 1
+    return "The run failed before it began.", 1

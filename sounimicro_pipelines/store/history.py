@@ -58,6 +58,13 @@ def of_run(tx: Transaction, run_id: str) -> list[Entry]:
     ]
 
 
+def made_in_run(tx: Transaction, run_id: str, limit: int) -> list[Entry]:
+    """The links that a run made, with the records that it created for them, in their order."""
+    table = tx.tables.history
+    made = (table.c.run_id == run_id, table.c.kind.in_(("create", "link")))
+    return [build(Entry, row) for row in tx.rows(select(table).where(*made).order_by(table.c.id).limit(limit))]
+
+
 def after(tx: Transaction, entry_id: int) -> list[Entry]:
     """Every line that was written after one, in their order."""
     table = tx.tables.history

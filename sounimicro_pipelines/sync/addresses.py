@@ -84,12 +84,12 @@ def company_of(tx: Transaction, name: str) -> tuple[str, str]:
 
 
 def about_issue(issue: Issue, aliases: Mapping[str, str]) -> str:
-    """The record that an issue is about, the CRM's where there is one; "" for an issue about no record."""
+    """The record that an issue is about, the CRM's where there is one; else the company, or "" for what has neither."""
     if issue.crm_id is not None:
         return str(CrmAddress(str(issue.crm_entity), issue.crm_id))
-    if issue.erp_id is None:
-        return ""
     key = issue.company_key or ""
+    if issue.erp_id is None:
+        return f"erp:{aliases[key]}" if key in aliases else ""
     return str(ErpAddress(key, str(issue.erp_entity), issue.erp_id, aliases.get(key, "")))
 
 

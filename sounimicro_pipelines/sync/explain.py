@@ -117,10 +117,10 @@ class FieldStory:
             return f"{self.issue.cause} {self.issue.remedy}"
         if self.changes:
             return self.changes[0].text
-        if self.crm is None and self.erp is None:
-            return "The two sides have not agreed on this field yet."
         if self.direction == "none":
             return "The field is shown, not synchronized."
+        if self.crm is None and self.erp is None:
+            return "The two sides have not agreed on this field yet."
         return f"Nobody has changed it since the records were linked at {_shown(self.link.created_at)}."
 
 

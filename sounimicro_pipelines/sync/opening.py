@@ -85,6 +85,10 @@ class Connection:
             reporter=reporter or Silent(),
         )
 
+    async def sign_in(self) -> None:
+        """Raises the VendorError family when the CRM takes us not at all, which every feed would tell of else."""
+        await self.crm.principal()
+
     def _numbers(self, rules: RuleSet) -> dict[str, str]:
         with self.store.read() as tx:
             return erp_numbers(tx, self.crm.tenant, rules)
