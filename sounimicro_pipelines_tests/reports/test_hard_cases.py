@@ -274,19 +274,31 @@ def test_a_company_with_nothing_in_it_has_empty_reports(new_company: NewCompany,
     assert {model.rows for model in run.models if model.schema == "reports" and model.name != "tie_out"} == {0}
 
 
-def test_a_voucher_that_does_not_sum_to_zero_is_reported_not_repaired(
-    new_company: NewCompany, dbt_target: Path
-) -> None:
+@pytest.fixture(scope="module")
+def crooked(new_company: NewCompany, dbt_target: Path) -> tuple[int, int, ReportRun]:
+    """A voucher that does not sum to zero, and one on a sub-account that the ERP does not list; and their build."""
     book = Book()
     party = book.party("crooked")
-    voucher = party.voucher(
+    unbalanced = party.voucher(
         [{"AccountID": 8, "Amount": Decimal(5)}, {"AccountID": 2, "Amount": Decimal("-4.99")}], TODAY
+    )
+    on_nobody = party.voucher(
+        [{"AccountID": 1, "SubAccountID": 999999, "Amount": Decimal(75)}, {"AccountID": 2, "Amount": Decimal(-75)}], TODAY
     )
     path = new_company("crooked")
     write_raw(path, book.company.records)
-    run = build_reports(path, company="alpha", as_of=TODAY, target=dbt_target)
-    failed = {check.name: check for check in run.checks if not check.ok}
-    assert list(failed) == ["voucher_sums_to_zero"]
-    assert failed["voucher_sums_to_zero"].keys[0].startswith(f"voucher_id={voucher} ")
-    assert "0.00 <> 0.01" in failed["voucher_sums_to_zero"].keys[0]
+    return unbalanced, on_nobody, build_reports(path, company="alpha", as_of=TODAY, target=dbt_target)
+
+
+@pytest.mark.parametrize(("check", "figure"), [("voucher_sums_to_zero", "0.01"), ("ledger_party_is_known", "75.00")])
+def test_a_voucher_that_does_not_tie_out_is_reported_not_repaired(
+    crooked: tuple[int, int, ReportRun], check: str, figure: str
+) -> None:
+    unbalanced, on_nobody, run = crooked
+    failed = {one.name: one.keys for one in run.checks if not one.ok}
+    assert set(failed) == {"voucher_sums_to_zero", "ledger_party_is_known"}
+    voucher = unbalanced if check == "voucher_sums_to_zero" else on_nobody
+    (key,) = failed[check]
+    assert key.startswith(f"voucher_id={voucher} ")
+    assert f"0.00 <> {figure}" in key
     assert not run.ties_out
