@@ -127,6 +127,11 @@ def read_budget(file: Path, *, customers: Collection[str] | None = None) -> list
             continue
         row, wrong = _row(number, dict(zip(heading, values, strict=False)), customers)
         problems += wrong
+        # What follows the last column is no remark: 1000,50 in a file with commas between the columns is two cells.
+        for value in values[len(heading) :]:
+            if not _is_empty(value):
+                message = f"«{_shown(value)}» stands behind the last column"
+                problems.append(BudgetProblem(number, heading[-1], message, "beyond", _shown(value)))
         if row is None:
             continue
         key = (row.customer_number, row.year, row.period)

@@ -77,6 +77,7 @@ def test_every_wrong_cell_is_named_and_nothing_is_imported(tmp_path: Path) -> No
         "100079,2026,4,1.234",
         "100079,2026,1,30",
         ",2026,5,",
+        "100079,2026,6,1000,50",
     )
     with pytest.raises(BudgetFileError) as refused:
         import_budget(wrong, register, customers=CUSTOMERS)
@@ -89,6 +90,7 @@ def test_every_wrong_cell_is_named_and_nothing_is_imported(tmp_path: Path) -> No
         (8, "customer_number"),
         (9, "customer_number"),
         (9, "amount"),
+        (10, "amount"),
     ]
     assert "row 6, amount: «mye»" in str(refused.value)
     assert register.read_bytes() == before

@@ -282,9 +282,8 @@ def crooked(new_company: NewCompany, dbt_target: Path) -> tuple[int, int, Report
     unbalanced = party.voucher(
         [{"AccountID": 8, "Amount": Decimal(5)}, {"AccountID": 2, "Amount": Decimal("-4.99")}], TODAY
     )
-    on_nobody = party.voucher(
-        [{"AccountID": 1, "SubAccountID": 999999, "Amount": Decimal(75)}, {"AccountID": 2, "Amount": Decimal(-75)}], TODAY
-    )
+    unknown = {"AccountID": 1, "SubAccountID": 999999, "Amount": Decimal(75)}
+    on_nobody = party.voucher([unknown, {"AccountID": 2, "Amount": Decimal(-75)}], TODAY)
     path = new_company("crooked")
     write_raw(path, book.company.records)
     return unbalanced, on_nobody, build_reports(path, company="alpha", as_of=TODAY, target=dbt_target)
