@@ -84,24 +84,24 @@ async def listing(desk: AtDesk) -> Response:
     rule = asked if asked in RULE_NAMES else None
     changed_only = desk.request.query_params.get("changed") == "1"
 
-    def read(tx: Transaction) -> list[Run]:
+    def read(tx: Transaction) -> tuple[list[Run], bool]:
         hidden = hidden_companies(desk, tx)
         found = runs.listing(tx, rule=rule, changed_only=changed_only, limit=AT_ONCE + 1, offset=(page - 1) * AT_ONCE)
-        return [one for one in found if one.company_key not in hidden]
+        return [one for one in found[:AT_ONCE] if one.company_key not in hidden], len(found) > AT_ONCE
 
-    found, called = await desk.panels.read(read), await known(desk)
+    (found, has_more), called = await desk.panels.read(read), await known(desk)
     here = {"rule": rule, "changed": "1" if changed_only else None}
     return desk.show(
         "admin_runs.html",
         PAGE.name,
         title=desk.words("runs.title"),
-        shown=[_run(desk, one, called) for one in found[:AT_ONCE]],
+        shown=[_run(desk, one, called) for one in found],
         rules=RULE_NAMES,
         chosen=rule or "",
         changed_only=changed_only,
         is_filtered=bool(rule or changed_only),
         clear_href=desk.to(PAGE.path),
-        **turning(desk, PAGE.path, page, len(found) > AT_ONCE, **here),
+        **turning(desk, PAGE.path, page, has_more, **here),
     )
 
 

@@ -16,6 +16,7 @@ import httpx
 import pytest
 from openpyxl import load_workbook
 
+from sounimicro_pipelines.panels.admin import runs as runs_page
 from sounimicro_pipelines.panels.admin import undoing
 from sounimicro_pipelines.sandbox.faults import Fault
 from sounimicro_pipelines.store import companies, conflicts, history, issues, links, runs, web, work
@@ -436,11 +437,16 @@ def test_the_log_keeps_numbers_and_the_page_tells_names(world: OperatedWorld, ad
     assert "Logget inn" not in only.split("<tbody>")[1].split("</tbody>")[0]
 
 
-def test_a_company_for_other_groups_is_not_shown(world: OperatedWorld, admin: Browser) -> None:
+def test_a_company_for_other_groups_is_not_shown(
+    world: OperatedWorld, admin: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The settings give a company to CRM user groups; administrators who are in none of them do not see it."""
     with world.store.transaction() as tx:
         row = companies.by_key(tx, world.key)
         assert row is not None
+        for name in ("hidden-1", "hidden-2"):
+            runs.start(tx, name, kind="sync", by="test", now=world.clock.now(), company_key=world.key)
+    monkeypatch.setattr(runs_page, "AT_ONCE", 1)
     issue = trouble(world, "not_kept", erp_entity="Customer", erp_id=77)
     groups = world.app.state.panels.walls._company_groups
     world.app.state.panels.walls._company_groups = {"demo": frozenset({987654})}
@@ -449,6 +455,8 @@ def test_a_company_for_other_groups_is_not_shown(world: OperatedWorld, admin: Br
         assert admin.get(f"/admin/issues/{issue.id}").status_code == 404
         assert admin.get("/admin/go-live/demo").status_code == 403
         assert "demo" not in admin.get("/admin/budget").text
+        listed = admin.get("/admin/runs").text
+        assert ("hidden-" in listed, "page=2" in listed) == (False, True), "what others may see hides no page of ours"
         refused = admin.post(f"/admin/issues/{issue.id}/dismiss", data={"csrf_token": admin.csrf})
         assert refused.status_code == 404
     finally:
