@@ -19,6 +19,8 @@ from sounimicro_pipelines.panels.words import Words
 CSV_TYPE = "text/csv; charset=utf-8"
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_INNER_FORMULA = re.compile(r"(?<=[;,\t\r\n])( *)(?=[=@]|[+-][^;,\t\r\n]*[(|!])")
+"""Where a formula would begin in a spreadsheet that parts the line at another sign than ours."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _EXCEL_FORMATS = {
     "money": "#,##0.00",
@@ -80,7 +82,7 @@ def _csv_value(grid: Grid, row: Row, column: Column, norwegian: bool) -> str:
         return text.replace(".", ",") if norwegian else text
     if column.words is None and isinstance(value, date):
         return value.isoformat()
-    return harmless(grid.text(row, column))
+    return _INNER_FORMULA.sub(r"\1'", harmless(grid.text(row, column)))
 
 
 def _excel_value(grid: Grid, row: Row, column: Column) -> Any:
