@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sounimicro_pipelines.clock import Clock, SystemClock
-from sounimicro_pipelines.panels import admin, api, documents, hooks, in_crm, pages
+from sounimicro_pipelines.panels import admin, api, documents, hooks, in_crm, in_erp, pages
 from sounimicro_pipelines.panels.admin.tenant import Tenant
 from sounimicro_pipelines.panels.cache import AnswerCache
 from sounimicro_pipelines.panels.crm import Crm
@@ -117,6 +117,7 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None, 
     app.include_router(erp_pages.router)
     app.include_router(documents.router)
     app.include_router(in_crm.router)
+    app.include_router(in_erp.router)
     app.include_router(api.router)
     app.include_router(api.requests_router)
     app.include_router(hooks.router)

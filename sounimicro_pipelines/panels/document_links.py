@@ -1,4 +1,4 @@
-"""What a page shows of documents: a link for each file, and the way to the invoice in the ERP."""
+"""What a page shows of documents: a link for each file, and the way to the invoice or voucher in the ERP."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from sounimicro_pipelines.panels.address import Address, Subject
 from sounimicro_pipelines.panels.figures.documents import documents
 from sounimicro_pipelines.panels.filenames import clean_name
 from sounimicro_pipelines.panels.visit import Visit
+from sounimicro_pipelines.panels.words import Words
 from sounimicro_pipelines.store import Transaction
 
 DOCUMENT_PATH = "/panel/document"
-ERP_PATH = "/panel/invoice-in-erp"
+ERP_PATH = "/panel/in-erp"
 
 
 def document_links(visit: Visit, owner: str, owner_id: int) -> dict[str, Any]:
@@ -29,10 +30,12 @@ def document_links(visit: Visit, owner: str, owner_id: int) -> dict[str, Any]:
         for file in documents(visit.tx, visit.subject, owner, owner_id)
         if file.storage_reference
     ]
-    in_erp = None
-    if owner == "invoice" and visit.subject.role == "customer":
-        in_erp = visit.address.at(ERP_PATH).to(owner=owner, of=owner_id)
-    return {"files": shown, "in_erp": in_erp}
+    return {"files": shown, "in_erp": in_erp_link(visit.words, visit.address, owner, owner_id)}
+
+
+def in_erp_link(words: Words, address: Address, owner: str, owner_id: int) -> tuple[str, str]:
+    """Text and address of the way to an invoice or voucher in the ERP."""
+    return words(f"documents.in_erp.{owner}"), _in_erp(address, owner, owner_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,7 @@ class DocumentLink:
 
 def party_documents(tx: Transaction, subject: Subject, owner: str, owner_id: int) -> list[DocumentLink]:
     """The files of an invoice or voucher of a party. Raises NotFound when it is not theirs."""
-    whom = {"company": subject.company, "role": subject.role, "party": str(subject.party_id)}
-    address = Address(DOCUMENT_PATH, whom)
+    address = _of(subject)
     return [
         DocumentLink(
             file_id=file.file_id,
@@ -61,3 +63,17 @@ def party_documents(tx: Transaction, subject: Subject, owner: str, owner_id: int
         for file in documents(tx, subject, owner, owner_id)
         if file.storage_reference
     ]
+
+
+def party_in_erp(subject: Subject, owner: str, owner_id: int) -> str:
+    """The way to an invoice or voucher of a party in the ERP."""
+    return _in_erp(_of(subject), owner, owner_id)
+
+
+def _of(subject: Subject) -> Address:
+    whom = {"company": subject.company, "role": subject.role, "party": str(subject.party_id)}
+    return Address(DOCUMENT_PATH, whom)
+
+
+def _in_erp(address: Address, owner: str, owner_id: int) -> str:
+    return address.at(ERP_PATH).to(owner=owner, of=owner_id)

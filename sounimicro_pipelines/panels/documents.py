@@ -2,7 +2,7 @@
 
 The address names an invoice or voucher of the party and one of its files; what is fetched is the published row's
 storage reference, never anything from the address. PDF and images are shown when their first bytes say so too; all
-else is downloaded. Where there is no copy, a link leads to the invoice in the ERP itself.
+else is downloaded. Where there is no copy, a link leads to the invoice or voucher in the ERP itself.
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from sounimicro_pipelines.errors import SettingsError
 from sounimicro_pipelines.panels import pages
 from sounimicro_pipelines.panels.address import Address, Subject
-from sounimicro_pipelines.panels.document_links import DOCUMENT_PATH, ERP_PATH
+from sounimicro_pipelines.panels.document_links import DOCUMENT_PATH, in_erp_link
 from sounimicro_pipelines.panels.errors import BadRequest, NotFound
-from sounimicro_pipelines.panels.figures import invoices
 from sounimicro_pipelines.panels.figures.documents import OWNERS, DocumentFile, documents
 from sounimicro_pipelines.panels.filenames import clean_name, disposition
 from sounimicro_pipelines.panels.signin.viewer import Viewer
@@ -35,7 +34,7 @@ from sounimicro_pipelines.transport import AccessDenied, AuthenticationFailed, V
 from sounimicro_pipelines.transport import NotFound as NoSuchFile
 from sounimicro_pipelines.unimicro.company import CompanyClient
 from sounimicro_pipelines.unimicro.downloads import Download, download
-from sounimicro_pipelines.unimicro.files import StoredFile, invoice_link
+from sounimicro_pipelines.unimicro.files import StoredFile
 
 if TYPE_CHECKING:
     from sounimicro_pipelines.panels.app import Panels
@@ -76,7 +75,7 @@ class _Asked:
 async def document(request: Request) -> Response:
     """One file of an invoice or voucher: `owner`, `of` and `file` beside whom it is about."""
     panels: Panels = request.app.state.panels
-    address, asked = await _asked(request, DOCUMENT_PATH)
+    address, asked = await _asked(request)
     if asked.file is None:
         raise NotFound("unknown_file")
     language = words(choose_language(address.get("lang"), request.headers.get("accept-language")))
@@ -96,20 +95,9 @@ async def document(request: Request) -> Response:
     return response
 
 
-@router.get(ERP_PATH)
-async def invoice_in_erp(request: Request) -> Response:
-    """Leads to a customer's invoice in the ERP's own screens (`of` beside whom it is about)."""
+async def _asked(request: Request) -> tuple[Address, _Asked]:
     panels: Panels = request.app.state.panels
-    _, asked = await _asked(request, ERP_PATH)
-    company = panels.erp.company_or_none(asked.company)
-    if company is None or asked.owner != "invoice" or asked.subject.role != "customer":
-        raise NotFound("no_erp_page")
-    return RedirectResponse(invoice_link(company, asked.owner_id), 303, headers={"Referrer-Policy": "no-referrer"})
-
-
-async def _asked(request: Request, path: str) -> tuple[Address, _Asked]:
-    panels: Panels = request.app.state.panels
-    address = Address(path, dict(request.query_params))
+    address = Address(DOCUMENT_PATH, dict(request.query_params))
     await panels.walls.admit(request, address)
     viewer = viewer_of(request)
     return address, await panels.read(lambda tx: _find(tx, panels, address, viewer))
@@ -124,9 +112,6 @@ def _find(tx: Transaction, panels: Panels, address: Address, viewer: Viewer) -> 
     if company is None:
         raise NotFound("unknown_company")
     owner, owner_id = address.choice("owner", OWNERS, "invoice"), address.identifier("of") or 0
-    if address.path == ERP_PATH:
-        invoices.invoice(tx, subject, owner_id)
-        return _Asked(subject, company, owner, owner_id, None)
     wanted = address.identifier("file")
     file = next((one for one in documents(tx, subject, owner, owner_id) if one.file_id == wanted), None)
     return _Asked(subject, company, owner, owner_id, file)
@@ -232,8 +217,7 @@ def _note(panels: Panels, viewer: Viewer, asked: _Asked) -> None:
 def _problem(language: Words, status: int, key: str, asked: _Asked, address: Address) -> HTMLResponse:
     """A page that says what is wrong, with the ways that are left."""
     links = [(language("documents.try_again"), str(address))] if status == 503 else []
-    if asked.owner == "invoice" and asked.subject.role == "customer":
-        links.append((language("documents.in_erp"), address.at(ERP_PATH).to(owner="invoice", of=asked.owner_id)))
+    links.append(in_erp_link(language, address, asked.owner, asked.owner_id))
     page = pages.render(
         "error.html",
         language,

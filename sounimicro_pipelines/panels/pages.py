@@ -59,7 +59,9 @@ _OF_A_VIEW = frozenset(
 """Errors of one view of somebody whose other views are well."""
 _OF_AN_ERP_VIEW = frozenset({"not_changeable", "no_place", "not_a_role", "not_a_company", "unknown_company"})
 _TIE_OUT = {True: "ties_out", False: "does_not_tie_out", None: "not_checked"}
-_ABOUT_A_PARTY = ("/panel/company", "/panel/document", "/panel/invoice-in-erp")
+_ABOUT_A_PARTY = ("/panel/company", "/panel/document", "/panel/in-erp")
+TAKE_OUTS = ("csv", "xlsx", "print")
+"""How the table of a view is taken out, `format` of the address."""
 _NO_ENTRY = frozenset({"not_administrator", "sign_in", "no_sign_in"})
 
 

@@ -1,15 +1,16 @@
 """Documents that the ERP has stored: finding them on a record, and choosing the invoice's PDF (reference, 7).
 
-The ERP renders no document on demand. Where none is stored, `invoice_link` leads a person to the invoice itself.
-`downloads.py` fetches them.
+The ERP renders no document on demand. Where none is stored, `invoice_link`, `bill_link` and `voucher_link` lead a
+person to the ERP's own screens, by the addresses that its web client uses there. `downloads.py` fetches them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from sounimicro_pipelines.clock import UTC
 from sounimicro_pipelines.transport import AuthenticationFailed, NotFound
@@ -78,9 +79,23 @@ def choose_pdf(files: Sequence[StoredFile], number: str | None) -> StoredFile | 
     return next(iter(newest_first), None)
 
 
-def invoice_link(company: CompanyClient, invoice_id: int) -> str:
-    """The address of an invoice in the ERP's own screens (reference, 7.4)."""
-    return f"{company.client.settings.api_url}/#/sales/invoices/{invoice_id}"
+def invoice_link(company: CompanyClient, record_id: int) -> str:
+    """The address of a customer invoice (reference, 7.4)."""
+    return f"{company.client.settings.api_url}/#/sales/invoices/{record_id}"
+
+
+def bill_link(company: CompanyClient, record_id: int) -> str:
+    """The address of a supplier invoice."""
+    return f"{company.client.settings.api_url}/#/accounting/bills/{record_id}"
+
+
+def voucher_link(company: CompanyClient, number: str, day: date) -> str:
+    """The address of a voucher's lines, by its number as the ERP writes it (`8-2026`), else with the year of `day`."""
+    plain, _, year = number.rpartition("-")
+    if not plain or len(year) != 4:
+        plain, year = number, str(day.year)
+    asked = urlencode({"JournalEntryNumber": plain, "AccountYear": year})
+    return f"{company.client.settings.api_url}/#/accounting/transquery?{asked}"
 
 
 def _stored(row: dict[str, Any]) -> StoredFile | None:

@@ -333,9 +333,17 @@ def test_an_invoice_without_a_copy_leads_into_the_erp(signed: SignedWorld, selle
     assert answer.status_code == 303
     api = signed.sandbox.environment["UNIMICRO_API_URL"]
     assert answer.headers["location"] == f"{api}/#/sales/invoices/510"
-    for other in ("of=900", "of=99999", "of=411&owner=voucher"):
-        assert seller.get(f"/panel/invoice-in-erp?{FIGURES}&{other}").status_code == 404
-    assert signed.browser().get(f"/panel/invoice-in-erp?{FIGURES}&of=510").status_code == 401
+    for other in ("of=900", "of=99999", "of=777&owner=voucher"):
+        assert seller.get(f"/panel/in-erp?{FIGURES}&{other}").status_code == 404
+    assert signed.browser().get(f"/panel/in-erp?{FIGURES}&of=510").status_code == 401
+
+
+def test_a_voucher_leads_into_the_erp_too(signed: SignedWorld, seller: Browser) -> None:
+    api = signed.sandbox.environment["UNIMICRO_API_URL"]
+    page = seller.get(signed.panel(company="demo", role="customer", tab="statement", view="voucher", voucher=501))
+    link = page.text.split("Åpne bilaget i Unimicro")[0].rpartition('href="')[2].partition('"')[0]
+    voucher = seller.get(absolute(str(page.url), link))
+    assert voucher.headers["location"].startswith(f"{api}/#/accounting/transquery?JournalEntryNumber=")
 
 
 def _whom() -> dict[str, str]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,7 +10,7 @@ import pytest
 
 from sounimicro_pipelines.clock import UTC
 from sounimicro_pipelines.unimicro.client import CompanyClient
-from sounimicro_pipelines.unimicro.files import StoredFile, choose_pdf, files_of, invoice_link
+from sounimicro_pipelines.unimicro.files import StoredFile, bill_link, choose_pdf, files_of, invoice_link, voucher_link
 from sounimicro_pipelines_tests.http_server import Answer
 from sounimicro_pipelines_tests.unimicro.fake_erp import FakeErp, company_of, stamped
 
@@ -54,6 +54,10 @@ def test_files_of_a_record_are_listed_newest_first_without_deleted_ones(tmp_path
         files = await files_of(company, "CustomerInvoice", 42)
         assert [(one.id, one.size, one.is_pdf) for one in files] == [(2, None, True), (1, 12, True)]
         assert invoice_link(company, 42) == f"{erp.url}/#/sales/invoices/42"
+        assert bill_link(company, 42) == f"{erp.url}/#/accounting/bills/42"
+        asked = f"{erp.url}/#/accounting/transquery?JournalEntryNumber=8&AccountYear="
+        assert voucher_link(company, "8-2025", date(2026, 1, 2)) == f"{asked}2025"
+        assert voucher_link(company, "8", date(2026, 1, 2)) == f"{asked}2026"
 
     using(erp, tmp_path, use)
 

@@ -24,7 +24,7 @@ from sounimicro_pipelines.panels.api.answers import (
     head,
 )
 from sounimicro_pipelines.panels.cache import FETCHED
-from sounimicro_pipelines.panels.document_links import DocumentLink, party_documents
+from sounimicro_pipelines.panels.document_links import DocumentLink, party_documents, party_in_erp
 from sounimicro_pipelines.panels.errors import BadRequest
 from sounimicro_pipelines.panels.figures import (
     budget,
@@ -79,6 +79,7 @@ class InvoiceAnswer(Head):
     lines: list[invoices.InvoiceLine]
     payments: list[invoices.Payment]
     documents: list[DocumentLink]
+    in_erp: str = Field(description="Where the invoice stands in the ERP's own screens")
 
 
 class ProductsAnswer(Head):
@@ -149,6 +150,7 @@ class VoucherAnswer(Head):
 
     lines: list[vouchers.VoucherLine]
     documents: list[DocumentLink]
+    in_erp: str = Field(description="Where the voucher stands in the ERP's own screens")
 
 
 @router.get("/open-items", response_model=OpenItemsAnswer)
@@ -236,6 +238,7 @@ async def get_invoice(request: Request, invoice: Id, company: Company, role: Rol
             "lines": invoices.invoice_lines(tx, subject, invoice),
             "payments": invoices.payments(tx, subject, invoice),
             "documents": party_documents(tx, subject, "invoice", invoice),
+            "in_erp": party_in_erp(subject, "invoice", invoice),
         }
 
     tables = (*invoices.TABLES, "invoice_line", "matching", "statement_line")
@@ -395,6 +398,7 @@ async def get_voucher(request: Request, voucher: Id, company: Company, role: Rol
         return {
             "lines": vouchers.voucher(tx, subject, voucher),
             "documents": party_documents(tx, subject, "voucher", voucher),
+            "in_erp": party_in_erp(subject, "voucher", voucher),
         }
 
     return await _about(request, Subject(company, role, party), vouchers.TABLES, body)
