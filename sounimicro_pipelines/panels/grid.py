@@ -13,6 +13,8 @@ from sounimicro_pipelines.panels.words import Words
 
 Kind = Literal["text", "money", "price", "date", "integer", "quantity", "percent"]
 PAGE = 200
+PRINTED = 10_000
+"""Rows that go on paper at once: some two hundred sheets."""
 
 Row = Mapping[str, Any]
 
@@ -127,11 +129,11 @@ class Grid:
             if column.total
         }
 
-    def show(self, caption: str) -> Shown:
-        """One page of the rows, `page` of the address."""
-        pages = max(1, -(-len(self.rows) // PAGE))
+    def show(self, caption: str, size: int = PAGE) -> Shown:
+        """One page of so many rows, `page` of the address."""
+        pages = max(1, -(-len(self.rows) // size))
         page = self._address.number("page", 1, 1, pages)
-        rows = self.rows[(page - 1) * PAGE : page * PAGE]
+        rows = self.rows[(page - 1) * size : page * size]
         columns = [(column, column.classes, self._writer(column)) for column in self.columns]
         sums = self.sums()
         totals = None

@@ -22,6 +22,7 @@ from sounimicro_pipelines.panels.erp_tab.record import PANELS
 from sounimicro_pipelines.panels.errors import BadRequest, NotFound
 from sounimicro_pipelines.panels.figures import party as party_figures
 from sounimicro_pipelines.panels.figures import tie_out
+from sounimicro_pipelines.panels.grid import PAGE, PRINTED
 from sounimicro_pipelines.panels.rendering import asset, render, static_files, static_type
 from sounimicro_pipelines.panels.signin.viewer import Viewer
 from sounimicro_pipelines.panels.tab_bar import ERP, IN_CRM, erp_link, tab_bar, tab_for
@@ -176,10 +177,15 @@ def _company(
         party = party_figures.load_party(tx, subject)
         return Visit(tx, address, language, subject, party, version, now)
 
-    wanted = address.choice("format", ("html", "csv", "xlsx"), "html")
+    wanted = address.choice("format", ("html", *TAKE_OUTS), "html")
     if wanted != "html":
         here = visit(party_figures.version_of(tx, subject.company, tab.tables))
-        return partial(_file, here, tab.build(here), wanted)
+        screen = tab.build(here)
+        if wanted != "print":
+            return partial(_file, here, screen, wanted)
+        page = _page(here, screen, tab.name, others, printed=True)
+        said = language("layout.fetched", moment=language.moment(here.version.fetched_at))
+        return HTMLResponse(page.replace(FETCHED, escape(said)))
 
     def make(version: party_figures.Version) -> bytes:
         here = visit(version)
@@ -266,9 +272,12 @@ def _in_other_role(visit: Visit, tab: str) -> tuple[tuple[str, str], ...]:
     return ((visit.words(f"roles.see_{same.role}"), href),)
 
 
-def _page(visit: Visit, screen: Screen, tab: str, others: tuple[tuple[str, str], ...] | None) -> str:
+def _page(
+    visit: Visit, screen: Screen, tab: str, others: tuple[tuple[str, str], ...] | None, *, printed: bool = False
+) -> str:
+    """The page; `printed` with every row of its table, for paper."""
     address, language, party = visit.address, visit.words, visit.party
-    shown = screen.grid.show(screen.caption) if screen.grid is not None else None
+    shown = screen.grid.show(screen.caption, PRINTED if printed else PAGE) if screen.grid is not None else None
     erp = erp_link(visit.tx, address, visit.subject)
     tabs = tab_bar(language, address, visit.subject, visit.version.tables, tab, erp)
     return render(
@@ -284,8 +293,8 @@ def _page(visit: Visit, screen: Screen, tab: str, others: tuple[tuple[str, str],
         filter_text=address.get("q") or "",
         hidden=[(k, v) for k, v in _query(address.here(q=None, page=None)) if k != "q"],
         clear_href=address.here(q=None, page=None),
-        csv_href=address.here(format="csv", page=None),
-        xlsx_href=address.here(format="xlsx", page=None),
+        take_outs=[(way, address.here(format=way, page=None)) for way in TAKE_OUTS],
+        printed=printed,
         tabs=tabs,
         untied=_untied(visit),
         crm_href=address.at(IN_CRM).to() if erp is not None else None,

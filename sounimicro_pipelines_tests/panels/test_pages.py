@@ -14,7 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from sounimicro_pipelines.errors import SettingsError
-from sounimicro_pipelines.panels import create_app, drawing
+from sounimicro_pipelines.panels import create_app, drawing, pages
 from sounimicro_pipelines.panels.words import words
 from sounimicro_pipelines.store import Store, links
 from sounimicro_pipelines.warehouse.publish import TieOut
@@ -498,6 +498,19 @@ def test_csv_is_what_is_shown_and_no_formula(client: TestClient) -> None:
     evil = client.get("/panel/company", params={"company": "demo", "role": "customer", "party": 81, "format": "csv"})
     assert "'=HYPERLINK" in evil.text
     assert "=1" not in evil.headers["content-disposition"]
+
+
+def test_every_row_goes_on_paper(tmp_path: Path, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table is shown in pages; who prints a statement wants all of it, and is told when they have not got that."""
+    monkeypatch.setattr(pages, "PAGE", 3)
+    with client_of(sqlite_store, tmp_path) as client:
+        shown = client.get("/panel/company", params={**ABB, "tab": "statement", "lang": "nb"}).text
+        assert (len(rows_of(shown)), "Side 1 av 3 av tabellen" in shown) == (3, True)
+        link = html.unescape(shown.split(">Skriv ut</a>")[0].rpartition('href="')[2].partition('"')[0])
+        paper = client.get(link)
+    assert paper.status_code == 200
+    assert (len(rows_of(paper.text)), "av tabellen." in paper.text, "print.js" in paper.text) == (8, False, True)
+    assert "<time" not in paper.text, "paper grows older than it says"
 
 
 def test_excel_has_real_numbers_and_days_and_no_formula(client: TestClient) -> None:
