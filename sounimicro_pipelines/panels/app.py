@@ -196,6 +196,8 @@ def _add_error_handlers(app: FastAPI) -> None:
 def _refusal(request: Request, error: PanelError) -> Response:
     if isinstance(error, SignInNeeded) and not request.url.path.startswith(("/api/", "/auth/")):
         return sign_in.sign_in_page(request)
+    if error.key == "not_from_our_page" and getattr(request.state, "kept_form", []):
+        return sign_in.send_again_page(request, error.status)
     return _answer(request, error.status, error.key, dict(error.parameters))
 
 

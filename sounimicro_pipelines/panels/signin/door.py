@@ -16,11 +16,10 @@ import anyio
 from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sounimicro_pipelines.panels.errors import Forbidden, PanelError, SignInNeeded, TooMany
+from sounimicro_pipelines.panels.signin.bodies import IN_PARTS, TYPED, form_of, replayed
 from sounimicro_pipelines.panels.signin.cookies import Cookies
 from sounimicro_pipelines.panels.signin.kept_form import kept_form
 from sounimicro_pipelines.panels.signin.pace import ADDRESS, DOCUMENTS, SESSION, Pace
@@ -82,8 +81,9 @@ class Door:
             found = await self._session(request, parts.sessions, parts.cookies)
             receive = await self._let_in(request, receive, found.session if found else None, parts.settings.origin)
         except PanelError as error:
-            if isinstance(error, SignInNeeded) and parts is not None:
-                request.state.kept_form = await kept_form(request, parts.settings.origin, CSRF_FIELD)
+            if parts is not None and isinstance(error, (SignInNeeded, _NoToken)):
+                sent = Request(scope, error.receive) if isinstance(error, _NoToken) else request
+                request.state.kept_form = await kept_form(sent, parts.settings.origin, CSRF_FIELD)
             response = self._answer(request, error)
             if isinstance(error, TooMany):
                 response.headers["Retry-After"] = str(error.parameters["seconds"])
@@ -170,22 +170,32 @@ class _Found:
     cookie: str
 
 
+class _NoToken(Forbidden):
+    """Something that changes something, without the session's token; the body can be read again from `receive`."""
+
+    def __init__(self, receive: Receive) -> None:
+        super().__init__("not_from_our_page")
+        self.receive = receive
+
+
 def _come_in(scope: Scope, viewer: Viewer | None, session: Session | None) -> None:
     state: dict[str, Any] = scope.setdefault("state", {})
     state["viewer"], state["session"] = viewer, session
 
 
 async def _with_token(request: Request, receive: Receive, session: Session | None) -> Receive:
-    """Want the session's own CSRF token, from the header or the form. Raises Forbidden."""
+    """Want the session's own CSRF token, from the header or the form. Raises _NoToken, Forbidden."""
     if session is None:
         raise SignInNeeded
     given = request.headers.get(CSRF_HEADER)
-    if given is None and request.headers.get("content-type", "").lower().startswith(_FORMS):
+    if given is None and request.headers.get("content-type", "").lower().startswith((TYPED, IN_PARTS)):
         body = await _body(request)
-        given = await _form_field(request.scope, body)
-        receive = _replayed(body)
+        form = await form_of(request.scope, body)
+        field = form.get(CSRF_FIELD) if form is not None else None
+        given = field if isinstance(field, str) else None
+        receive = replayed(body)
     if given is None or not hmac.compare_digest(given.encode(), session.viewer.csrf.encode()):
-        raise Forbidden("not_from_our_page")
+        raise _NoToken(receive)
     return receive
 
 
@@ -197,24 +207,6 @@ async def _body(request: Request) -> bytes:
             raise Forbidden("form_too_large")
         parts.append(part)
     return b"".join(parts)
-
-
-async def _form_field(scope: Scope, body: bytes) -> str | None:
-    try:
-        async with Request(dict(scope), _replayed(body)).form(max_files=20, max_fields=5000) as form:
-            value = form.get(CSRF_FIELD)
-    except (MultiPartException, HTTPException, ValueError):
-        return None
-    return value if isinstance(value, str) else None
-
-
-def _replayed(body: bytes) -> Receive:
-    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def receive() -> Message:
-        return messages.pop() if messages else {"type": "http.disconnect"}
-
-    return receive
 
 
 def _require_own_page(request: Request, origin: str) -> None:

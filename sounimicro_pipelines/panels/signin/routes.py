@@ -220,6 +220,14 @@ def sign_in_page(request: Request, status: int = 401) -> HTMLResponse:
     return HTMLResponse(page, status)
 
 
+def send_again_page(request: Request, status: int) -> HTMLResponse:
+    """What has come from a page of a sign-in that is over, to be sent again by who is signed in now."""
+    language, csrf = _language(request), viewer_of(request).csrf
+    title = language("sign_in.older.title")
+    page = pages.render("send_again.html", language, title=title, kept=request.state.kept_form, csrf=csrf)
+    return HTMLResponse(page, status)
+
+
 def make_parts(settings: SignInSettings, crm: Crm, store: Store, clock: Clock) -> SignInParts:
     """The parts by the settings."""
     seal = Seal(settings.secret)

@@ -12,12 +12,17 @@
     bar.hidden = false;
   };
 
-  fetch("/auth/session")
-    .then((answer) => (answer.ok ? answer.json() : null))
-    .then((session) => {
-      if (session !== null && session.signed_in) show(session);
-    })
-    .catch(() => {});
+  const look = () =>
+    fetch("/auth/session")
+      .then((answer) => (answer.ok ? answer.json() : null))
+      .then((session) => {
+        if (session !== null && session.signed_in) show(session);
+      })
+      .catch(() => {});
+
+  look();
+  // Whoever signs in again beside this page goes on with what is typed here.
+  if ("BroadcastChannel" in window) new BroadcastChannel("panels-sign-in").onmessage = look;
 
   signOut.addEventListener("click", async () => {
     await fetch("/auth/sign-out", { method: "POST", headers: { "X-CSRF-Token": csrf } });

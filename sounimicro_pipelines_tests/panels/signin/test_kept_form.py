@@ -48,6 +48,27 @@ def test_a_long_form_survives_the_end_of_its_session(signed: SignedWorld) -> Non
         assert rule_versions.current(tx, "customer") is not None
 
 
+def test_a_form_that_could_carry_a_file_is_kept_when_it_carries_none(signed: SignedWorld) -> None:
+    parts = {'name="document"': "rule: customer\n", 'name="file"; filename=""': "", 'name="act"': "save"}
+    body = "".join(f"--x\r\nContent-Disposition: form-data; {name}\r\n\r\n{text}\r\n" for name, text in parts.items())
+    headers = {"Origin": signed.url, "Content-Type": "multipart/form-data; boundary=x"}
+    refused = signed.browser().post(f"{RULE}/yaml", content=f"{body}--x--\r\n".encode(), headers=headers)
+    assert refused.status_code == 401
+    assert told(refused.text) == [("document", "rule: customer\n"), ("act", "save")]
+
+
+def test_a_form_of_an_earlier_sign_in_is_handed_back_to_who_is_signed_in_now(signed: SignedWorld) -> None:
+    browser = signed.signed_in(ADMINISTRATOR)
+    data = {**filled(browser.get(RULE).text), "csrf_token": "of another sign-in"}
+    refused = browser.post(RULE, data=data)
+    assert refused.status_code == 403
+    assert "ikke sendt ennå" in refused.text
+    assert dict(told(refused.text))["note"] == data["note"]
+    assert f'name="csrf_token" value="{browser.csrf}"' in refused.text
+    silent = browser.post(RULE, data=data, headers={"Origin": None})
+    assert (silent.status_code, told(silent.text)) == (403, []), "who does not say where it comes from is not believed"
+
+
 @pytest.mark.parametrize(
     "headers",
     [{"Origin": "https://evil.example"}, {"Origin": ""}, {"Sec-Fetch-Site": "cross-site"}],
