@@ -549,6 +549,14 @@ def test_a_page_names_no_other_host_and_no_inline_code(client: TestClient) -> No
     assert " onclick" not in page
 
 
+def test_a_web_server_in_front_does_not_show_the_figures_where_nobody_signs_in(client: TestClient) -> None:
+    for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Forwarded-Host"):
+        for path in ("/panel/company", "/api/v1/open-items", "/admin", "/metrics"):
+            refused = client.get(path, params=ABB, headers={name: "203.0.113.7"})
+            assert refused.status_code == 403, (name, path)
+            assert "ABB" not in refused.text
+
+
 def test_hosts_that_are_not_this_machine_are_refused(client: TestClient) -> None:
     for host in ("evil.example", "127.0.0.1.evil.example", "10.0.0.4:80", "[", "", "localhost@evil.example"):
         assert client.get("/healthz", headers={"host": host}).status_code == 421

@@ -42,7 +42,7 @@ _DOCUMENTS = "/panel/document"
 _ADMINISTRATION = ("/admin", "/api/v1/admin")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _WITHOUT_SESSION = frozenset({"/auth/exchange"})
-_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 _ROTATION_PATIENCE = 2.0
 _log = logging.getLogger(__name__)
 
@@ -74,6 +74,7 @@ class Door:
         try:
             if parts is None:
                 _come_in(scope, self._local, None)
+                _require_no_proxy(request)
                 _require_own_page(request, _origin_asked(scope))
                 await self._app(scope, receive, send)
                 return
@@ -223,6 +224,12 @@ def _require_this_machine(request: Request) -> None:
     client = request.client.host if request.client is not None else ""
     if not is_loopback(client) or not is_loopback(request.url.hostname):
         raise SignInNeeded
+
+
+def _require_no_proxy(request: Request) -> None:
+    """Where nobody signs in, a web server in front would show every figure to its own visitors. Raises Forbidden."""
+    if any(name in request.headers for name in _FORWARDED):
+        raise Forbidden("through_a_proxy")
 
 
 def _origin_asked(scope: Scope) -> str:
