@@ -96,7 +96,7 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None, 
         lifespan=lifespan,
         title="SuperOffice–Unimicro panels",
         version="1",
-        description="The ERP's figures about a customer or supplier, exactly as the panels show them.",
+        description="What the panels show and what pressing ERP does, with the same checks.",
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
@@ -119,6 +119,7 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None, 
     app.include_router(in_crm.router)
     app.include_router(in_erp.router)
     app.include_router(api.router)
+    app.include_router(api.records_router)
     app.include_router(api.requests_router)
     app.include_router(hooks.router)
     app.include_router(admin.router)

@@ -188,6 +188,7 @@ MONTHS = {"from": "2026-01-01", "to": "2026-12-31"}
         ("tab=orders&view=per-requisition", "ordered-requisitions", {}, "requisitions", "document_count net_amount"),
         ("tab=orders&view=document&document=55", "orders/order/55", {}, "lines", "product_number quantity net_amount"),
         ("tab=invoices", "invoices", {}, "invoices", "invoice_date seller net_amount gross_amount remaining_amount"),
+        ("tab=invoices&period=this-year", "invoices", MONTHS, "invoices", "invoice_date seller net_amount"),
         ("tab=invoices&view=invoices", "invoices", {"view": "invoices"}, "invoices", "invoice_date net_amount"),
         ("tab=invoices&view=credit-notes", "invoices", {"view": "credit-notes"}, "invoices", "invoice_date net_amount"),
         ("tab=invoices&view=per-product", "invoiced-products", {}, "products", "product_number quantity net_amount"),

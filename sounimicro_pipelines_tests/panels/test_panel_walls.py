@@ -120,7 +120,7 @@ def test_no_route_tells_a_seller_about_a_party_that_they_have_no_link_to(signed:
 
 
 def _filled(path: str) -> str:
-    values = {"{kind}": "order", "{name}": "panel.css"}
+    values = {"{kind}": "order", "{name}": "panel.css", "{entity}": "contact"}
     for part in [part for part in path.split("/") if part.startswith("{")]:
         path = path.replace(part, values.get(part, "411"))
     return path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -46,6 +46,8 @@ router = APIRouter(prefix="/api/v1", tags=["figures"], responses=ERRORS)
 
 Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Year = Annotated[int | None, Query(ge=1900, le=2999)]
+From = Annotated[date | None, Query(alias="from")]
+To = Annotated[date | None, Query(alias="to")]
 
 
 class OpenItemsAnswer(Head):
@@ -83,16 +85,19 @@ class InvoiceAnswer(Head):
 
 
 class ProductsAnswer(Head):
+    count: int
     products: list[turnover.ProductTurnover]
 
 
 class SellersAnswer(Head):
+    count: int
     sellers: list[turnover.SellerTurnover]
 
 
 class ProductInvoicesAnswer(Head):
     """Every invoice line that holds the product, newest first."""
 
+    count: int
     lines: list[invoices.InvoiceLine]
 
 
@@ -118,16 +123,19 @@ class OrderAnswer(Head):
 
 
 class OrderedProductsAnswer(Head):
+    count: int
     products: list[orders.OrderedProduct]
 
 
 class ProductOrdersAnswer(Head):
     """Every order line that holds the product, newest first."""
 
+    count: int
     lines: list[orders.SalesLine]
 
 
 class RequisitionsAnswer(Head):
+    count: int
     requisitions: list[orders.Requisition]
 
 
@@ -136,11 +144,15 @@ class BudgetAnswer(Head):
 
 
 class ProjectsAnswer(Head):
+    count: int
     projects: list[projects.Project]
 
 
 class ProjectAnswer(Head):
+    """`count` is that of the lines; `accounts` are over all of them."""
+
     project: projects.Project
+    count: int
     accounts: list[projects.ProjectAccount]
     lines: list[projects.ProjectLine]
 
@@ -173,8 +185,7 @@ async def get_open_items(
             "aging": open_items.aging(everything),
             "view": view,
             "total": open_items.total(items),
-            "count": len(items),
-            "items": items[offset : offset + limit],
+            **_page("items", items, limit, offset),
         }
 
     return await _about(request, Subject(company, role, party), open_items.TABLES, body)
@@ -186,24 +197,22 @@ async def get_statement(
     company: Company,
     role: Role,
     party: PartyId,
-    start: Annotated[date | None, Query(alias="from")] = None,
-    end: Annotated[date | None, Query(alias="to")] = None,
+    start: From = None,
+    end: To = None,
     limit: Limit = 1000,
     offset: Offset = 0,
 ) -> Response:
     """The account statement for a period, both days included."""
-    if start is not None and end is not None and end < start:
-        raise BadRequest("period_backwards")
+    period = _period(start, end)
 
     def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
-        found = statement.statement(tx, subject, statement.Period("own", start, end))
+        found = statement.statement(tx, subject, period)
         return {
             "start": start,
             "end": end,
             "opening": found.opening,
             "closing": found.closing,
-            "count": len(found.lines),
-            "lines": found.lines[offset : offset + limit],
+            **_page("lines", found.lines, limit, offset),
         }
 
     return await _about(request, Subject(company, role, party), statement.TABLES, body)
@@ -216,14 +225,17 @@ async def get_invoices(
     role: Role,
     party: PartyId,
     view: Annotated[Literal["all", "invoices", "credit-notes"], Query()] = "all",
+    start: From = None,
+    end: To = None,
     limit: Limit = 1000,
     offset: Offset = 0,
 ) -> Response:
-    """Invoices and credit notes, newest first."""
+    """Invoices and credit notes, newest first; those of a period, both days included."""
+    period = _period(start, end)
 
     def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
-        found = invoices.invoices(tx, subject, view)
-        return {"count": len(found), "invoices": found[offset : offset + limit]}
+        found = [one for one in invoices.invoices(tx, subject, view) if period.holds(one.invoice_date)]
+        return _page("invoices", found, limit, offset)
 
     return await _about(request, Subject(company, role, party), invoices.TABLES, body)
 
@@ -246,21 +258,37 @@ async def get_invoice(request: Request, invoice: Id, company: Company, role: Rol
 
 
 @router.get("/invoiced-products", response_model=ProductsAnswer)
-async def get_products(request: Request, company: Company, role: Role, party: PartyId, year: Year = None) -> Response:
+async def get_products(
+    request: Request,
+    company: Company,
+    role: Role,
+    party: PartyId,
+    year: Year = None,
+    limit: Limit = 1000,
+    offset: Offset = 0,
+) -> Response:
     """Invoiced per product, of a year or of all history."""
 
     def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
-        return {"products": turnover.by_product(tx, subject, year)}
+        return _page("products", turnover.by_product(tx, subject, year), limit, offset)
 
     return await _about(request, Subject(company, role, party), ("party", "turnover_product"), body)
 
 
 @router.get("/invoiced-products/{product}", response_model=ProductInvoicesAnswer)
-async def get_product(request: Request, product: Id, company: Company, role: Role, party: PartyId) -> Response:
+async def get_product(
+    request: Request,
+    product: Id,
+    company: Company,
+    role: Role,
+    party: PartyId,
+    limit: Limit = 1000,
+    offset: Offset = 0,
+) -> Response:
     """The invoices that hold a product."""
 
     def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
-        return {"lines": invoices.lines_with_product(tx, subject, product)}
+        return _page("lines", invoices.lines_with_product(tx, subject, product), limit, offset)
 
     return await _about(request, Subject(company, role, party), (*invoices.TABLES, "invoice_line"), body)
 
@@ -279,11 +307,19 @@ async def get_turnover(request: Request, company: Company, role: Role, party: Pa
 
 
 @router.get("/invoiced-sellers", response_model=SellersAnswer)
-async def get_sellers(request: Request, company: Company, role: Role, party: PartyId, year: Year = None) -> Response:
+async def get_sellers(
+    request: Request,
+    company: Company,
+    role: Role,
+    party: PartyId,
+    year: Year = None,
+    limit: Limit = 1000,
+    offset: Offset = 0,
+) -> Response:
     """Invoiced per seller, of a year or of all history."""
 
     def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
-        return {"sellers": turnover.by_seller(tx, subject, year)}
+        return _page("sellers", turnover.by_seller(tx, subject, year), limit, offset)
 
     return await _about(request, Subject(company, role, party), ("party", "turnover_seller"), body)
 
@@ -302,7 +338,7 @@ async def get_orders(
 
     def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
         found = orders.documents(tx, subject, {"orders": "order", "quotes": "quote"}.get(view))
-        return {"count": len(found), "documents": found[offset : offset + limit]}
+        return _page("documents", found, limit, offset)
 
     return await _about(request, Subject(company, role, party), orders.TABLES, body)
 
@@ -323,31 +359,53 @@ async def get_order(
 
 
 @router.get("/ordered-products", response_model=OrderedProductsAnswer)
-async def get_ordered_products(request: Request, company: Company, role: Role, party: PartyId) -> Response:
+async def get_ordered_products(
+    request: Request,
+    company: Company,
+    role: Role,
+    party: PartyId,
+    limit: Limit = 1000,
+    offset: Offset = 0,
+) -> Response:
     """Orders per product, the largest remainder first."""
 
     def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
-        return {"products": orders.products(tx, subject)}
+        return _page("products", orders.products(tx, subject), limit, offset)
 
     return await _about(request, Subject(company, role, party), ("party", "order_product"), body)
 
 
 @router.get("/ordered-products/{product}", response_model=ProductOrdersAnswer)
-async def get_ordered_product(request: Request, product: Id, company: Company, role: Role, party: PartyId) -> Response:
+async def get_ordered_product(
+    request: Request,
+    product: Id,
+    company: Company,
+    role: Role,
+    party: PartyId,
+    limit: Limit = 1000,
+    offset: Offset = 0,
+) -> Response:
     """The orders that hold a product."""
 
     def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
-        return {"lines": orders.lines_with_product(tx, subject, product)}
+        return _page("lines", orders.lines_with_product(tx, subject, product), limit, offset)
 
     return await _about(request, Subject(company, role, party), (*orders.TABLES, "sales_line"), body)
 
 
 @router.get("/ordered-requisitions", response_model=RequisitionsAnswer)
-async def get_requisitions(request: Request, company: Company, role: Role, party: PartyId) -> Response:
+async def get_requisitions(
+    request: Request,
+    company: Company,
+    role: Role,
+    party: PartyId,
+    limit: Limit = 1000,
+    offset: Offset = 0,
+) -> Response:
     """Orders per requisition number, the latest first; those without come last."""
 
     def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
-        return {"requisitions": orders.requisitions(tx, subject)}
+        return _page("requisitions", orders.requisitions(tx, subject), limit, offset)
 
     return await _about(request, Subject(company, role, party), ("party", "order_requisition"), body)
 
@@ -365,17 +423,32 @@ async def get_budget(request: Request, company: Company, role: Role, party: Part
 
 
 @router.get("/projects", response_model=ProjectsAnswer)
-async def get_projects(request: Request, company: Company, role: Role, party: PartyId) -> Response:
+async def get_projects(
+    request: Request,
+    company: Company,
+    role: Role,
+    party: PartyId,
+    limit: Limit = 1000,
+    offset: Offset = 0,
+) -> Response:
     """A customer's projects."""
 
     def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
-        return {"projects": projects.projects(tx, subject)}
+        return _page("projects", projects.projects(tx, subject), limit, offset)
 
     return await _about(request, Subject(company, role, party), projects.TABLES, body)
 
 
 @router.get("/projects/{project}", response_model=ProjectAnswer)
-async def get_project(request: Request, project: Id, company: Company, role: Role, party: PartyId) -> Response:
+async def get_project(
+    request: Request,
+    project: Id,
+    company: Company,
+    role: Role,
+    party: PartyId,
+    limit: Limit = 1000,
+    offset: Offset = 0,
+) -> Response:
     """One project with its accounts and posted lines."""
 
     def body(tx: Transaction, subject: Subject) -> dict[str, Any]:
@@ -384,7 +457,7 @@ async def get_project(request: Request, project: Id, company: Company, role: Rol
         return {
             "project": found,
             "accounts": projects.accounts(lines),
-            "lines": lines,
+            **_page("lines", lines, limit, offset),
         }
 
     return await _about(request, Subject(company, role, party), (*projects.TABLES, "project_line"), body)
@@ -402,6 +475,18 @@ async def get_voucher(request: Request, voucher: Id, company: Company, role: Rol
         }
 
     return await _about(request, Subject(company, role, party), vouchers.TABLES, body)
+
+
+def _period(start: date | None, end: date | None) -> statement.Period:
+    """Raises BadRequest for one that ends before it begins."""
+    if start is not None and end is not None and end < start:
+        raise BadRequest("period_backwards")
+    return statement.Period("own", start, end)
+
+
+def _page(name: str, rows: Sequence[Any], limit: int, offset: int) -> dict[str, Any]:
+    """Some of the rows under a name, and how many there are."""
+    return {"count": len(rows), name: rows[offset : offset + limit]}
 
 
 async def _about(

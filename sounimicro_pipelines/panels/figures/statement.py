@@ -24,6 +24,12 @@ class Period:
     start: date | None
     end: date | None
 
+    def holds(self, day: date | None) -> bool:
+        """Whether a day is within; what has no day is within all history alone."""
+        if day is None:
+            return self.start is None and self.end is None
+        return (self.start is None or day >= self.start) and (self.end is None or day <= self.end)
+
 
 @dataclass(frozen=True, slots=True)
 class StatementLine:

@@ -38,7 +38,7 @@ def _list(visit: Visit, view: str) -> Screen:
     found = [
         as_row(invoice)
         for invoice in figures.invoices(visit.tx, visit.subject, view)
-        if _within(invoice.invoice_date, period.start, period.end)
+        if period.holds(invoice.invoice_date)
     ]
     months: list[tuple[date, Decimal]] = []
     if "turnover_month" in visit.version.tables:
@@ -170,12 +170,6 @@ def _turnover(months: Sequence[tuple[date, Decimal]]) -> dict[str, Any]:
     """What was invoiced month by month: drawn, and in figures."""
     named = [drawing.Value(place, f"{first:%m.%y}", amount) for place, (first, amount) in enumerate(months)]
     return {"months": named, "drawing": drawing.columns(named)}
-
-
-def _within(day: date | None, start: date | None, end: date | None) -> bool:
-    if start is None and end is None:
-        return True
-    return day is not None and (start is None or day >= start) and (end is None or day <= end)
 
 
 def _invoice_link(row: Row) -> Mapping[str, Any]:

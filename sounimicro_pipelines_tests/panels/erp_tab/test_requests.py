@@ -101,6 +101,32 @@ def test_a_name_that_is_markup_is_shown_as_it_is_written(here: Desk, seller: Bro
         assert "&lt;script&gt;alert(1)" in page.text
 
 
+def test_the_api_tells_of_a_record_what_its_erp_tab_shows(here: Desk, seller: Browser) -> None:
+    contact, customer = here.known(3)
+    made = here.link(contact, "customer", customer)
+    whom = f"/api/v1/records/contact/{contact}"
+    try:
+        told, said = seller.get(whom).json(), text_of(seller.get(here.path("company", contact)))
+        listed = seller.get(f"{whom}/links").json()["links"]
+        administrator = here.world.signed_in(ADMINISTRATOR).get(whom).json()
+        here.crm.sentry.deny(OTHER_SELLER, "contact", contact)
+        other = here.world.signed_in(OTHER_SELLER)
+        refused = [other.get(path).json() for path in (whom, f"{whom}/links", f"{whom}?tenant=Cust99999")]
+    finally:
+        here.end(made)
+    (link,) = told["links"]
+    number = here.erp.read(1, "Customer", customer)["CustomerNumber"]
+    assert (link["company"], link["erp_id"], link["number"]) == ("demo", customer, str(number))
+    assert len(link["fields"]) > 5
+    assert all(value in said for value in (told["name"], *(one["crm"] for one in link["fields"])))
+    assert any(one["why"]["because"] in said for one in link["fields"] if one["why"] is not None)
+    places = {one["company"]: one["roles"] for one in told["places"]}
+    assert places == {"demo": ["supplier"], "other": ["customer", "supplier"]}
+    assert [one["erp_id"] for one in listed] == [customer]
+    assert "other" not in [one["company"] for one in administrator["places"]], "a company for others"
+    assert {answer["error"]["code"] for answer in refused} == {"not_readable"}
+
+
 def test_the_figures_stand_beside_the_erp_tab(here: Desk, seller: Browser) -> None:
     """Customer 79 and supplier 12 have published figures; the ERP itself does not know customer 79 any more."""
     contact = here.contact("Med Tall AS")
