@@ -71,11 +71,13 @@ async def company_panel(request: Request) -> Response:
     panels: Panels = request.app.state.panels
     address = Address(request.url.path, dict(request.query_params))
     language = words(choose_language(address.get("lang"), request.headers.get("accept-language")))
-    await panels.walls.admit(request, address)
     viewer = viewer_of(request)
     tab = address.word("tab", "")
+    if tab == ERP:
+        return await erp_pages.show(request, address, language)
+    await panels.walls.admit(request, address)
     is_open = bool(tab) or address.crm is None or address.subject() is not None
-    if tab == ERP or (not is_open and await panels.read(lambda tx: _has_no_figures(panels, tx, address, viewer))):
+    if not is_open and await panels.read(lambda tx: _has_no_figures(panels, tx, address, viewer)):
         return await erp_pages.show(request, address, language)
     answer = await panels.read(lambda tx: _company(panels, tx, address, language, viewer))
     return answer if isinstance(answer, Response) else await run_in_threadpool(answer)

@@ -13,6 +13,7 @@ from sounimicro_pipelines.panels.erp_tab import forms, requests, screens
 from sounimicro_pipelines.panels.erp_tab.record import Case, case_of
 from sounimicro_pipelines.panels.erp_tab.refusals import Refused
 from sounimicro_pipelines.panels.errors import BadRequest, NotFound, SystemDown
+from sounimicro_pipelines.panels.first_sight import first_sight, is_first_sight
 from sounimicro_pipelines.panels.tab_bar import erp_link
 from sounimicro_pipelines.panels.words import Words, choose_language, words
 from sounimicro_pipelines.rules import Side
@@ -63,6 +64,8 @@ async def submit(request: Request) -> Response:
 
 async def show(request: Request, address: Address, language: Words) -> Response:
     """The screen that an address names. What leads to a change is for those who may change the record in the CRM."""
+    if is_first_sight(request):
+        return first_sight(language)
     if address.crm is None:
         subject = address.subject()
         if subject is not None:

@@ -55,6 +55,22 @@ def test_a_company_that_is_linked_with_nothing_lands_on_the_erp_tab(here: Desk, 
     assert "company=demo&amp;role=supplier" in page.text
 
 
+def test_a_frame_of_the_crms_is_not_empty_while_both_systems_are_asked(here: Desk, seller: Browser) -> None:
+    contact, asked = here.contact("Ventet AS"), here.crm.metering.total
+    frame = {"Sec-Fetch-Dest": "iframe", "Sec-Fetch-Site": "cross-site"}
+    for panel, record in (("company", contact), ("person", 2), ("project", 2)):
+        first = seller.get(here.path(panel, record), headers=frame)
+        assert (first.status_code, 'class="skeleton"' in first.text) == (200, True)
+        assert "Ventet AS" not in first.text
+    assert here.crm.metering.total == asked, "nobody is asked for what holds nothing"
+    assert 'class="skeleton"' in seller.get(here.world.panel(contact), headers=frame).text
+    then = seller.get(here.world.panel(contact), headers={**frame, "Sec-Fetch-Site": "same-origin"})
+    assert "Ventet AS" in then.text
+    here.crm.sentry.deny(OTHER_SELLER, "contact", contact)
+    other = here.world.signed_in(OTHER_SELLER)
+    assert other.get(here.world.panel(contact), headers=frame).status_code == 403, "nobody learns who has figures"
+
+
 def test_companies_that_are_not_for_ones_group_are_not_offered(here: Desk) -> None:
     contact = here.contact("Skjermet AS")
     administrator = here.world.signed_in(ADMINISTRATOR)
