@@ -18,6 +18,9 @@ from sounimicro_pipelines.rules.refusals import Place, Refusal, Registries, chec
 
 Lines = dict[Place, int]
 
+DEEPEST = 20
+"""Nothing in a rule stands deeper within other things than a few."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
@@ -86,9 +89,34 @@ def read_rule_file(path: Path, registries: Registries | None = None) -> Rule:
     return read_rule(text, path.name, registries)
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads what is written once and shallow: a few aliases of aliases are more than a machine can hold."""
+
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent):
+            raise _Refused("alias", "An alias is not read here.", "Write out what it stands for.", event)
+        if self._depth == DEEPEST:
+            raise _Refused("yaml", "This is nested too deeply for a rule.", "Check indentation and quotes.", event)
+        self._depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
+
+
+class _Refused(Exception):
+    def __init__(self, kind: str, reason: str, remedy: str, event: yaml.Event) -> None:
+        super().__init__(reason)
+        self.kind, self.reason, self.remedy = kind, reason, remedy
+        self.line = event.start_mark.line + 1 if event.start_mark is not None else 1
+
+
 def _parse(text: str, file: str) -> tuple[Any, Lines]:
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _Loader(text)
         node = loader.get_single_node()
         lines: Lines = {}
         if node is not None:
@@ -101,7 +129,9 @@ def _parse(text: str, file: str) -> tuple[Any, Lines]:
                     ]
                 )
         return (None if node is None else loader.construct_document(node)), lines
-    except yaml.YAMLError as error:
+    except _Refused as error:
+        raise RuleError([Mistake(file, error.line, error.reason, error.remedy, kind=error.kind)]) from None
+    except (yaml.YAMLError, ValueError) as error:  # the latter for a number or a date that is none
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark is not None else 1
         what = getattr(error, "problem", None) or "it cannot be read"

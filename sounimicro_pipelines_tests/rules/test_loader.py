@@ -84,6 +84,12 @@ REFUSED = {
         [":5:", "transform"],
     ),
     "no YAML": (HEAD + "fields: [\n", ["This is no YAML"]),
+    "what a few lines make larger than a machine": (
+        HEAD + "a: &a [x, x]\nb: &b [*a, *a]\nfields: [*b, *b]\n",
+        [":5:", "alias", "Write out"],
+    ),
+    "deeper than anything is meant": (HEAD + "fields: " + "[" * 3000, [":4:", "too deeply"]),
+    "a day that is none": (HEAD + "active: 2026-99-99\nfields: []\n", ["This is no YAML"]),
     "a name twice": (HEAD + "crm: contact\nfields:\n  - {erp: Info.Name, crm: Name}\n", [":4:", "stands twice"]),
     "missing": ("rule: customer\nfields:\n  - {erp: Info.Name, crm: Name}\n", ["«erp» is missing"]),
     "quiet period": (
