@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import duckdb
 import pandas as pd
@@ -27,6 +27,9 @@ YEARS = range(1990, 2101)
 PERIODS = range(1, 13)
 TOLD = 20
 """Problems that are told one by one; the rest is counted."""
+
+LARGEST_WORKBOOK = 32 * 1024 * 1024
+"""Bytes that a workbook may unpack to, some hundred thousand rows: a small file can hold more than a machine."""
 
 _LARGEST = Decimal("99999999999999999.99")
 _AMOUNT = re.compile(r"-?(\d+|\d{1,3}( \d{3})+)([.,]\d{1,2})?")
@@ -202,6 +205,7 @@ def customer_numbers(db_path: Path) -> frozenset[str] | None:
 def _cells(file: Path) -> list[list[Any]]:
     try:
         if file.suffix.lower() in {".xlsx", ".xlsm"}:
+            _demand_readable(file)
             frame = pd.read_excel(file, header=None, dtype=object, engine="openpyxl", keep_default_na=False)
             return [list(row) for row in frame.itertuples(index=False)]
         return _csv_cells(file)
@@ -211,6 +215,14 @@ def _cells(file: Path) -> list[list[Any]]:
         raise BudgetFileError(
             file, [BudgetProblem(1, "file", f"it cannot be read as CSV or Excel ({error})", "unreadable")]
         ) from None
+
+
+def _demand_readable(workbook: Path) -> None:
+    with ZipFile(workbook) as packed:
+        unpacked = sum(part.file_size for part in packed.infolist())
+    if unpacked > LARGEST_WORKBOOK:
+        told = f"it unpacks to more than {LARGEST_WORKBOOK // 1024**2} MB; take it in a year at a time"
+        raise BudgetFileError(workbook, [BudgetProblem(1, "file", told, "too_large")])
 
 
 def _csv_cells(file: Path) -> list[list[Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import duckdb
 import openpyxl
@@ -11,6 +12,7 @@ import pytest
 
 from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.warehouse.budget import (
+    LARGEST_WORKBOOK,
     BudgetFileError,
     BudgetRow,
     fill_register,
@@ -116,6 +118,14 @@ def test_a_file_that_is_no_table_is_refused(tmp_path: Path, name: str, content: 
     (tmp_path / name).write_bytes(content)
     with pytest.raises(BudgetFileError):
         read_budget(tmp_path / name)
+
+
+def test_a_small_workbook_that_holds_more_than_a_machine_is_not_unpacked(tmp_path: Path) -> None:
+    file = tmp_path / "bombe.xlsx"
+    with ZipFile(file, "w", ZIP_DEFLATED) as packed:
+        packed.writestr("xl/worksheets/sheet1.xml", b" " * (LARGEST_WORKBOOK + 1))
+    with pytest.raises(BudgetFileError, match="a year at a time"):
+        read_budget(file)
 
 
 def test_a_file_that_is_not_there_is_said_so(tmp_path: Path) -> None:
