@@ -70,9 +70,11 @@ class Panels:
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Run a function on one picture of the store. SQLite answers faster than a thread could be woken."""
-        if self.store.is_postgres:
-            return await run_in_threadpool(self._read, work)
-        return self._read(work)
+        return await self.read_aside(work) if self.store.is_postgres else self._read(work)
+
+    async def read_aside(self, work: Callable[[Transaction], T]) -> T:
+        """The same in a thread, for what would keep other readers waiting."""
+        return await run_in_threadpool(self._read, work)
 
     def _read(self, work: Callable[[Transaction], T]) -> T:
         with self.store.read() as tx:

@@ -79,7 +79,8 @@ async def company_panel(request: Request) -> Response:
     is_open = bool(tab) or address.crm is None or address.subject() is not None
     if not is_open and await panels.read(lambda tx: _has_no_figures(panels, tx, address, viewer)):
         return await erp_pages.show(request, address, language)
-    answer = await panels.read(lambda tx: _company(panels, tx, address, language, viewer))
+    read = panels.read_aside if address.get("format") else panels.read
+    answer = await read(lambda tx: _company(panels, tx, address, language, viewer))
     return answer if isinstance(answer, Response) else await run_in_threadpool(answer)
 
 
