@@ -275,6 +275,10 @@ def test_invoice_history_by_kind_product_and_seller(client: TestClient) -> None:
         ("Kari Selger", "8 999,60"),
         ("Ola Selger", "3 000,40"),
     ]
+    of_a_year = get(client, **ABB, tab="invoices", view="per-seller", period="this-year")
+    found = re.search(r'href="([^"]*q=Kari\+Selger[^"]*)"', of_a_year)
+    assert found is not None
+    assert {(r[2][-4:], r[5]) for r in rows_of(client.get(html.unescape(found[1])).text)} == {("2026", "Kari Selger")}
     holding = rows_of(get(client, **ABB, tab="invoices", view="product", product=8))
     assert {r[0] for r in holding} == {"411", "510"}
 

@@ -72,7 +72,7 @@ def _sums(visit: Visit, view: str) -> Screen:
         menu_label=visit.words("invoices.menu"),
         grid=Grid(
             f"invoices-{view}",
-            PRODUCT_COLUMNS if view == "per-product" else SELLER_COLUMNS,
+            PRODUCT_COLUMNS if view == "per-product" else seller_columns(period),
             rows,
             visit.address,
             visit.words,
@@ -172,6 +172,19 @@ def _turnover(months: Sequence[tuple[date, Decimal]]) -> dict[str, Any]:
     return {"months": named, "drawing": drawing.columns(named)}
 
 
+def seller_columns(period: str) -> list[Column]:
+    """A seller leads to the invoices that name them, of the same period."""
+
+    def link(row: Row) -> Mapping[str, Any] | None:
+        return {"tab": "invoices", "view": "all", "period": period, "q": row["seller"]} if row["seller"] else None
+
+    return [
+        Column("seller", link=link, words=lambda row, words: str(row["seller"] or words("invoices.no_seller"))),
+        Column("invoice_count", "integer"),
+        Column("net_amount", "money", total=True),
+    ]
+
+
 def _invoice_link(row: Row) -> Mapping[str, Any]:
     return {"tab": "invoices", "view": "invoice", "invoice": row["invoice_id"]}
 
@@ -207,11 +220,6 @@ PRODUCT_COLUMNS = [
     Column("product_name", words=line_name),
     Column("invoice_count", "integer", wide=True),
     Column("quantity", "quantity"),
-    Column("net_amount", "money", total=True),
-]
-SELLER_COLUMNS = [
-    Column("seller", words=lambda row, words: str(row["seller"] or words("invoices.no_seller"))),
-    Column("invoice_count", "integer"),
     Column("net_amount", "money", total=True),
 ]
 HOLDING_COLUMNS = [
