@@ -98,7 +98,12 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None, 
         lifespan=lifespan,
         title="SuperOffice–Unimicro panels",
         version="1",
-        description="What the panels show and what pressing ERP does, with the same checks.",
+        description=(
+            "What the panels show and what pressing ERP does, with the same checks. It is asked with the session cookie"
+            " of somebody who has signed in at a panel; what changes something wants the session's token, which"
+            " /auth/session tells, in the header X-CSRF-Token. Money is decimal text, days are ISO, texts are in the"
+            " language of Accept-Language."
+        ),
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",

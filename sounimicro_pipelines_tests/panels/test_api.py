@@ -76,6 +76,9 @@ def test_the_api_describes_itself(client: TestClient) -> None:
     document = client.get("/api/v1/openapi.json").json()
     assert "/api/v1/open-items" in document["paths"]
     assert not [path for path in document["paths"] if not path.startswith("/api/v1/")]
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            assert {"400", "401", "403", "404", "422", "429", "500", "503"} <= set(operation["responses"]), path
 
 
 def test_both_databases_answer_the_same(store: Store, client: TestClient, tmp_path: Path) -> None:

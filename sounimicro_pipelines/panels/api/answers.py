@@ -91,10 +91,23 @@ PartyId = Annotated[int, Query(alias="party", ge=1, le=2**63 - 1, description="I
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Offset = Annotated[int, Query(ge=0, le=10_000_000)]
 
-ERRORS: dict[int | str, dict[str, Any]] = {
-    404: {"model": ErrorAnswer, "description": "No such company or party"},
-    422: {"model": ErrorAnswer, "description": "A parameter that cannot be meant"},
-    503: {"model": ErrorAnswer, "description": "Not published yet, or the store does not answer"},
+
+def _error(description: str) -> dict[str, Any]:
+    return {"model": ErrorAnswer, "description": description}
+
+
+ALWAYS: dict[int | str, dict[str, Any]] = {
+    401: _error("Nobody has signed in"),
+    429: _error("More requests than one person may make; Retry-After says how many seconds to wait"),
+    500: _error("A fault of ours; the log has the details"),
+}
+"""What any question may be answered with."""
+ERRORS: dict[int | str, dict[str, Any]] = ALWAYS | {
+    400: _error("A period that ends before it begins"),
+    403: _error("Not for this person, whether it exists or not"),
+    404: _error("No such company or party, or nothing of theirs"),
+    422: _error("A parameter that cannot be meant"),
+    503: _error("Not published yet, or the store or the CRM does not answer"),
 }
 
 

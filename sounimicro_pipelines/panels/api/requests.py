@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from sounimicro_pipelines.panels.address import Address
-from sounimicro_pipelines.panels.api.answers import ErrorAnswer, encoded
+from sounimicro_pipelines.panels.api.answers import ALWAYS, ErrorAnswer, encoded
 from sounimicro_pipelines.panels.erp_tab import requests
 from sounimicro_pipelines.panels.erp_tab.record import PANELS, Case, admitted
 from sounimicro_pipelines.panels.walls import viewer_of
@@ -23,8 +23,8 @@ from sounimicro_pipelines.sync.requests import Outcome
 if TYPE_CHECKING:
     from sounimicro_pipelines.panels.app import Panels
 
-ERRORS: dict[int | str, dict[str, Any]] = {
-    401: {"model": ErrorAnswer, "description": "Nobody has signed in"},
+ERRORS: dict[int | str, dict[str, Any]] = ALWAYS | {
+    400: {"model": ErrorAnswer, "description": "A role or a record that cannot be meant"},
     403: {"model": ErrorAnswer, "description": "Not for this person, or no CSRF token in the header X-CSRF-Token"},
     404: {"model": ErrorAnswer, "description": "No such company, or the record is gone"},
     409: {"model": ErrorAnswer, "description": "Linked already, not linked, not gone live, or busy now"},
