@@ -15,6 +15,7 @@ from starlette.routing import Route
 from sounimicro_pipelines.clock import Clock
 from sounimicro_pipelines.sandbox.journal import WriteJournal
 from sounimicro_pipelines.sandbox.keys import SandboxKeys
+from sounimicro_pipelines.sandbox.unimicro import web_client
 from sounimicro_pipelines.sandbox.unimicro.accounts import Books
 from sounimicro_pipelines.sandbox.unimicro.actions import Actions
 from sounimicro_pipelines.sandbox.unimicro.business import Business
@@ -132,6 +133,7 @@ class ErpServer:
         business, services = Business(self), Services(self)
         anything = ["GET", "POST", "PUT", "DELETE", "PATCH"]
         routes = [
+            Route("/", web_client.screen),
             Route("/identity/.well-known/openid-configuration", self._discovery),
             Route("/identity/.well-known/openid-configuration/jwks", self._jwks),
             Route("/identity/connect/token", self._token, methods=["POST"]),

@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import jwt
 import pytest
 
@@ -100,6 +101,11 @@ def test_an_unknown_path_can_be_404_or_401(sandbox: Sandbox) -> None:
     assert erp.call("GET", "/api/biz/periods").status_code == 404
     sandbox.erp.options.unknown_path_status = 401
     assert erp.call("GET", "/api/biz/periods").status_code == 401
+
+
+def test_a_link_into_the_erps_own_screens_leads_to_a_page(reading: Erp) -> None:
+    page = httpx.get(f"{reading.base}/")
+    assert (page.status_code, "etterligning" in page.text) == (200, True)
 
 
 def test_keys_are_written_for_the_owner_alone(tmp_path: Path) -> None:
