@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 
 from sounimicro_pipelines.errors import SettingsError
 from sounimicro_pipelines.panels import create_app, drawing, pages
+from sounimicro_pipelines.panels.kept_names import kept_name
 from sounimicro_pipelines.panels.words import words
 from sounimicro_pipelines.store import Store, links
 from sounimicro_pipelines.warehouse.publish import TieOut
@@ -172,6 +173,14 @@ def test_amounts_are_in_the_companys_currency_whatever_the_customer_is_invoiced_
     assert f"12{NBSP}500,00 NOK" in order
     assert f"1{NBSP}094,10 EUR" in order
     assert client.get("/api/v1/open-items", params=ABB).json()["summary"]["currency"] == "NOK"
+
+
+def test_a_record_that_was_never_agreed_on_is_called_as_in_the_figures(tmp_path: Path, sqlite_store: Store) -> None:
+    """A conflict about the name itself, at the first meeting, was told of «company 1007» alone."""
+    world.publish_world(tmp_path, sqlite_store)
+    with sqlite_store.read() as tx:
+        found = links.for_crm(tx, "Cust1", "contact", 1041)
+        assert [kept_name(tx, link) for link in found] == ["ABB Installasjon AS"] * 2
 
 
 def test_a_customer_that_is_linked_and_new_is_not_said_to_be_missing(tmp_path: Path, sqlite_store: Store) -> None:
