@@ -336,21 +336,25 @@ def _done(tx: Transaction, case: Case, found: Overview) -> dict[str, Any] | None
     parts = {"company": company.name if company is not None else ""}
     if did == "create" and card is None:
         return None
-    lines = [words(f"erp.done.{did}", **parts)]
+    stuck = run.counts.get("held") or run.counts.get("failed")
+    is_stopped = did == "sync" and stuck and not (run.counts.get("applied") or run.counts.get("unchanged"))
+    lines = [words("erp.done.sync_stopped" if is_stopped else f"erp.done.{did}", **parts)]
     if did == "create" and card is not None and card.number:
         in_crm = any(entry.side == "crm" and entry.new_value == card.number for entry in written)
         lines = [words("erp.done.create_number" if in_crm else "erp.done.create_numbered", **parts, number=card.number)]
     known = {row.key: row.name for each in found.cards for row in each.rows}
     keys = dict.fromkeys(entry.field for entry in reversed(written) if entry.field)
     names = dict.fromkeys(known.get(key) or field_name(words, _paths(key), ()) for key in keys)
-    if did in ("link", "sync"):
-        lines.append(words("erp.done.written", fields=", ".join(names)) if names else words("erp.done.nothing_written"))
+    if names and did in ("link", "sync"):
+        lines.append(words("erp.done.written", fields=", ".join(names)))
+    elif did in ("link", "sync") and not stuck:
+        lines.append(words("erp.done.nothing_written"))
     conflicts = int(run.counts.get("conflicts", 0))
     if conflicts:
         lines.append(words("erp.done.conflicts", count=conflicts))
-    stuck = run.counts.get("held") or run.counts.get("failed")
     if run.message or stuck:
-        lines.append(words("erp.done.waiting" if run.message else "erp.done.held"))
+        later = "waiting" if run.message else "failed" if run.counts.get("failed") else "held"
+        lines.append(words(f"erp.done.{later}"))
     if any(entry.side == "crm" for entry in written):
         lines.append(words("erp.done.reload"))
     return {"lines": lines, "tone": "wait" if conflicts or run.message or stuck else "good"}

@@ -13,7 +13,7 @@ import pytest
 from sounimicro_pipelines.sandbox import Fault
 from sounimicro_pipelines.store import issues, runs
 from sounimicro_pipelines_tests.panels.erp_tab.desk import CUSTOMER, SUPPLIER, Desk, ask, desk, send, text_of
-from sounimicro_pipelines_tests.panels.signed_world import ADMINISTRATOR, GUEST, OTHER_SELLER, SELLER, Browser
+from sounimicro_pipelines_tests.panels.signed_world import ADMINISTRATOR, GUEST, OTHER_SELLER, SELLER, Browser, absolute
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +141,20 @@ def test_the_api_tells_of_a_record_what_its_erp_tab_shows(here: Desk, seller: Br
     assert [one["erp_id"] for one in listed] == [customer]
     assert "other" not in [one["company"] for one in administrator["places"]], "a company for others"
     assert {answer["error"]["code"] for answer in refused} == {"not_readable"}
+
+
+def test_a_sync_that_came_to_nothing_is_not_told_as_one(here: Desk, seller: Browser) -> None:
+    contact, customer = here.known(1)
+    made = here.link(contact, "customer", customer)
+    here.world.sandbox.faults.script(Fault("unavailable", "erp", "/api/biz", times=1000))
+    try:
+        sent = send(seller, here.path("company", contact), "sync")
+        said = text_of(seller.get(absolute(str(sent.url), sent.headers["location"])))
+    finally:
+        here.end(made)
+    assert "Det gikk ikke å synkronisere nå. Noe kunne ikke overføres nå. Det prøves igjen av seg selv." in said
+    assert "Ingenting trengte" not in said
+    assert "Regnskapet svarer ikke. Du ser det de to systemene var enige om sist." in said
 
 
 def test_the_figures_stand_beside_the_erp_tab(here: Desk, seller: Browser) -> None:
