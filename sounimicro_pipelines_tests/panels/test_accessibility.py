@@ -15,6 +15,7 @@ SCREENS = (
     f"{PARTY}&view=overdue&q=purret",
     f"{PARTY}&view=item&line=1004",
     f"{PARTY}&tab=statement",
+    f"{PARTY}&tab=statement&format=print",
     f"{PARTY}&tab=budget",
     f"{PARTY}&tab=orders",
     f"{PARTY}&tab=orders&view=per-product",
