@@ -89,7 +89,9 @@ def _refusal(error: AccessDenied | AuthenticationFailed, company_key: str) -> st
 
 def _explain(error: Exception, dead: bool) -> tuple[str, str, str, dict[str, object] | None, bool]:
     if isinstance(error, Incomplete):
-        problems = {key: {"cause": one.cause, "remedy": one.remedy} for key, one in error.problems.items()}
+        problems = {
+            key: {"kind": one.kind, "cause": one.cause, "remedy": one.remedy} for key, one in error.problems.items()
+        }
         first = next(iter(error.problems.values()))
         return "incomplete", first.cause, first.remedy, {"fields": problems}, dead
     if isinstance(error, Unsure):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +46,10 @@ class ShownConflict:
 
 @dataclass(frozen=True, slots=True)
 class ShownIssue:
-    """An issue in the reader's language. `decided` says that a decision waits to be carried out."""
+    """An issue in the reader's language. `fields` are those that are wrong, with what is.
+
+    `decided` says that a decision waits to be carried out.
+    """
 
     issue: Issue
     title: str
@@ -54,6 +57,7 @@ class ShownIssue:
     about: Named
     company: str
     field: str
+    fields: tuple[str, ...]
     conflict: ShownConflict | None
     decided: str
     answers: tuple[str, ...]
@@ -89,6 +93,7 @@ def shown_issue(
         ),
         company=row.name or alias if row is not None else "",
         field=names(issue.rule, issue.field),
+        fields=tuple(_wrong_fields(words, issue, names)),
         conflict=_conflict(known, conflict) if conflict is not None else None,
         decided=decided,
         answers=answers,
@@ -105,6 +110,12 @@ def texts_of(words: Words, issue: Issue) -> tuple[str, str]:
         return title, f"{advice} {words('issues.by_itself')}" if goes_on else advice
     own = f"{issue.cause} {issue.remedy}".strip()
     return title, problem_text(words, issue.kind, otherwise=own)
+
+
+def _wrong_fields(words: Words, issue: Issue, names: FieldNames) -> Iterator[str]:
+    for key, wrong in ((issue.details or {}).get("fields") or {}).items():
+        own = f"{wrong.get('cause', '')} {wrong.get('remedy', '')}".strip()
+        yield f"{names(issue.rule, key)}: {problem_text(words, wrong.get('kind', ''), otherwise=own)}"
 
 
 def _decided(words: Words, tx: Transaction, issue: Issue) -> str:

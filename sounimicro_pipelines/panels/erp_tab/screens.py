@@ -17,7 +17,7 @@ from sounimicro_pipelines.panels.erp_tab.overview import Overview, overview
 from sounimicro_pipelines.panels.erp_tab.record import PANELS, Case
 from sounimicro_pipelines.panels.erp_tab.refusals import Refused
 from sounimicro_pipelines.panels.errors import Forbidden, NotFound, SystemDown
-from sounimicro_pipelines.panels.field_names import field_name
+from sounimicro_pipelines.panels.field_names import field_name, problem_text
 from sounimicro_pipelines.panels.rendering import render
 from sounimicro_pipelines.panels.tab_bar import ERP, IN_CRM, TabLink, tab_bar
 from sounimicro_pipelines.store import Transaction, history, links, reports, runs
@@ -197,7 +197,10 @@ async def create_screen(
             if key not in told
         ],
         others=[
-            (field_name(case.words, _paths(key), ()), problem)
+            (
+                field_name(case.words, _paths(key), ()),
+                problem_text(case.words, problem.kind, otherwise=f"{problem.cause} {problem.remedy}"),
+            )
             for key, problem in (first.fields if first is not None else {}).items()
             if key not in told
         ],

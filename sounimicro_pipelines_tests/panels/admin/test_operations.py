@@ -437,6 +437,13 @@ def test_the_log_keeps_numbers_and_the_page_tells_names(world: OperatedWorld, ad
     assert "Logget inn" not in only.split("<tbody>")[1].split("</tbody>")[0]
 
 
+def test_fields_that_keep_a_record_from_being_created_are_named_in_words(world: OperatedWorld, admin: Browser) -> None:
+    wrong = {"OrgNr": {"kind": "missing", "cause": "OrgNr is missing.", "remedy": "Fill it in."}}
+    issue = trouble(world, "incomplete", rule="customer", crm_entity="contact", crm_id=1004, details={"fields": wrong})
+    page = admin.get(f"/admin/issues/{issue.id}").text
+    assert "<li>Organisasjonsnummer: Dette må fylles ut.</li>" in page
+
+
 def test_a_company_for_other_groups_is_not_shown(
     world: OperatedWorld, admin: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
