@@ -115,7 +115,7 @@ line as (
         discount_percent,
         cast(delivered_quantity as decimal(19, 6)) as delivered_quantity,
         cast(remaining_quantity as decimal(19, 6)) as remaining_quantity,
-        cast(greatest(0, delivered_quantity - quantity) as decimal(19, 6)) as over_delivered_quantity,
+        cast(greatest(0, delivered_quantity - greatest(0, quantity)) as decimal(19, 6)) as over_delivered_quantity,
         net_amount,
         gross_amount,
         coalesce({{ exact_part('exact_net_amount', 'cast(remaining_quantity as decimal(19, 6))', 'quantity') }}, 0)

@@ -154,7 +154,7 @@ def _line(world: World, kind: str, raw: Record, item: Record, delivered: dict[in
             done = quantity
         line["delivered_quantity"] = done
         line["remaining_quantity"] = rest
-        line["over_delivered_quantity"] = max(micro(0), done - quantity)
+        line["over_delivered_quantity"] = max(micro(0), done - max(micro(0), quantity))
         line["remaining_net_amount"] = ore(micro(item.get("SumTotalExVat")) * rest / quantity) if quantity else ZERO
     return line
 
