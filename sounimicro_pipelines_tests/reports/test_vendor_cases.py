@@ -80,22 +80,23 @@ def _documents(book: Book) -> None:
     for seller in (2, 3):
         book.company.add("SellerLink", SellerID=seller, Percent=50, CustomerInvoiceID=invoice["ID"])
 
-    for name, fields, reminder in (
-        ("reminded", {}, 42102),
-        ("not yet sent", {}, 42101),
-        ("collected", {"CollectorStatusCode": 42501}, 42106),
-        ("sold", {"StatusCode": 42005}, None),
-        ("with others", {"CollectorStatusCode": 42505}, 42102),
+    for name, fields, reminders in (
+        ("reminded", {}, [42102]),
+        ("not yet sent", {}, [42101]),
+        ("next not sent", {}, [42102, 42101]),
+        ("collected", {"CollectorStatusCode": 42501}, [42106]),
+        ("sold", {"StatusCode": 42005}, []),
+        ("with others", {"CollectorStatusCode": 42505}, [42102]),
     ):
         party = book.party(name)
         invoice = book.invoice(party, date(2026, 1, 2), [book.item("100")], **fields)
-        if reminder:
+        for number, status in enumerate(reminders, start=1):
             book.company.add(
                 "CustomerInvoiceReminder",
                 CustomerInvoiceID=invoice["ID"],
-                ReminderNumber=1,
-                RemindedDate="2026-02-20",
-                StatusCode=reminder,
+                ReminderNumber=number,
+                RemindedDate=f"2026-02-{19 + number}",
+                StatusCode=status,
             )
 
 
@@ -213,6 +214,7 @@ def test_an_uneven_split_between_sellers_gives_the_first_the_last_ore(ask: Ask) 
     [
         ("reminded", "reminded"),
         ("not yet sent", "none"),
+        ("next not sent", "reminded"),
         ("collected", "collection"),
         ("sold", "factoring"),
         ("with others", "third_party"),
@@ -225,7 +227,13 @@ def test_collection_is_the_graver_of_the_invoices_state_and_its_last_reminder(as
 
 
 @pytest.mark.parametrize(
-    ("name", "reminder"), [("reminded", (1, date(2026, 2, 20))), ("not yet sent", (None, None)), ("sold", (None, None))]
+    ("name", "reminder"),
+    [
+        ("reminded", (1, date(2026, 2, 20))),
+        ("not yet sent", (None, None)),
+        ("next not sent", (1, date(2026, 2, 20))),
+        ("sold", (None, None)),
+    ],
 )
 def test_an_invoice_tells_its_last_reminder_that_was_sent(
     ask: Ask, name: str, reminder: tuple[int | None, date | None]

@@ -87,6 +87,7 @@ document as (
     {{ only_touched('document', {'role': 'document.role', 'invoice_id': 'document.invoice_id'}) }}
 ),
 
+-- One that is registered and not sent yet, or failed, takes nothing from what was sent before it.
 latest_reminder as (
     select
         invoice_id,
@@ -94,7 +95,7 @@ latest_reminder as (
         reminded_date,
         reminder_state
     from {{ ref('stg_reminder') }}
-    where invoice_id is not null
+    where invoice_id is not null and reminder_state <> 'none'
     qualify row_number() over (
         partition by invoice_id order by coalesce(reminder_number, 0) desc, reminder_id desc
     ) = 1
@@ -141,8 +142,8 @@ select
     document.payment_status,
     {{ collection_state('greatest(' ~ collection_rank('document.collector_state') ~ ', '
                         ~ collection_rank('latest_reminder.reminder_state') ~ ')') }} as collection_state,
-    case when latest_reminder.reminder_state <> 'none' then latest_reminder.reminder_number end as reminder_count,
-    case when latest_reminder.reminder_state <> 'none' then latest_reminder.reminded_date end as reminded_date,
+    latest_reminder.reminder_number as reminder_count,
+    latest_reminder.reminded_date,
     order_numbers.order_number,
     document.requisition,
     document.our_reference,

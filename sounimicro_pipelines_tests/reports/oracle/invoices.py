@@ -66,8 +66,10 @@ def collection_state(world: World, invoice: Record) -> str:
 
 
 def latest_reminder(world: World, invoice: Record) -> Record | None:
+    """The latest of the invoice's reminders that were sent."""
     reminders = [one for one in world.live("CustomerInvoiceReminder") if one.get("CustomerInvoiceID") == invoice["ID"]]
-    return max(reminders, key=lambda one: (one.get("ReminderNumber") or 0, one["ID"]), default=None)
+    sent = [one for one in reminders if said_by(one) != "none"]
+    return max(sent, key=lambda one: (one.get("ReminderNumber") or 0, one["ID"]), default=None)
 
 
 def said_by(reminder: Record) -> str:
@@ -123,8 +125,7 @@ def _invoice(
             if order is not None and not item.get("Deleted") and not order.get("Deleted"):
                 orders[order["ID"]] = order.get("OrderNumber")
     numbers = [str(number) for _, number in sorted(orders.items()) if number is not None]
-    latest = latest_reminder(world, raw) if role == "customer" else None
-    sent = latest if latest is not None and said_by(latest) != "none" else {}
+    sent = (latest_reminder(world, raw) if role == "customer" else None) or {}
     return {
         "role": role,
         "party_id": party_id,
