@@ -148,7 +148,9 @@ def _list(installation: Installation, rule: str | None, company: str | None, eve
         aliases = {one.company_key: one.alias for one in all_companies(tx, active_only=False)}
     for one in found:
         about = about_issue(one, aliases)
-        words = [f"#{one.id}", one.severity, one.kind, about, one.field or "", f"({one.occurrences}×)"]
+        alias = aliases.get(one.company_key or "", "")
+        where = "" if not alias or about.startswith("erp:") else f"{alias}, "
+        words = [f"#{one.id}", one.severity, one.kind, about, one.field or "", f"({where}{one.occurrences}×)"]
         state = "" if one.state == "open" else f" {one.state}"
         click.secho(" ".join(word for word in words if word) + state, fg=_COLORS.get(one.severity))
         click.echo(f"    {one.cause}")

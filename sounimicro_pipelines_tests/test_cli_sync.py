@@ -230,12 +230,14 @@ def test_issues_are_listed_and_put_away(run: Run, kept: Store, sandbox: Sandbox)
             cause="The value is too long.",
             remedy="Shorten it.",
             now=SystemClock().now(),
+            crm_entity="contact",
+            crm_id=9999,
             company_key=sandbox.erp.key(1),
             details={"messages": ["Navn må fylles ut"]},
         )
     listed = run("issues", "--company", alias(sandbox))
     assert listed.exit_code == 1, listed.output
-    assert f"#{one.id} error too_long" in listed.output
+    assert f"#{one.id} error too_long crm:contact:9999 ({alias(sandbox)}, 1×)" in listed.output
     assert "In the system's own words: Navn må fylles ut\n    → Shorten it." in listed.output
     assert run("issues", "--dismiss", one.id).exit_code == 0
     assert f"#{one.id} " not in run("issues").output

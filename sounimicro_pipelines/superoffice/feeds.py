@@ -5,7 +5,8 @@ Every answer may hold too much, never too little: the caller subtracts the overl
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -30,10 +31,10 @@ CHILDREN: Final[Mapping[str, tuple[Provider, ...]]] = {
     "person": (PHONE_OWNERS, ADDRESS_OWNERS, EMAIL_PERSONS),
     "project": (),
 }
-_BELOW: Final[Mapping[str, tuple[str, ...]]] = {
-    PHONE_OWNERS.name: ("Phones", "OfficePhones", "MobilePhones", "PrivatePhones", "OtherPhones", "Faxes"),
-    ADDRESS_OWNERS.name: ("Address",),
-    EMAIL_CONTACTS.name: ("Emails",),
+_BELOW: Final[Mapping[str, frozenset[str]]] = {
+    PHONE_OWNERS.name: frozenset(("Phones", "OfficePhones", "MobilePhones", "PrivatePhones", "OtherPhones", "Faxes")),
+    ADDRESS_OWNERS.name: frozenset(("Address",)),
+    EMAIL_CONTACTS.name: frozenset(("Emails",)),
 }
 """What of an entity each table of children holds."""
 
@@ -110,23 +111,25 @@ class Feeds:
                     found[row.key] = Change(row.key, moment)
         return Touched(list(found.values()), failure) if available or failure is not None else None
 
-    async def stamps_below(self, entity: str, record_id: int) -> dict[str, datetime]:
-        """When the phones, addresses and e-mails of a record were changed last, by the entity's own names for them.
+    async def stamps_below(self, entity: str, record_id: int, parts: Collection[str]) -> dict[str, datetime]:
+        """When these parts of a record, by the entity's own names, were changed last; phones, addresses and e-mails.
 
         What no table tells of is left out. A company and a person of the same id may share a phone's or an address's
         stamp (see `touched`), which is then the later one's.
         """
-        found: dict[str, datetime] = {}
-        for provider in CHILDREN[entity]:
+
+        async def ask(provider: Provider) -> dict[str, datetime]:
             stamp = _stamp_of(provider)
             try:
                 rows = await self._archive.optional(Query(provider, (stamp,), (Where(provider.key, "eq", record_id),)))
             except ServerFailed:
-                continue
+                rows = None
             moments = [moment for row in rows or () if (moment := row.get(stamp)) is not None]
-            if moments:
-                found.update(dict.fromkeys(_BELOW[provider.name], max(moments)))
-        return found
+            return dict.fromkeys(_BELOW[provider.name], max(moments)) if moments else {}
+
+        wanted = [one for one in CHILDREN[entity] if not _BELOW[one.name].isdisjoint(parts)]
+        found = await asyncio.gather(*map(ask, wanted))
+        return {part: moment for each in found for part, moment in each.items()}
 
     async def deleted(self, entity: str, since: datetime) -> list[int] | None:
         """Records soft-deleted since; None where the archive cannot say (projects have no soft delete)."""

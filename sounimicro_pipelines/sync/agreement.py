@@ -87,7 +87,7 @@ async def _round(world: World, group: Group, certain: set[int], refused: set[str
     scene = Scene(group, records, ports, known, unfinished, owners, items, world.now())
     found: Weighed = weigh(scene)
     if found.by_time:
-        scene = replace(scene, records=(await world.crm.dated(records[CRM]), *records[1:]))
+        scene = replace(scene, records=(await world.crm.dated(records[CRM], found.by_time), *records[1:]))
         found = weigh(scene)
     if found.quiet_until is not None and not found.writes:
         raise NotNow(found.quiet_until, "quiet")

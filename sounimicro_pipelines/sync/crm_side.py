@@ -7,7 +7,7 @@ id (vendor reference 4.2). Writes are JSON Patches with conditions, never PUT.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -175,13 +175,14 @@ class CrmSide:
     async def deleted(self, entity: str, since: datetime) -> list[int] | None:
         return await self._client.feeds.deleted(entity, since)
 
-    async def dated(self, record: Record) -> Record:
-        """Who changed a row below a record is not told; the record's own is who, where both moved at once."""
-        moments = await self._client.feeds.stamps_below(record.entity, record.id)
+    async def dated(self, record: Record, paths: Collection[str]) -> Record:
+        """Who changed a row below a record is not told; who changed the record is, where both moved at once."""
+        parts = {path: path.partition(".")[0].partition("[")[0] for path in paths}
+        moments = await self._client.feeds.stamps_below(record.entity, record.id, set(parts.values()))
         touches = {
-            path: record.touch if moment == record.touch.at else Touch(moment)
-            for path in record.values
-            if (moment := moments.get(path.partition(".")[0].partition("[")[0])) is not None
+            path: record.touch if _at_once(moment, record.touch.at) else Touch(moment)
+            for path, part in parts.items()
+            if (moment := moments.get(part)) is not None
         }
         return replace(record, touches={**record.touches, **touches})
 
@@ -414,6 +415,11 @@ def _refused(call: str, error: SounimicroError) -> ValidationFailed:
 
 def _device(company_key: str) -> Device:
     return Device(APP, company_key, VERSION)
+
+
+def _at_once(one: datetime, other: datetime | None) -> bool:
+    """Whether two stamps may be those of one save."""
+    return other is not None and abs(one - other) <= timedelta(seconds=1)
 
 
 def _associate(number: int | None) -> str | None:

@@ -64,10 +64,11 @@ class Change:
     def text(self) -> str:
         source = "the CRM" if self.source_side == "crm" else "the ERP"
         target = "the CRM" if self.side == "crm" else "the ERP"
-        who = f", where {self.source_by} had set it" if self.source_by else ""
-        when = f" at {_shown(self.source_at)}" if self.source_by and self.source_at else ""
+        when = f" at {_shown(self.source_at)}" if self.source_at else ""
+        who = f", where {self.source_by} had set it{when}" if self.source_by else f", where it was set{when}"
         why = WHY.get(self.reason, self.reason)
-        origin = f"came from {source}{who}{when}, and was" if self.reason not in ("undo", "restore") else "was"
+        known = who if self.source_by or when else ""
+        origin = f"came from {source}{known}, and was" if self.reason not in ("undo", "restore") else "was"
         return (
             f"«{self.value}» {origin} written to {target} at {_shown(self.at)} by the rule {self.rule} (version"
             f" {self.rule_version}) because {why}; it replaced «{self.replaced}»."

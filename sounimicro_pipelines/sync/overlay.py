@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -238,8 +238,8 @@ class CrmOverlay(_Overlay):
     async def unmark(self, entity: str, record_id: int, company_key: str, role: str) -> None:
         self._kept.markers.setdefault((entity, record_id), {})[(company_key, role)] = None
 
-    async def dated(self, record: Record) -> Record:
-        return record if record.id < 0 else await self._crm.dated(record)
+    async def dated(self, record: Record, paths: Collection[str]) -> Record:
+        return record if record.id < 0 else await self._crm.dated(record, paths)
 
     async def merges(self, since: datetime) -> list[Merged] | None:
         return await self._crm.merges(since)

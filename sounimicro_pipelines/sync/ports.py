@@ -6,7 +6,7 @@ have happened all the same, and PreconditionFailed means that the record is no l
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -198,10 +198,11 @@ class CrmPort(Port, Protocol):
     async def unmark(self, entity: str, record_id: int, company_key: str, role: str) -> None:
         """Take our marker off a record; nothing happens when it is not there."""
 
-    async def dated(self, record: Record) -> Record:
-        """The record with the moments at which the rows below it (phones, addresses, e-mails) were changed last.
+    async def dated(self, record: Record, paths: Collection[str]) -> Record:
+        """The record with the moments at which the rows below it that hold these paths were changed last.
 
-        The record's own stamp need not move with them. As it is where the tenant does not tell. Costs searches.
+        Phones, addresses and e-mails are such rows; the record's own stamp need not move with them. As it is where the
+        tenant does not tell. Costs a search for each kind of row.
         """
 
     async def merges(self, since: datetime) -> list[Merged] | None:

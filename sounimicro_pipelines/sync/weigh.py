@@ -117,8 +117,8 @@ class Weighed:
 
     `confirmed` are unfinished writes (by intent, the fields) that have turned out to have happened; `overtaken` are
     those of which that cannot be told any more, because a third value stands there. `withheld` are numbers that
-    another record of the CRM has, with its id. `by_time`: when something was changed decides, so that it must be
-    known for the very row that holds it.
+    another record of the CRM has, with its id. `by_time` are paths of the CRM of which it matters when they were
+    changed, or is told, so that it must be known for the very row that holds them.
     """
 
     writes: list[FieldWrite] = field(default_factory=list)
@@ -128,7 +128,7 @@ class Weighed:
     overtaken: dict[int, list[str]] = field(default_factory=dict)
     equal: list[str] = field(default_factory=list)
     withheld: list[tuple[FieldWrite, int]] = field(default_factory=list)
-    by_time: bool = False
+    by_time: set[str] = field(default_factory=set)
     quiet_until: datetime | None = None
 
 
@@ -155,7 +155,9 @@ def _weigh_field(scene: Scene, one: RuleField, found: Weighed) -> None:
         decision = _chosen(choice, views)
     else:
         decision = decide(direction, one.conflict, views[CRM], views[1:])
-        found.by_time = found.by_time or (one.conflict == "newest" and decision.reason in ("newest", "ask"))
+        newest = one.conflict == "newest" and decision.reason in ("newest", "ask")
+        if newest or (decision.source == CRM and decision.reason in ("one_side_changed", "both_changed")):
+            found.by_time.update(one.crm)
     if decision.kind == "nothing":
         if decision.agreed and (owns or decision.reason == "equal"):
             # A difference that the link may not settle is not agreed on: the link may come to own the field.
@@ -171,7 +173,8 @@ def _weigh_field(scene: Scene, one: RuleField, found: Weighed) -> None:
 
 def _add_writes(scene: Scene, one: RuleField, decision: Decision, views: tuple[View, ...], found: Weighed) -> None:
     source = decision.source or 0
-    found.by_time = found.by_time or bool(scene.group.rule.quiet_period)
+    if scene.group.rule.quiet_period:
+        found.by_time.update(one.crm)
     value = views[source].now
     writes: list[FieldWrite] = []
     for place in decision.targets:

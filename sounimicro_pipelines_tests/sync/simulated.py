@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -620,10 +620,10 @@ class SimulatedCrm(System):
 
         await self.world.call(write=True, effect=effect)
 
-    async def dated(self, record: Record) -> Record:
+    async def dated(self, record: Record, paths: Collection[str]) -> Record:
         row = self.rows[(record.entity, record.id)]
         skew = timedelta(seconds=self.world.trouble.skew)
-        below = {path: at for path, (at, _) in row.touched.items() if path.startswith(CHILD_PATHS)}
+        below = {path: row.touched[path][0] for path in paths if path in row.touched and path.startswith(CHILD_PATHS)}
         return replace(record, touches={path: Touch(at + skew) for path, at in below.items()})
 
     async def deleted_alike(self, entity: str, like: Identity) -> list[int]:

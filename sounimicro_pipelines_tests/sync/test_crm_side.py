@@ -408,7 +408,7 @@ def test_what_stands_below_a_record_is_dated_by_its_own_row(systems: Systems) ->
 
     async def work(sides: Sides) -> None:
         record = await must(await sides.crm.read("contact", contact, CONTACT))
-        dated = await sides.crm.dated(record)
+        dated = await sides.crm.dated(record, CONTACT)
         assert dated.touch_of("Address.Postal.Address1").at == moved
         assert dated.touch_of("Name").at == systems.clock.now()
 
@@ -434,7 +434,7 @@ def test_a_tenant_without_the_dynamic_archive_tells_neither_children_nor_merges(
             assert await sides.crm.touched("contact", systems.clock.now()) is None
             assert await sides.crm.merges(systems.clock.now()) is None
             record = await must(await sides.crm.read("contact", contacts(systems)[0], CONTACT))
-            assert await sides.crm.dated(record) == record
+            assert await sides.crm.dated(record, CONTACT) == record
 
         systems.run(work)
 

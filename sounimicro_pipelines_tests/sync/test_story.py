@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sounimicro_pipelines.store import issues, links, work
+from sounimicro_pipelines.store import history, issues, links, work
 from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.sync.addresses import CrmAddress
 from sounimicro_pipelines.sync.requests import ErpButton
@@ -17,6 +17,7 @@ from sounimicro_pipelines_tests.sync.test_requests import ABB, fresh_org_number
 from sounimicro_pipelines_tests.sync.worlds import Bench
 
 DEMO_SEED = 1
+POSTAL = "Address.Postal.Address1"
 POSTBOKS_123 = 2
 """The party of the register that has this address."""
 EXPECTED_ISSUES = {"conflict", "possible_duplicate", "number_taken"}
@@ -153,10 +154,15 @@ def test_of_two_addresses_the_one_typed_last_wins_though_it_moves_no_stamp_of_it
                 bench.sandbox.erp.edit(1, "Customer", customer, {"Info.InvoiceAddress.AddressLine1": f"ERP {last}"})
             else:
                 bench.sandbox.crm.edit("contact", link.crm_id, {"Address": {"Postal": {"Address1": f"CRM {last}"}}})
-                bench.sandbox.crm.edit("contact", link.crm_id, {"Department": f"later {last}"})
-        bench.sandbox.crm.edit("contact", link.crm_id, {"Department": f"last {last}"})
+        typed = bench.systems.clock.now()
+        bench.systems.later(5)
+        bench.sandbox.crm.edit("contact", link.crm_id, {"Department": f"later {last}"})
         carry(bench)
         assert postal(bench, link.crm_id)["Address1"] == f"{last.upper()} {last}"
+        with bench.store.read() as tx:
+            told = history.of_record(tx, tenant=bench.tenant, crm=("contact", link.crm_id), field=POSTAL)[0]
+        assert (told.source_side, told.source_at) == (last, typed)
+        assert (told.source_by is None) is (last == "crm")
 
 
 def test_a_mobile_number_travels_both_ways(bench: Bench) -> None:

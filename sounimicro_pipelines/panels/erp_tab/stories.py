@@ -72,8 +72,8 @@ def _change(words: Words, change: Change, people: Mapping[str, str], show: Show)
     else:
         source = words(f"erp.side_in.{change.source_side}")
         who = _who(words, change.source_by, people)
-        when = words.moment(change.source_at) if change.source_by else ""
-        key = "erp.why.came_from" if change.source_by else "erp.why.came"
+        when = words.moment(change.source_at) if change.source_at else ""
+        key = "erp.why.came_from" if change.source_at else "erp.why.came"
         text = words(key, **parts, source=source, who=who, when=when)
     return text + (" " + words("erp.why.undone") if change.undone_by_run else "")
 
