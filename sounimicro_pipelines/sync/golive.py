@@ -13,7 +13,7 @@ from typing import Any
 from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.rules.model import Rule, RuleName
 from sounimicro_pipelines.store import runs
-from sounimicro_pipelines.store.links import Link, of_rule
+from sounimicro_pipelines.store.links import Link, for_crm, of_rule
 from sounimicro_pipelines.store.runs import GoLiveReport
 from sounimicro_pipelines.sync import match
 from sounimicro_pipelines.sync.alike import TOO_ALIKE
@@ -201,6 +201,8 @@ def _of_rule(world: World, rule: Rule, crm: Register, erp: Register, parents: di
     found = RuleReport(rule.rule, linked=len(linked))
     found.matched = [one for one in pairing.matched if one[0] in starts or one[1] in follows]
     found.suggested = _worth_a_look(pairing, starts, follows)
+    if rule.rule == "project":
+        _ask_about_others_projects(world, rule, erp.company_key, found, left, right)
     # A project belongs to its register whatever the rule begins with; of a company that only a person could tell.
     told = {one.id for one in ours if takes_part(rule, one)} if rule.crm == "project" else starts
     found.only_crm = [one for one in pairing.only_crm if one in told]
@@ -217,6 +219,24 @@ def _of_rule(world: World, rule: Rule, crm: Register, erp: Register, parents: di
     if rule.crm == "contact":
         _learn_parents(parents, theirs, linked, found.matched)
     return found
+
+
+def _ask_about_others_projects(
+    world: World, rule: Rule, company_key: str, found: RuleReport, crm: match.Register, erp: match.Register
+) -> None:
+    """A project that another company has already links with no second one by itself, as `sync/meeting.py` has it."""
+    with world.store.read() as tx:
+        others = {
+            crm_id
+            for crm_id, _, _ in found.matched
+            if any(one.company_key != company_key for one in for_crm(tx, world.tenant, rule.crm, crm_id))
+        }
+    ours = {one.id: one for one in crm.identities if one.id in others}
+    theirs = {one.id: one for one in erp.identities}
+    for crm_id, erp_id, _ in found.matched:
+        if crm_id in others:
+            found.suggested[crm_id] = [match.compare(ours[crm_id], theirs[erp_id], rule.match)]
+    found.matched = [one for one in found.matched if one[0] not in others]
 
 
 def _worth_a_look(pairing: Pairing, starts: set[int], follows: set[int]) -> dict[int, list[match.Suggestion]]:

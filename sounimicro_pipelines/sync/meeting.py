@@ -237,7 +237,8 @@ async def _match_in_crm(
             for one in own
             if one.id != record.id and (seen.parent is None or one.parent == record.identity.parent)
         ]
-    return _weigh(seen, ours, known, rule)
+    found, near = _weigh(seen, ours, known, rule)
+    return _if_nobody_elses(world, rule, found, near, record.company_key, found.id if found is not None else 0)
 
 
 async def _match_in_erp(
@@ -258,7 +259,25 @@ async def _match_in_erp(
             for one in own
             if one.id != crm.id and (seen.parent is None or one.parent == crm.identity.parent)
         ]
-    return _weigh(seen, ours, known, rule)
+    found, near = _weigh(seen, ours, known, rule)
+    return _if_nobody_elses(world, rule, found, near, key, crm.id)
+
+
+def _if_nobody_elses(
+    world: World, rule: Rule, found: Suggestion | None, near: list[Suggestion], company_key: str, crm_id: int
+) -> tuple[Suggestion | None, list[Suggestion]]:
+    """Only a suggestion where the CRM's project is another ERP company's already.
+
+    Companies number their projects from the same start and name them alike, so neither says that they are one; their
+    end dates would overwrite each other.
+    """
+    if found is None or rule.rule != "project":
+        return found, near
+    with world.store.read() as tx:
+        linked = links.for_crm(tx, world.tenant, rule.crm, crm_id)
+    if all(one.company_key == company_key for one in linked):
+        return found, near
+    return None, [found, *(one for one in near if one.id != found.id)]
 
 
 def _weigh(

@@ -101,6 +101,8 @@ def bench(systems: Systems, tmp_path: Path) -> Iterator[Warehoused]:
 
 def test_the_report_says_what_would_be_linked_suggested_and_left_and_nothing_is_written(bench: Warehoused) -> None:
     alone = bench.sandbox.crm.create("project", {"Name": "Fjøs i Førde, bare i CRM"})
+    bridge = bench.sandbox.crm.create("project", {"Name": "Brua over Ånda"})
+    theirs = bench.sandbox.erp.add(1, "Project", {"Name": "Brua over Ånda"})
     mark = bench.sandbox.journal.mark()
     bench.extract()
     found: dict[str, RuleReport] = bench.over(golive.report)
@@ -128,6 +130,14 @@ def test_the_report_says_what_would_be_linked_suggested_and_left_and_nothing_is_
     assert alone in found["project"].only_crm
     assert found["project"].body["names"][f"crm:{alone}"] == "Fjøs i Førde, bare i CRM"
     assert found["project"].creates_in_erp == 0
+    assert (bridge, theirs, "name") in found["project"].matched
+    with bench.store.transaction() as tx:
+        now = bench.systems.clock.now()
+        elsewhere = ("project", bench.tenant, "project", bridge, "another", "project", "Project", 1, 1, "matched")
+        links.add(tx, links.Link(*elsewhere, now, "test"))
+    again: dict[str, RuleReport] = bench.over(golive.report)
+    assert bridge not in {crm for crm, _, _ in again["project"].matched}
+    assert [one.id for one in again["project"].suggested[bridge]] == [theirs]
     assert found["person"].matched
     assert bench.sandbox.journal.writes("erp", since=mark) == []
     assert bench.sandbox.journal.writes("crm", since=mark) == []

@@ -222,3 +222,21 @@ def test_a_customer_created_in_the_erp_appears_in_the_crm(bench: Bench) -> None:
     assert (company["Name"], company["OrgNr"]) == ("Fjellvarme Drift AS", values["OrgNumber"])
     assert company["Address"]["Postal"]["Address1"] == "Fjellveien 7"
     assert company["Number2"] == str(bench.sandbox.erp.read(1, "Customer", made)["CustomerNumber"])
+
+
+def test_projects_of_two_companies_are_one_only_if_a_person_says_so(bench: Bench) -> None:
+    made = {
+        index: bench.sandbox.erp.add(index, "Project", {"Name": "Internt arbeid", "EndDate": f"2027-0{index}-01"})
+        for index in (1, 2)
+    }
+    for _ in range(2):
+        carry(bench)
+    with bench.store.read() as tx:
+        linked = [links.for_erp(tx, bench.key(index), "Project", made[index]) for index in (1, 2)]
+        asked = [one for one in issues.listing(tx, kind="possible_duplicate", limit=100) if one.rule == "project"]
+    assert sum(link is None for link in linked) == 1
+    assert [(one.company_key, one.erp_id) for one in asked] == [
+        (bench.key(index), made[index]) for index, link in zip((1, 2), linked, strict=True) if link is None
+    ]
+    for index in (1, 2):
+        assert bench.sandbox.erp.read(index, "Project", made[index])["EndDate"].startswith(f"2027-0{index}-01")
