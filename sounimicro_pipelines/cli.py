@@ -1,7 +1,7 @@
 """The door for a person at a terminal: `sounimicro …`.
 
-Every command ends with a summary and a meaningful exit code: 0 all well, 1 something failed or does not tie out, 2 the
-settings or the call need a change.
+Every command ends with a summary and a meaningful exit code: 0 all well, 1 something failed (in `demo --once` also
+figures that do not tie out), 2 the settings or the call need a change.
 """
 
 from __future__ import annotations
@@ -97,10 +97,6 @@ def serve(services: Sequence[str]) -> None:
     if not services or "panels" in services:
         demand_free("PANELS_BIND", installation.settings.panels_bind)
         bind_address(installation.settings)  # what the panels would refuse again and again is told at once
-    if not services or "panels" in services:
-        from sounimicro_pipelines.panels.security import bind_address
-
-        bind_address(installation.settings)  # what the panels would refuse over and over is told at once
     supervisor = Supervisor(installation, [one for one in SERVICES if not services or one in services])
     supervisor.start()
     for name, address in supervisor.addresses.items():
