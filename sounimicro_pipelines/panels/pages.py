@@ -283,6 +283,7 @@ def _page(
     shown = screen.grid.show(screen.caption, PRINTED if printed else PAGE) if screen.grid is not None else None
     erp = erp_link(visit.tx, address, visit.subject)
     tabs = tab_bar(language, address, visit.subject, visit.version.tables, tab, erp)
+    unfiltered, whole = address.here(q=None, page=None), address.here(format=None, page=None)
     return render(
         screen.template,
         language,
@@ -294,9 +295,9 @@ def _page(
         data=screen.data,
         grid=shown,
         filter_text=address.get("q") or "",
-        hidden=[(k, v) for k, v in _query(address.here(q=None, page=None)) if k != "q"],
-        clear_href=address.here(q=None, page=None),
-        take_outs=[(way, address.here(format=way, page=None)) for way in TAKE_OUTS],
+        hidden=_query(unfiltered),
+        clear_href=unfiltered,
+        take_outs=[(way, f"{whole}&format={way}") for way in TAKE_OUTS],
         printed=printed,
         tabs=tabs,
         untied=_untied(visit),
