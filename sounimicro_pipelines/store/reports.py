@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -215,11 +216,16 @@ def digests(tx: Transaction, company: str, table_name: str, keys: Sequence[str] 
     )
     if keys is None:
         return {row.group_key: row.digest for row in tx.execute(statement)}
-    return {
-        row.group_key: row.digest
-        for start in range(0, len(keys), 500)
-        for row in tx.execute(statement.where(table.c.group_key.in_(keys[start : start + 500])))
-    }
+    among = "group_key = ANY(%s)" if tx.is_postgres else "group_key IN (SELECT value FROM json_each(?))"
+    mark = "%s" if tx.is_postgres else "?"
+    cursor = _driver(tx).cursor()  # thousands of keys: the driver's own rows take half the time
+    cursor.execute(
+        f"SELECT group_key, digest FROM {_groups(tx)} WHERE company = {mark} AND table_name = {mark} AND {among}",  # noqa: S608
+        (company, table_name, [*keys] if tx.is_postgres else json.dumps([*keys])),
+    )
+    found = dict(cursor.fetchall())
+    cursor.close()
+    return found
 
 
 def set_digests(tx: Transaction, company: str, table_name: str, changed: Mapping[str, tuple[str, int]]) -> None:

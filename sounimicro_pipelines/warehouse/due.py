@@ -71,7 +71,7 @@ class TableResult:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """One mart and what must be written of it."""
+    """One mart and what must be written of it. `is_as_it_was` tells that its published table needs no other columns."""
 
     table: ReportTable
     key: tuple[str, ...]
@@ -86,6 +86,7 @@ class Due:
     removed: list[str]
     to_write: int
     is_first: bool
+    is_as_it_was: bool
 
     def result(self, written: int) -> TableResult:
         """What was done when so many rows were written."""
@@ -143,7 +144,6 @@ def look_at(
         removed = [key for key in before if key not in now]
         to_write = sum(count for _, count in changed.values())
         groups_seen = len(now)
-    counted = warehouse.execute(f"SELECT count(*) FROM {source}").fetchone()
     return Due(
         table=table,
         key=meta.key,
@@ -152,12 +152,13 @@ def look_at(
         suspects=suspects,
         changes=changes,
         shape=shape,
-        rows=int(counted[0]) if counted else 0,
+        rows=stand.rows[name],
         groups=groups_seen,
         changed=changed,
         removed=removed,
         to_write=to_write,
         is_first=is_first,
+        is_as_it_was=standing is not None and standing.shape == shape,
     )
 
 
@@ -194,29 +195,22 @@ def _changed(
         return None
     if changes.table is None:
         return {}, [], 0
-    went, came = (
-        _sums(warehouse, f"{changes.table} AS t WHERE {which}", table.columns, groups)
-        for which in ("NOT is_new", "is_new")
-    )
-    names = sorted({*went, *came})
-    before = reports.digests(tx, company, table.name, names)
+    moved = _sums(warehouse, f"{changes.table} AS t", table.columns, groups, sign="CASE WHEN is_new THEN 1 ELSE -1 END")
+    before = reports.digests(tx, company, table.name, [*moved])
     changed: dict[str, tuple[str, int]] = {}
     removed: list[str] = []
-    for name in names:
+    for name, (*by, _) in sorted(moved.items()):
         said, *numbers = before.get(name, f"{shape} 0 0 0").split(" ")
         if said != shape or len(numbers) != 3:
             return None
-        minus, plus = went.get(name, (0, 0, 0)), came.get(name, (0, 0, 0))
-        rows, one, two = (
-            int(was, 16) - less + more for was, less, more in zip(reversed(numbers), minus, plus, strict=True)
-        )
+        rows, one, two = (int(was, 16) + more for was, more in zip(reversed(numbers), by, strict=True))
         if min(one, two, rows) < 0 or (rows == 0) != (one == two == 0):
             return None
         if rows:
             changed[name] = _digest(shape, rows, one, two), rows
         else:
             removed.append(name)
-    return changed, removed, sum(rows for rows, _, _ in came.values())
+    return changed, removed, sum(came for *_, came in moved.values())
 
 
 def _digests(
@@ -225,7 +219,7 @@ def _digests(
     """Group → digest and number of rows."""
     return {
         name: (_digest(shape, rows, one, two), rows)
-        for name, (rows, one, two) in _sums(warehouse, source, columns, groups).items()
+        for name, (rows, one, two, _) in _sums(warehouse, source, columns, groups).items()
     }
 
 
@@ -234,18 +228,24 @@ def _digest(shape: str, rows: int, one: int, two: int) -> str:
 
 
 def _sums(
-    warehouse: duckdb.DuckDBPyConnection, source: str, columns: Sequence[ReportColumn], groups: Groups
-) -> dict[str, tuple[int, int, int]]:
-    """Group → number of rows, and the sums of two hashes of each."""
+    warehouse: duckdb.DuckDBPyConnection,
+    source: str,
+    columns: Sequence[ReportColumn],
+    groups: Groups,
+    *,
+    sign: str = "1",
+) -> dict[str, tuple[int, int, int, int]]:
+    """Group → number of rows, the sums of two hashes of each, and how many rows there are whose sign is not minus."""
     one, two = row_hashes("t", [(column.name, _typed(column)) for column in columns])
     parts = groups.parts("t")
     named = ", ".join(f"{part} AS part_{place}" for place, part in enumerate(parts))
     cursor = warehouse.execute(
-        f"SELECT {groups.name_of([f'part_{place}' for place in range(len(parts))])}, n, one, two FROM ("
-        f"SELECT {named}, count(*) AS n, sum({one}::HUGEINT) AS one, sum({two}::HUGEINT) AS two"
+        f"SELECT {groups.name_of([f'part_{place}' for place in range(len(parts))])}, n, one, two, came FROM ("
+        f"SELECT {named}, sum({sign}) AS n, sum({one}::HUGEINT * {sign}) AS one, sum({two}::HUGEINT * {sign}) AS two,"
+        f" count(*) FILTER (WHERE {sign} > 0) AS came"
         f" FROM {source} GROUP BY {', '.join(parts)})"
     )
-    return {name: (rows, one, two) for name, rows, one, two in stream(cursor)}
+    return {name: (int(rows), one, two, came) for name, rows, one, two, came in stream(cursor)}
 
 
 def _typed(column: ReportColumn) -> str:

@@ -103,13 +103,15 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """What stands in a warehouse: columns (name and type) by schema and table, and the builds of its reports.
+    """What stands in a warehouse: columns (name and type) by schema and table, rows by mart, and the builds of its
+    reports.
 
     `builds` are the finished ones since the last full refresh, which is the first of them; none where nobody counts
     builds. `changed` is the one of which the changes were kept, if any.
     """
 
     columns: Mapping[tuple[str, str], Sequence[tuple[str, str]]]
+    rows: Mapping[str, int]
     builds: Sequence[int]
     changed: int | None
 
@@ -123,9 +125,17 @@ class Stand:
             [schema],
         ).fetchall():
             columns.setdefault((of_schema, table), []).append((column, kind))
+        marts = [name for of_schema, name in columns if of_schema == schema]
+        counted = ", ".join(f'(SELECT count(*) FROM "{schema}"."{name}")' for name in marts)
+        found = warehouse.execute(f"SELECT {counted}").fetchone() if marts else None
         builds = _ask(warehouse, "SELECT build FROM reports_state.build ORDER BY build")
         changed = _ask(warehouse, "SELECT build FROM reports_state.changed_build")
-        return cls(columns, [build for (build,) in builds], changed[0][0] if len(changed) == 1 else None)
+        return cls(
+            columns,
+            dict(zip(marts, found or (), strict=True)),
+            [build for (build,) in builds],
+            changed[0][0] if len(changed) == 1 else None,
+        )
 
 
 def suspects_since(

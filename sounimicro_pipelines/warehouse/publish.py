@@ -157,8 +157,8 @@ def meta_from_manifest(manifest: Mapping[str, Any], schema: str = "reports") -> 
 
 def _write(warehouse: duckdb.DuckDBPyConnection, tx: Transaction, schema: str, plan: Due, company: str) -> TableResult:
     table = plan.table
-    is_new = reports.ensure(tx, table)
-    if not is_new:
+    is_new = not plan.is_as_it_was and reports.ensure(tx, table)
+    if not is_new and not plan.is_as_it_was:
         reports.ensure_indexes(tx, table)
     whole = plan.is_first or (plan.changes is None and plan.suspects is None and len(plan.changed) == plan.groups)
     if whole and not is_new:

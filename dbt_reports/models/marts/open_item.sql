@@ -1,5 +1,5 @@
 {{ config(meta={
-    'publish': {'key': ['role', 'party_id', 'journal_entry_line_id'], 'index': [['role', 'party_id', 'due_date'], ['role', 'invoice_id']]},
+    'publish': {'key': ['role', 'party_id', 'journal_entry_line_id'], 'index': [['role', 'invoice_id']]},
     'scope': {'touched': 'entry', 'columns': ['journal_entry_line_id'], 'rebuilt': 'party'},
 }) }}
 

@@ -1,7 +1,7 @@
 {{ config(meta={
     'publish': {
         'key': ['role', 'party_id', 'document_type', 'product_id'],
-        'index': [['role', 'party_id', 'document_type', 'product_id']],
+        'index': [],
     },
     'scope': {'touched': 'sales', 'columns': ['role', 'party_id']},
 }) }}

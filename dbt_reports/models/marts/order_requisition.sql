@@ -1,7 +1,7 @@
 {{ config(meta={
     'publish': {
         'key': ['role', 'party_id', 'document_type', 'requisition'],
-        'index': [['role', 'party_id', 'requisition']],
+        'index': [],
     },
     'scope': {'touched': 'sales', 'columns': ['role', 'party_id']},
 }) }}

@@ -1,5 +1,5 @@
 {{ config(meta={
-    'publish': {'key': ['voucher_id', 'journal_entry_line_id'], 'index': [['project_id', 'financial_date']]},
+    'publish': {'key': ['voucher_id', 'journal_entry_line_id'], 'index': [['project_id']]},
     'scope': {'touched': 'voucher', 'columns': ['voucher_id']},
 }) }}
 

@@ -1,7 +1,7 @@
 {{ config(meta={
     'publish': {
         'key': ['role', 'party_id', 'document_type', 'document_id'],
-        'index': [['role', 'party_id', 'order_date'], ['document_type', 'document_id']],
+        'index': [['document_type', 'document_id']],
     },
     'scope': {'touched': 'sales', 'columns': ['role', 'party_id']},
 }) }}

@@ -1,7 +1,5 @@
 {{ config(meta={
-    'publish': {'key': ['role', 'party_id', 'journal_entry_line_id'],
-        'index': [['role', 'party_id', 'financial_date'], ['journal_entry_line_id']],
-    },
+    'publish': {'key': ['role', 'party_id', 'journal_entry_line_id'], 'index': [['journal_entry_line_id']]},
     'scope': {'touched': 'entry', 'columns': ['journal_entry_line_id'], 'rebuilt': 'party'},
 }) }}
 
