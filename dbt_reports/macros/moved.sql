@@ -3,9 +3,9 @@
    of the new sums. One of the sums is a count, by which a row is known to be gone. #}
 
 {# The new sums of what moved. `was` is the table of sums as the last build left it, or none; `went` and `came` are relations
-   with the columns of `keys` (null or not) and of `sums` (name: type); `near` is a key column that is never null. Sums that
-   are what they were stand there too unless `only_other`. #}
-{% macro moved(was, went, came, keys, sums, near, only_other=true) -%}
+   with the columns of `keys` (null or not) and of `sums` (name: type); `near` is a key column that is never null, `in_order_of`
+   another one by which the old sums lie in order. Sums that are what they were stand there too unless `only_other`. #}
+{% macro moved(was, went, came, keys, sums, near, only_other=true, in_order_of=none) -%}
 with moved as (
     select {{ keys | join(', ') }}, {% for sum in sums %}-{{ sum }} as {{ sum }}{{ ', ' if not loop.last }}{% endfor %}
     from {{ went }}
@@ -34,6 +34,13 @@ left join (
     select was.*
     from {{ was }} as was
     semi join net as near on near.{{ near }} = was.{{ near }}
+    {% if in_order_of %}
+    semi join net as near_2 on near_2.{{ in_order_of }} = was.{{ in_order_of }}
+    union all
+    select was.*
+    from {{ was }} as was
+    where was.{{ in_order_of }} is null
+    {% endif %}
 ) as was
     on {% for key in keys %}was.{{ key }} {{ '=' if key == near else 'is not distinct from' }} net.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
 {% endif %}
@@ -53,6 +60,36 @@ from {{ lines }} as line
 {{ only }}
 where line.account_id is not null
 group by line.account_id, line.project_id, line.department_id, line.year, line.period
+{%- endmacro %}
+
+{# What the register budgets for customers, whose budgets it tells apart by their number. #}
+{% macro registered_budget() -%}
+(
+    select
+        'customer' as scope,
+        customer.customer_id as scope_id,
+        budget.year,
+        budget.period,
+        cast(sum(budget.amount) as decimal(19, 2)) as amount
+    from {{ ref('stg_customer_budget') }} as budget
+    join {{ ref('stg_customer') }} as customer on customer.number = budget.customer_number
+    group by customer.customer_id, budget.year, budget.period
+)
+{%- endmacro %}
+
+{# What customers were invoiced excluding VAT, with the financial year and period of each invoice. #}
+{% macro invoiced_in_periods(invoices, of_invoice='') -%}
+(
+    select
+        invoice.party_id,
+        cast(coalesce(accounting_day.year, extract(year from invoice.invoice_date)) as integer) as year,
+        cast(coalesce(accounting_day.period, extract(month from invoice.invoice_date)) as integer) as period,
+        invoice.net_amount
+    from {{ invoices }} as invoice
+    {{ of_invoice }}
+    left join {{ ref('accounting_day') }} as accounting_day on accounting_day.day = invoice.invoice_date
+    where invoice.role = 'customer' and invoice.invoice_date is not null
+)
 {%- endmacro %}
 
 {# What is invoiced on projects by some documents. Lines count on their own project; what an invoice has beside its lines

@@ -37,6 +37,35 @@
         {%- for column, expression in columns.items() %} touched.{{ column }} {{ same(column) }} {{ expression }}{{ ' and' if not loop.last }}{% endfor %}
 {%- endmacro %}
 
+{# The invoices that turnover is made of: all, or in an incremental build those of the touched years. #}
+{% macro invoices_of_years() -%}
+    {%- if not execute %}{% do ref('invoice') %}{% do ref('year_invoice') %}{% do ref('touched_year') %}{% endif -%}
+    {{ return(ref('year_invoice') if is_incremental() else ref('invoice')) }}
+{%- endmacro %}
+
+{# Rows by party and year: all, or in an incremental build those of the touched years. What is of no year stands by itself, so
+   that the others are looked for by their year. #}
+{% macro in_touched_years(table) -%}
+    {%- if not execute %}{% do ref('touched_year') %}{% endif -%}
+    {%- if is_incremental() -%}
+    (
+        select part.*
+        from {{ table }} as part
+        semi join {{ ref('touched_year') }} as near on near.year = part.year
+        semi join {{ ref('touched_year') }} as touched
+            on touched.role = part.role and touched.party_id = part.party_id and touched.year = part.year
+        union all
+        select part.*
+        from {{ table }} as part
+        semi join {{ ref('touched_year') }} as touched
+            on touched.role = part.role and touched.party_id = part.party_id and touched.year is null
+        where part.year is null
+    )
+    {%- else -%}
+    {{ table }}
+    {%- endif -%}
+{%- endmacro %}
+
 {# The keys of a raw table's rows that came since the last finished build. #}
 {% macro changed(table) -%}
     (select id from {{ ref('changed_row') }} where table_name = '{{ table }}')

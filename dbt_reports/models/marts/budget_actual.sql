@@ -1,14 +1,38 @@
 {{ config(meta={
     'publish': {
         'key': ['scope', 'scope_id', 'account_id', 'year', 'period'],
-        'index': [['scope', 'scope_id', 'year', 'period'], ['account_number', 'year']],
+        'index': [['account_number', 'year']],
     },
-    'scope': {'touched': 'budget', 'columns': ['scope', 'scope_id', 'year', 'period']},
+    'scope': {'touched': 'budget', 'columns': ['scope', 'scope_id', 'year', 'period'], 'in_order_of': 'year'},
 }) }}
 
+{% set near %}
+{% if is_incremental() %}semi join touched_day on touched_day.day = invoice.invoice_date{% endif %}
+{% endset %}
 -- Budgets and posted lines per account and period: of the company, of each project and of each department. Customers'
 -- budgets come from the register, their actual figures from their invoices. Income is positive.
-with entry as (
+with {% if is_incremental() %}touched_period as (
+    select distinct
+        year,
+        period
+    from {{ ref('touched_budget') }}
+    where scope = 'customer'
+),
+
+-- The days that may be of these periods: by the company's own, or by the calendar where it has none.
+touched_day as (
+    select accounting_day.day
+    from {{ ref('accounting_day') }} as accounting_day
+    semi join touched_period using (year, period)
+
+    union all
+
+    select cast(unnest(generate_series(make_date(year, period, 1), last_day(make_date(year, period, 1)), interval 1 day)) as date)
+    from touched_period
+    where period between 1 and 12
+),
+
+{% endif %}entry as (
     select
         entry.account_id,
         dimension.project_id,
@@ -66,12 +90,28 @@ figure as (
         cast(null as bigint) as account_id,
         budget.year,
         budget.period,
-        budget.budget_amount,
-        budget.actual_amount
+        budget.amount as budget_amount,
+        cast(0 as decimal(19, 2)) as actual_amount
     from {{ ref('int_customer_budget') }} as budget
     {{ only_touched('budget', {
         'scope': 'budget.scope', 'scope_id': 'budget.scope_id', 'year': 'budget.year', 'period': 'budget.period',
     }) }}
+
+    union all
+
+    select
+        'customer' as scope,
+        invoiced.party_id as scope_id,
+        cast(null as bigint) as account_id,
+        invoiced.year,
+        invoiced.period,
+        cast(0 as decimal(19, 2)) as budget_amount,
+        sum(invoiced.net_amount) as actual_amount
+    from {{ invoiced_in_periods(ref('invoice'), near) }} as invoiced
+    {{ only_touched('budget', {
+        'scope': "'customer'", 'scope_id': 'invoiced.party_id', 'year': 'invoiced.year', 'period': 'invoiced.period',
+    }) }}
+    group by invoiced.party_id, invoiced.year, invoiced.period
 ),
 
 total as (
@@ -126,3 +166,4 @@ select
         when 'cost' then actual_amount - budget_amount <= 0
     end as favourable
 from turned
+{{ in_order_of('year') }}

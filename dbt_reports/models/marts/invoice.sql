@@ -1,5 +1,5 @@
 {{ config(meta={
-    'publish': {'key': ['role', 'party_id', 'invoice_id'], 'index': [['role', 'party_id', 'invoice_date'], ['role', 'invoice_id']]},
+    'publish': {'key': ['role', 'party_id', 'invoice_id'], 'index': [['role', 'invoice_id']]},
     'scope': {'touched': 'document', 'columns': ['role', 'invoice_id'], 'rebuilt': 'party'},
 }) }}
 
@@ -85,6 +85,7 @@ document as (
     select document.*
     from every_document as document
     {{ only_touched('document', {'role': 'document.role', 'invoice_id': 'document.invoice_id'}) }}
+    {{ in_order_of('document.invoice_date') }}
 ),
 
 -- One that is registered and not sent yet, or failed, takes nothing from what was sent before it.
@@ -161,4 +162,5 @@ left join {{ ref('stg_seller') }} as seller on seller.seller_id = document.selle
 left join {{ ref('stg_dimension') }} as dimension on dimension.dimensions_id = document.dimensions_id
 left join {{ ref('int_currency') }} as currency on currency.currency_id = document.currency_id
 left join {{ ref('int_currency') }} as own_currency on own_currency.currency_id = 0
--- depends_on: {{ ref('held_project_invoice') }}, {{ ref('held_turnover_product') }}
+-- depends_on: {{ ref('held_budget') }}, {{ ref('held_project_invoice') }}, {{ ref('held_turnover_product') }},
+-- {{ ref('held_year') }}

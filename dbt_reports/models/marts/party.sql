@@ -1,12 +1,12 @@
 {{ config(meta={
-    'publish': {'key': ['role', 'party_id'], 'index': [['role', 'party_id'], ['role', 'number'], ['org_number']]},
+    'publish': {'key': ['role', 'party_id'], 'index': [['org_number']]},
     'scope': {'touched': 'party', 'columns': ['role', 'party_id']},
 }) }}
 
 with today as (
     select
         as_of,
-        extract(year from as_of) as year,
+        cast(extract(year from as_of) as integer) as year,
         cast(as_of - interval 12 months as date) as behaviour_from
     from {{ source('reports_state', 'this_build') }}
 ),
@@ -60,14 +60,21 @@ open_items as (
 
 invoiced as (
     select
-        invoice.role,
-        invoice.party_id,
-        sum(invoice.net_amount) filter (where extract(year from invoice.invoice_date) = today.year) as this_year,
-        sum(invoice.net_amount) filter (where extract(year from invoice.invoice_date) = today.year - 1) as last_year
-    from {{ ref('invoice') }} as invoice
+        month.role,
+        month.party_id,
+        sum(month.net_amount) filter (where month.year = today.year) as this_year,
+        sum(month.net_amount) filter (where month.year = today.year - 1) as last_year
+    from {{ ref('turnover_month') }} as month
+    semi join (select unnest([year, year - 1]) as year from today) as shown on shown.year = month.year
     cross join today
-    {{ only_touched('party', {'role': 'invoice.role', 'party_id': 'invoice.party_id'}) }}
-    group by invoice.role, invoice.party_id
+    {{ only_touched('party', {'role': 'month.role', 'party_id': 'month.party_id'}) }}
+    group by month.role, month.party_id
+),
+
+matching as (
+    select matching.*
+    from {{ ref('matching') }} as matching
+    {{ only_touched('party', {'role': 'matching.role', 'party_id': 'matching.party_id'}) }}
 ),
 
 -- An invoice is settled on the day of the last pairing, when nothing remains and some of it was paid, not only credited.
@@ -80,7 +87,7 @@ settled as (
         max(entry.due_date) as due_date,
         max(matching.date) as settled_date
     from entry
-    join {{ ref('matching') }} as matching
+    join matching
         on matching.role = entry.role
         and matching.party_id = entry.party_id
         and matching.journal_entry_line_id = entry.journal_entry_line_id

@@ -12,7 +12,7 @@ with known_check as (
 ),
 
 offence as (
-    {% for of in ['party', 'document', 'entry'] %}
+    {% for of in ['party', 'year', 'document', 'entry'] %}
     select
         check_name,
         role || ' ' || party_id || coalesce(' ' || key, '') || ': ' || expected || ' <> ' || actual as key

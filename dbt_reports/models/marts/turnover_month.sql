@@ -1,6 +1,9 @@
 {{ config(meta={
-    'publish': {'key': ['role', 'party_id', 'year', 'month'], 'index': [['role', 'party_id', 'year', 'month']]},
-    'scope': {'touched': 'party', 'columns': ['role', 'party_id']},
+    'publish': {'key': ['role', 'party_id', 'year', 'month'], 'index': []},
+    'scope': {
+        'touched': 'year', 'columns': ['role', 'party_id', 'year'], 'nullable': ['year'], 'in_order_of': 'year',
+        'rebuilt': 'party',
+    },
 }) }}
 
 select
@@ -13,6 +16,6 @@ select
     cast(sum(invoice.gross_amount) as decimal(19, 2)) as gross_amount,
     count(*) filter (where invoice.kind = 'invoice') as invoice_count,
     count(*) filter (where invoice.kind = 'credit_note') as credit_note_count
-from {{ ref('invoice') }} as invoice
-{{ only_touched('party', {'role': 'invoice.role', 'party_id': 'invoice.party_id'}) }}
+from {{ invoices_of_years() }} as invoice
 group by all
+{{ in_order_of('year') }}

@@ -1,9 +1,9 @@
 {{ config(meta={
-    'publish': {
-        'key': ['role', 'party_id', 'seller_id', 'year'],
-        'index': [['role', 'party_id', 'year', 'seller_id']],
+    'publish': {'key': ['role', 'party_id', 'seller_id', 'year'], 'index': []},
+    'scope': {
+        'touched': 'year', 'columns': ['role', 'party_id', 'year'], 'nullable': ['year'], 'in_order_of': 'year',
+        'rebuilt': 'party',
     },
-    'scope': {'touched': 'party', 'columns': ['role', 'party_id']},
 }) }}
 
 -- What a party was invoiced by each seller and year. An invoice is split by its sellers' percentages, by largest
@@ -17,8 +17,7 @@ with invoice as (
         invoice.seller_id,
         invoice.net_amount,
         invoice.gross_amount
-    from {{ ref('invoice') }} as invoice
-    {{ only_touched('party', {'role': 'invoice.role', 'party_id': 'invoice.party_id'}) }}
+    from {{ invoices_of_years() }} as invoice
 ),
 
 share as (
@@ -105,3 +104,4 @@ select
 from part
 left join {{ ref('stg_seller') }} as seller on seller.seller_id = part.seller_id
 group by part.role, part.party_id, part.seller_id, seller.name, cast(extract(year from part.invoice_date) as integer)
+{{ in_order_of('year') }}

@@ -13,13 +13,14 @@ with touched as (
     {{ end() }}
     {% endfor %}
     union all
-    select budget.scope, budget.scope_id, budget.year, budget.period
-    from {{ ref('int_customer_budget') }} as budget
-    {{ of_touched('party', {'role': "'customer'", 'party_id': 'budget.scope_id'}) }}
+    select 'customer' as scope, invoiced.party_id as scope_id, invoiced.year, invoiced.period
+    from {{ invoiced_in_periods(
+        ref('invoice'), of_touched('document', {'role': 'invoice.role', 'invoice_id': 'invoice.invoice_id'})
+    ) }} as invoiced
     {{ when(shown_by_budgets()) }}
     union all
-    select budget.scope, budget.scope_id, budget.year, budget.period
-    from {{ ref('int_customer_budget') }} as budget
+    select 'customer' as scope, invoiced.party_id as scope_id, invoiced.year, invoiced.period
+    from {{ invoiced_in_periods(ref('invoice')) }} as invoiced
     cross join {{ one_if_changed(shown_by_budgets()) }} as changed_budget
     {{ end() }}
 )

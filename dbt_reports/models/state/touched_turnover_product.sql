@@ -15,7 +15,7 @@ total as (
             'quantity': 'decimal(19, 6)', 'net_amount': 'decimal(19, 2)', 'vat_amount': 'decimal(19, 2)',
             'gross_amount': 'decimal(19, 2)', 'invoice_count': 'bigint',
         },
-        'party_id', only_other=false,
+        'party_id', only_other=false, in_order_of='year',
     ) }}
 ),
 

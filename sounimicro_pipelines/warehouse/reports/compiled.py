@@ -101,7 +101,7 @@ class _Build:
                 self._pick(table)
         self._connection.execute(f"insert into {step.made} by name (\n{step.sql_when(self._changes)}\n)")
         kept = f"{CHANGES}{step.name}" if step.is_published else None
-        of_touched = of_scope("gone", touched, step.columns, step.nullable)
+        of_touched = of_scope("gone", touched, step.columns, step.nullable, step.in_order_of)
         replace(self._connection, step.table, step.made, of_touched, kept)
 
     def _pick(self, table: str) -> None:
@@ -109,7 +109,7 @@ class _Build:
         named = set(re.findall(r"\w+", " ".join(step.sql for step in self._steps if table in step.of_parties)))
         columns = [column[0] for column in self._connection.execute(f"from {table} limit 0").description or ()]
         listed = ", ".join(f'whole."{column}"' for column in columns if column in named)
-        of_touched = of_scope("whole", passing("touched_party"), ("role", "party_id"))
+        (of_touched,) = of_scope("whole", passing("touched_party"), ("role", "party_id"))
         self._connection.execute(
             f"create or replace temp table {of_parties(table)} as select {listed} from {table} as whole {of_touched}"
         )

@@ -14,19 +14,23 @@ from sounimicro_pipelines.warehouse.hashes import described, row_hashes
 
 
 def replace(
-    connection: duckdb.DuckDBPyConnection, table: str, made: str, of_scope: str, keep_as: str | None = None
+    connection: duckdb.DuckDBPyConnection, table: str, made: str, of_scope: Sequence[str], keep_as: str | None = None
 ) -> None:
     """Makes the rows of a scope in `table` those of `made`, within the caller's transaction.
 
-    `of_scope` is the SQL that limits the table, called `gone`, to its rows of the scope; `keep_as` the name of the
-    table of changes, which is only made when there are any.
+    `of_scope` is the SQL of the parts that limit the table, called `gone`, to its rows of the scope; `keep_as` the name
+    of the table of changes, which is only made when there are any.
     """
     columns = described(connection.execute(f"from {made} limit 0").description)
     digest = _digest("made", columns)
+    stood = " union all ".join(
+        f"select gone.rowid as place, {_digest('gone', columns)} as digest from {table} as gone {part}"
+        for part in of_scope
+    )
     # Equal rows need not be as many on both sides: then all of them go, and all of them come.
     found = connection.execute(
         "create or replace temp table apart as with"
-        f" stood as (select gone.rowid as place, {_digest('gone', columns)} as digest from {table} as gone {of_scope}),"
+        f" stood as ({stood}),"
         f" came as (select {digest} as digest from {made} as made),"
         " other as (select digest from (select digest, 1 as side from stood union all select digest, -1 from came)"
         " group by digest having sum(side) <> 0)"
@@ -46,10 +50,13 @@ def replace(
     connection.execute(f"insert into {table} ({listed}) select {listed} from {changes} where is_new")
 
 
-def of_scope(alias: str, touched: str, columns: Sequence[str], nullable: Sequence[str] = ()) -> str:
+def of_scope(
+    alias: str, touched: str, columns: Sequence[str], nullable: Sequence[str] = (), in_order_of: str = ""
+) -> list[str]:
     """The SQL that limits a table to what was touched, as the macro `of_touched` does.
 
-    A budget's entry may lack its period; of the other columns only the `nullable` may be null.
+    A budget's entry may lack its period; of the other columns only the `nullable` may be null. A table that lies in the
+    order of one of the columns is looked for by that first, and by itself where it is null.
     """
     near = [column for column in columns if column.endswith("_id") and column not in nullable]
     joins = [
@@ -60,7 +67,11 @@ def of_scope(alias: str, touched: str, columns: Sequence[str], nullable: Sequenc
         f"touched.{column} {'is not distinct from' if column in {'period', *nullable} else '='} {alias}.{column}"
         for column in columns
     )
-    return " ".join([*joins, f"semi join {touched} as touched on {same}"])
+    limit = " ".join([*joins, f"semi join {touched} as touched on {same}"])
+    if not in_order_of:
+        return [limit]
+    ordered = f"semi join {touched} as in_order on in_order.{in_order_of} = {alias}.{in_order_of} {limit}"
+    return [ordered, f"{limit} where {alias}.{in_order_of} is null"] if in_order_of in nullable else [ordered]
 
 
 def _digest(alias: str, columns: Sequence[tuple[str, str]]) -> str:

@@ -19,7 +19,7 @@ from sounimicro_pipelines.warehouse.reports.project import LOCK, PreparedProject
 from sounimicro_pipelines.warehouse.reports.result import CheckResult, ModelResult, ReportRun
 from sounimicro_pipelines.warehouse.reports.steps import compile_steps, kept_steps
 
-MEMORY_LIMIT = "1GB"
+MEMORY_LIMIT = "900MB"
 SCOPES = ("party", "voucher", "project", "budget", "file")
 
 
