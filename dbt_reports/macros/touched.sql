@@ -43,23 +43,32 @@
     {{ return(ref('year_invoice') if is_incremental() else ref('invoice')) }}
 {%- endmacro %}
 
-{# Rows by party and year: all, or in an incremental build those of the touched years. What is of no year stands by itself, so
-   that the others are looked for by their year. #}
-{% macro in_touched_years(table) -%}
-    {%- if not execute %}{% do ref('touched_year') %}{% endif -%}
+{# The rows of a table that stand in the touched years of `scope`: all, or in an incremental build those. The year is the
+   table's own, or that of its column `day`. What is of no year stands by itself, so that the others are looked for by their
+   year or day, in the order of which the table lies. #}
+{% macro in_touched_years(scope, table, day='') -%}
+    {%- set touched = ref('touched_' ~ scope) -%}
+    {%- set year = 'cast(extract(year from part.' ~ day ~ ') as integer)' if day else 'part.year' -%}
     {%- if is_incremental() -%}
     (
         select part.*
         from {{ table }} as part
-        semi join {{ ref('touched_year') }} as near on near.year = part.year
-        semi join {{ ref('touched_year') }} as touched
-            on touched.role = part.role and touched.party_id = part.party_id and touched.year = part.year
+        {% if day %}
+        semi join (
+            select cast(unnest(generate_series(make_date(year, 1, 1), make_date(year, 12, 31), interval 1 day)) as date) as day
+            from (select distinct year from {{ touched }} where year is not null) as touched_year
+        ) as near on near.day = part.{{ day }}
+        {% else %}
+        semi join {{ touched }} as near on near.year = part.year
+        {% endif %}
+        semi join {{ touched }} as touched
+            on touched.role = part.role and touched.party_id = part.party_id and touched.year = {{ year }}
         union all
         select part.*
         from {{ table }} as part
-        semi join {{ ref('touched_year') }} as touched
+        semi join {{ touched }} as touched
             on touched.role = part.role and touched.party_id = part.party_id and touched.year is null
-        where part.year is null
+        where part.{{ day or 'year' }} is null
     )
     {%- else -%}
     {{ table }}

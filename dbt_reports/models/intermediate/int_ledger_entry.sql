@@ -25,6 +25,7 @@ with entry as (
     from {{ staged('journal_line') }} as line
     join {{ ref('int_party_account') }} as account on account.sub_account_id = line.sub_account_id
     {{ only_touched('entry', {'journal_entry_line_id': 'line.journal_entry_line_id'}) }}
+    {{ in_order_of('line.financial_date') }}
 )
 
 select
@@ -67,3 +68,4 @@ left join {{ ref('invoice') }} as invoice
     on invoice.role = entry.role and invoice.party_id = entry.party_id and invoice.invoice_id = entry.invoice_id
 left join {{ ref('int_currency') }} as currency on currency.currency_id = entry.currency_id
 left join {{ ref('int_currency') }} as own_currency on own_currency.currency_id = 0
+-- depends_on: {{ ref('held_ledger_year') }}

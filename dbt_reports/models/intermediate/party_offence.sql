@@ -3,13 +3,13 @@
 -- Where an identity between a party's figures does not hold. A statement shows what is not credited.
 with ledger as (
     select
-        entry.role,
-        entry.party_id,
-        sum(entry.amount) as balance,
-        sum(entry.amount) filter (where not entry.is_credited) as closing
-    from {{ ref('int_ledger_entry') }} as entry
-    {{ only_touched('party', {'role': 'entry.role', 'party_id': 'entry.party_id'}) }}
-    group by entry.role, entry.party_id
+        ledger.role,
+        ledger.party_id,
+        sum(ledger.balance) as balance,
+        sum(ledger.shown_balance) as closing
+    from {{ ref('int_ledger_year') }} as ledger
+    {{ only_touched('party', {'role': 'ledger.role', 'party_id': 'ledger.party_id'}) }}
+    group by ledger.role, ledger.party_id
 ),
 
 open_item as (
@@ -45,7 +45,7 @@ offence as (
         ledger.role,
         ledger.party_id,
         ledger.balance as expected,
-        coalesce(ledger.closing, 0) as actual
+        ledger.closing as actual
     from ledger
 
     union all

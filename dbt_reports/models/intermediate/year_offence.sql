@@ -22,7 +22,7 @@ by_{{ name }} as (
         part.year,
         sum(part.net_amount) as net_amount,
         sum(part.gross_amount) as gross_amount
-    from {{ in_touched_years(ref('turnover_' ~ name)) }} as part
+    from {{ in_touched_years('year', ref('turnover_' ~ name)) }} as part
     group by part.role, part.party_id, part.year
 ),
 

@@ -17,20 +17,15 @@ party as (
     {{ only_touched('party', {'role': 'party.role', 'party_id': 'party.party_id'}) }}
 ),
 
-entry as (
-    select entry.*
-    from {{ ref('int_ledger_entry') }} as entry
-    {{ only_touched('party', {'role': 'entry.role', 'party_id': 'entry.party_id'}) }}
-),
-
 ledger as (
     select
-        role,
-        party_id,
-        sum(amount) as balance,
-        max(financial_date) filter (where kind = 'payment' and amount < 0 and not is_credited) as last_payment_date
-    from entry
-    group by role, party_id
+        ledger.role,
+        ledger.party_id,
+        sum(ledger.balance) as balance,
+        max(ledger.last_payment_date) as last_payment_date
+    from {{ ref('int_ledger_year') }} as ledger
+    {{ only_touched('party', {'role': 'ledger.role', 'party_id': 'ledger.party_id'}) }}
+    group by ledger.role, ledger.party_id
 ),
 
 open_items as (
@@ -71,35 +66,6 @@ invoiced as (
     group by month.role, month.party_id
 ),
 
-matching as (
-    select matching.*
-    from {{ ref('matching') }} as matching
-    {{ only_touched('party', {'role': 'matching.role', 'party_id': 'matching.party_id'}) }}
-),
-
--- An invoice is settled on the day of the last pairing, when nothing remains and some of it was paid, not only credited.
-settled as (
-    select
-        entry.role,
-        entry.party_id,
-        entry.journal_entry_line_id,
-        max(entry.invoice_date) as invoice_date,
-        max(entry.due_date) as due_date,
-        max(matching.date) as settled_date
-    from entry
-    join matching
-        on matching.role = entry.role
-        and matching.party_id = entry.party_id
-        and matching.journal_entry_line_id = entry.journal_entry_line_id
-    left join entry as counter
-        on counter.role = entry.role
-        and counter.party_id = entry.party_id
-        and counter.journal_entry_line_id = matching.counter_line_id
-    where entry.kind = 'invoice' and entry.remaining_amount = 0 and not entry.is_credited
-    group by entry.role, entry.party_id, entry.journal_entry_line_id
-    having bool_or(counter.kind = 'payment')
-),
-
 behaviour as (
     select
         settled.role,
@@ -107,9 +73,11 @@ behaviour as (
         count(*) as paid_invoice_count,
         sum(settled.settled_date - settled.invoice_date) as credit_days,
         sum(greatest(0, settled.settled_date - settled.due_date)) as days_late
-    from settled
-    cross join today
-    where settled.settled_date > today.behaviour_from and settled.settled_date <= today.as_of
+    from {{ ref('int_settled_invoice') }} as settled
+    semi join (
+        select cast(unnest(generate_series(behaviour_from + 1, as_of, interval 1 day)) as date) as day from today
+    ) as shown on shown.day = settled.settled_date
+    {{ only_touched('party', {'role': 'settled.role', 'party_id': 'settled.party_id'}) }}
     group by settled.role, settled.party_id
 )
 
