@@ -5,7 +5,7 @@
 select
     'voucher_sums_to_zero' as check_name,
     line.voucher_id,
-    any_value(line.voucher_number) as voucher_number,
+    min(line.voucher_number) as voucher_number,
     cast(0 as decimal(19, 2)) as expected,
     cast(sum(line.amount) as decimal(19, 2)) as actual
 from {{ ref('voucher_line') }} as line
@@ -18,7 +18,7 @@ union all
 select
     'ledger_party_is_known' as check_name,
     coalesce(line.voucher_id, 0) as voucher_id,
-    any_value(line.voucher_number) as voucher_number,
+    min(line.voucher_number) as voucher_number,
     cast(0 as decimal(19, 2)) as expected,
     cast(sum(line.amount) as decimal(19, 2)) as actual
 from {{ staged('journal_line') }} as line
