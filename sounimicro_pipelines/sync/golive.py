@@ -13,7 +13,7 @@ from typing import Any
 from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.rules.model import Rule, RuleName
 from sounimicro_pipelines.store import runs
-from sounimicro_pipelines.store.links import Link, for_crm, of_rule
+from sounimicro_pipelines.store.links import Link, of_rule
 from sounimicro_pipelines.store.runs import GoLiveReport
 from sounimicro_pipelines.sync import match
 from sounimicro_pipelines.sync.alike import TOO_ALIKE
@@ -186,14 +186,17 @@ def may_write(world: World, company_key: str) -> bool:
 def _of_rule(world: World, rule: Rule, crm: Register, erp: Register, parents: dict[int, int]) -> RuleReport:
     """One rule; `parents` are the CRM companies of the business relations that are linked or would be."""
     entity = rule.erp[0]
-    linked = _links(world, rule, erp.company_key)
+    everywhere = _links(world, rule)
+    linked = [one for one in everywhere if one.company_key == erp.company_key]
+    elsewhere = {one.crm_id for one in everywhere if one.company_key != erp.company_key}
     of_crm, of_erp = {link.crm_id for link in linked}, {link.erp_id for link in linked}
     ours, theirs = _all(crm, rule.crm, rule.crm_paths()), _all(erp, entity, rule.erp_paths())
     if rule.rule == "person":
         companies = set(parents.values())
         ours = [one for one in ours if one.parent in companies]
         theirs = [one for one in theirs if one.parent in parents]
-    left = match.Register([_identity(one, of_crm, None) for one in ours])
+    numbered = [_identity(one, of_crm, None) for one in ours]
+    left = match.Register([replace(one, number="") if one.id in elsewhere else one for one in numbered])
     right = match.Register([_identity(one, of_erp, parents if rule.rule == "person" else None) for one in theirs])
     pairing = match.pair_up(left, right, rule.match)
     starts = {one.id for one in ours if initiates(rule, "crm") and takes_part(rule, one)}
@@ -202,7 +205,7 @@ def _of_rule(world: World, rule: Rule, crm: Register, erp: Register, parents: di
     found.matched = [one for one in pairing.matched if one[0] in starts or one[1] in follows]
     found.suggested = _worth_a_look(pairing, starts, follows)
     if rule.rule == "project":
-        _ask_about_others_projects(world, rule, erp.company_key, found, left, right)
+        _ask_about_others_projects(found, elsewhere, left, right, rule)
     # A project belongs to its register whatever the rule begins with; of a company that only a person could tell.
     told = {one.id for one in ours if takes_part(rule, one)} if rule.crm == "project" else starts
     found.only_crm = [one for one in pairing.only_crm if one in told]
@@ -222,15 +225,9 @@ def _of_rule(world: World, rule: Rule, crm: Register, erp: Register, parents: di
 
 
 def _ask_about_others_projects(
-    world: World, rule: Rule, company_key: str, found: RuleReport, crm: match.Register, erp: match.Register
+    found: RuleReport, others: set[int], crm: match.Register, erp: match.Register, rule: Rule
 ) -> None:
     """A project that another company has already links with no second one by itself, as `sync/meeting.py` has it."""
-    with world.store.read() as tx:
-        others = {
-            crm_id
-            for crm_id, _, _ in found.matched
-            if any(one.company_key != company_key for one in for_crm(tx, world.tenant, rule.crm, crm_id))
-        }
     ours = {one.id: one for one in crm.identities if one.id in others}
     theirs = {one.id: one for one in erp.identities}
     for crm_id, erp_id, _ in found.matched:
@@ -253,10 +250,10 @@ def _worth_a_look(pairing: Pairing, starts: set[int], follows: set[int]) -> dict
     return found
 
 
-def _links(world: World, rule: Rule, company_key: str) -> list[Link]:
+def _links(world: World, rule: Rule) -> list[Link]:
     found: list[Link] = []
     with world.store.read() as tx:
-        while page := of_rule(tx, rule.rule, company_key=company_key, after_id=found[-1].id if found else 0):
+        while page := of_rule(tx, rule.rule, after_id=found[-1].id if found else 0):
             found += page
     return found
 

@@ -201,6 +201,11 @@ def repoint(tx: Transaction, world: World, link: Link, crm_id: int) -> Link | No
     return moved
 
 
+def is_elsewhere(tx: Transaction, world: World, crm_entity: str, crm_id: int, company_key: str) -> bool:
+    """Whether a CRM record is linked in another ERP company than this one."""
+    return any(one.company_key != company_key for one in links.for_crm(tx, world.tenant, crm_entity, crm_id))
+
+
 def is_kept_apart(stones: list[Tombstone], company_key: str, role: str | None = None) -> bool:
     """Whether an active tombstone forbids linking or creating by itself."""
     return any(stone.company_key == company_key and role in (None, stone.role) for stone in stones)

@@ -15,7 +15,7 @@ from sounimicro_pipelines.sync.creating import create
 from sounimicro_pipelines.sync.deleted import StaysDeleted, was_deleted
 from sounimicro_pipelines.sync.filling import Incomplete, new_values
 from sounimicro_pipelines.sync.holding import demand_free
-from sounimicro_pipelines.sync.linking import is_kept_apart, make_link
+from sounimicro_pipelines.sync.linking import is_elsewhere, is_kept_apart, make_link
 from sounimicro_pipelines.sync.marks import asked_about_half, half_in_crm, half_in_erp, take_off_mark
 from sounimicro_pipelines.sync.match import Identity, Register, Suggestion, certain, compare, suggest
 from sounimicro_pipelines.sync.names import normal
@@ -227,7 +227,10 @@ async def _match_in_crm(
     own = await world.erp[record.company_key].look_up(record.entity, record.identity)
     with world.store.read() as tx:
         known = [
-            replace(one, linked=bool(links.for_crm_place(tx, world.tenant, rule.crm, one.id, record.company_key, role)))
+            replace(
+                _without_others_number(tx, world, rule, one, record.company_key),
+                linked=bool(links.for_crm_place(tx, world.tenant, rule.crm, one.id, record.company_key, role)),
+            )
             for one in others
         ]
         ours = [
@@ -249,6 +252,7 @@ async def _match_in_erp(
     own = await world.crm.look_up(rule.crm, crm.identity)
     role = rule.role
     with world.store.read() as tx:
+        seen = _without_others_number(tx, world, rule, seen, key)
         known = [replace(one, linked=links.for_erp(tx, key, entity, one.id) is not None) for one in others]
         ours = [
             replace(
@@ -263,6 +267,11 @@ async def _match_in_erp(
     return _if_nobody_elses(world, rule, found, near, key, crm.id)
 
 
+def _without_others_number(tx: Transaction, world: World, rule: Rule, one: Identity, company_key: str) -> Identity:
+    """What a CRM record is recognised by in a company: the number that another company gave it says nothing there."""
+    return replace(one, number="") if is_elsewhere(tx, world, rule.crm, one.id, company_key) else one
+
+
 def _if_nobody_elses(
     world: World, rule: Rule, found: Suggestion | None, near: list[Suggestion], company_key: str, crm_id: int
 ) -> tuple[Suggestion | None, list[Suggestion]]:
@@ -274,9 +283,8 @@ def _if_nobody_elses(
     if found is None or rule.rule != "project":
         return found, near
     with world.store.read() as tx:
-        linked = links.for_crm(tx, world.tenant, rule.crm, crm_id)
-    if all(one.company_key == company_key for one in linked):
-        return found, near
+        if not is_elsewhere(tx, world, rule.crm, crm_id, company_key):
+            return found, near
     return None, [found, *(one for one in near if one.id != found.id)]
 
 

@@ -240,3 +240,22 @@ def test_projects_of_two_companies_are_one_only_if_a_person_says_so(bench: Bench
     ]
     for index in (1, 2):
         assert bench.sandbox.erp.read(index, "Project", made[index])["EndDate"].startswith(f"2027-0{index}-01")
+
+
+def test_a_number_that_one_company_gave_says_nothing_of_the_customers_of_another(bench: Bench) -> None:
+    def customer(postcode: str) -> dict[str, Any]:
+        return {"Info": {"Name": "Tindvik Kjøreskole", "InvoiceAddress": {"PostalCode": postcode}}}
+
+    first = bench.sandbox.erp.add(1, "Customer", customer("5003"))
+    carry(bench)
+    number = bench.sandbox.erp.read(1, "Customer", first)["CustomerNumber"]
+    other = bench.sandbox.erp.add(2, "Customer", customer("5402"))
+    bench.sandbox.erp.edit(2, "Customer", other, {"CustomerNumber": number})
+    carry(bench)
+    carry(bench)
+    with bench.store.read() as tx:
+        ours = links.for_erp(tx, bench.key(1), "Customer", first)
+        theirs = links.for_erp(tx, bench.key(2), "Customer", other)
+    assert ours is not None
+    assert theirs is None or theirs.crm_id != ours.crm_id
+    assert postal(bench, ours.crm_id)["Zipcode"] == "5003"
