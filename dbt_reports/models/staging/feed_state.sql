@@ -3,19 +3,7 @@
 -- How far each raw table had come at the last finished build (`since`) and how far it is now. `again` is true when rows
 -- with the very last stamp were added later: then all rows of that stamp count as changed.
 {% set seen = previous('reports_state', 'seen') %}
-with stamp as (
-    {% for table in watched_tables() %}
-    select
-        '{{ table }}' as table_name,
-        _fetched_at as fetched_at,
-        count(*) as row_count
-    from {{ source('raw', table) }}
-    group by _fetched_at
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
-),
-
-watched as (
+with watched as (
     {% for table in watched_tables() %}
     select '{{ table }}' as table_name
     {{ 'union all' if not loop.last }}
@@ -28,7 +16,7 @@ newest as (
         max(stamp.fetched_at) as fetched_at,
         coalesce(arg_max(stamp.row_count, stamp.fetched_at), 0) as newest_rows
     from watched
-    left join stamp on stamp.table_name = watched.table_name
+    left join {{ ref('feed_stamp') }} as stamp on stamp.table_name = watched.table_name
     group by watched.table_name
 )
 
@@ -46,5 +34,5 @@ select
 from newest
 {% if seen %}
 left join {{ seen }} as seen on seen.table_name = newest.table_name
-left join stamp on stamp.table_name = seen.table_name and stamp.fetched_at = seen.fetched_at
+left join {{ ref('feed_stamp') }} as stamp on stamp.table_name = seen.table_name and stamp.fetched_at = seen.fetched_at
 {% endif %}
