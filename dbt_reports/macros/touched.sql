@@ -45,7 +45,7 @@
 
 {# The rows of a table that stand in the touched years of `scope`: all, or in an incremental build those. The year is the
    table's own, or that of its column `day`. What is of no year stands by itself, so that the others are looked for by their
-   year or day, in the order of which the table lies. #}
+   year or day, in whose order a table lies, or nearly so. #}
 {% macro in_touched_years(scope, table, day='') -%}
     {%- set touched = ref('touched_' ~ scope) -%}
     {%- set year = 'cast(extract(year from part.' ~ day ~ ') as integer)' if day else 'part.year' -%}

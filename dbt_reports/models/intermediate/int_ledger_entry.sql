@@ -25,7 +25,6 @@ with entry as (
     from {{ staged('journal_line') }} as line
     join {{ ref('int_party_account') }} as account on account.sub_account_id = line.sub_account_id
     {{ only_touched('entry', {'journal_entry_line_id': 'line.journal_entry_line_id'}) }}
-    {{ in_order_of('line.financial_date') }}
 )
 
 select

@@ -20,7 +20,7 @@ payment as (
         entry.party_id,
         entry.journal_entry_line_id
     from {{ ref('int_ledger_entry') }} as entry
-    {% if is_incremental() %}semi join pair on pair.counter_line_id = entry.journal_entry_line_id{% endif %}
+    {{ only_touched('counter', {'journal_entry_line_id': 'entry.journal_entry_line_id'}) }}
     where entry.kind = 'payment'
 )
 
