@@ -54,13 +54,24 @@ def test_an_imported_budget_stands_against_the_actual_figures_in_the_next_build(
         done = run("budget", "import", _file(home, f"100079;2026;3;{amount}"), "--company", "alpha")
         assert done.exit_code == 0, done.output
     assert "1 budget rows for 2026 taken in; they replace 1 rows" in done.output
+    assert _built(home, dbt_target) == [(79, 2026, 3, Decimal(2000), Decimal(-2000), False)]
+    # a budget of nothing comes, and goes again
+    for lines in (["100079;2026;3;2 000,00", "100079;2026;4;0"], ["100079;2026;3;2 000,00"]):
+        run("budget", "import", _file(home, *lines), "--company", "alpha")
+        assert [(period, amount) for _, _, period, amount, _, _ in _built(home, dbt_target)] == [
+            (3, Decimal(2000)),
+            (4, Decimal(0)),
+        ][: len(lines)]
+
+
+def _built(home: Path, dbt_target: Path) -> list[tuple[object, ...]]:
     path, register = home / "warehouse" / "alpha.duckdb", register_path(home, "alpha")
     build_reports(path, company="alpha", as_of=AS_OF, target=dbt_target, budget_register=register)
     with duckdb.connect(str(path)) as connection:
-        found = connection.execute(
+        return connection.execute(
             "select scope_id, year, period, budget_amount, variance_amount, favourable from reports.budget_actual"
+            " order by period"
         ).fetchall()
-    assert found == [(79, 2026, 3, Decimal(2000), Decimal(-2000), False)]
 
 
 def test_a_wrong_cell_is_named_and_nothing_is_taken_in(run: Run, home: Path) -> None:
