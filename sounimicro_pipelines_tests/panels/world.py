@@ -155,6 +155,8 @@ CREATE TABLE reports.order_product AS SELECT role, party_id, document_type, prod
   sum(quantity)::DECIMAL(19,6) AS quantity, sum(delivered_quantity)::DECIMAL(19,6) AS delivered_quantity,
   sum(remaining_quantity)::DECIMAL(19,6) AS remaining_quantity, sum(net_amount)::DECIMAL(19,2) AS net_amount,
   sum(remaining_net_amount)::DECIMAL(19,2) AS remaining_net_amount FROM reports.sales_line GROUP BY ALL;
+ALTER TABLE reports.sales_line ADD COLUMN over_delivered_quantity DECIMAL(19,6) DEFAULT 0;
+UPDATE reports.sales_line SET delivered_quantity = 6, over_delivered_quantity = 1 WHERE line_id = 503;
 CREATE TABLE reports.order_requisition AS SELECT role, party_id, document_type, requisition,
   count(*) AS document_count, max(order_date) AS last_order_date, sum(net_amount)::DECIMAL(19,2) AS net_amount,
   sum(remaining_net_amount)::DECIMAL(19,2) AS remaining_net_amount FROM reports.sales_document GROUP BY ALL;

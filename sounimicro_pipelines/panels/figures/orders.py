@@ -42,7 +42,7 @@ class SalesDocument:
 
 @dataclass(frozen=True, slots=True)
 class SalesLine:
-    """A line of a quote or order."""
+    """A line of a quote or order; `over_delivered_quantity` is what was delivered beyond what was ordered."""
 
     document_type: str
     document_id: int
@@ -55,6 +55,7 @@ class SalesLine:
     quantity: Decimal | None
     delivered_quantity: Decimal | None
     remaining_quantity: Decimal | None
+    over_delivered_quantity: Decimal | None
     net_amount: Decimal
     remaining_net_amount: Decimal | None
 
@@ -198,6 +199,7 @@ def _line(row: Mapping[str, Any]) -> SalesLine:
         quantity=as_decimal(values.get("quantity")),
         delivered_quantity=as_decimal(values.get("delivered_quantity")),
         remaining_quantity=as_decimal(values.get("remaining_quantity")),
+        over_delivered_quantity=as_decimal(values.get("over_delivered_quantity")),
         net_amount=money(values, "net_amount"),
         remaining_net_amount=as_decimal(values.get("remaining_net_amount")),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -48,9 +48,8 @@ def _document(visit: Visit) -> Screen:
     grid = None
     if "sales_line" in visit.version.tables:
         lines = figures.lines(visit.tx, visit.subject, kind, document.document_id)
-        columns = (
-            LINE_COLUMNS if kind == "order" else [column for column in LINE_COLUMNS if column.key not in _DELIVERY]
-        )
+        hidden = () if kind == "order" else _DELIVERY
+        columns = [column for column in _telling(LINE_COLUMNS, lines) if column.key not in hidden]
         grid = Grid("order-lines", columns, [as_row(line) for line in lines], visit.address, visit.words)
     return Screen(
         template="order.html",
@@ -69,10 +68,22 @@ def _product(visit: Visit) -> Screen:
     return Screen(
         template="list.html",
         title=visit.words("orders.product", name=name),
-        grid=Grid("order-product", HOLDING_COLUMNS, [as_row(line) for line in lines], visit.address, visit.words),
+        grid=Grid(
+            "order-product",
+            _telling(HOLDING_COLUMNS, lines),
+            [as_row(line) for line in lines],
+            visit.address,
+            visit.words,
+        ),
         caption=visit.words("orders.product", name=name),
         back=visit.address.back(tab="orders", view="per-product"),
     )
+
+
+def _telling(columns: Sequence[Column], lines: Sequence[figures.SalesLine]) -> list[Column]:
+    """The columns without what was delivered beyond the order, where nothing was."""
+    beyond = any(line.over_delivered_quantity for line in lines)
+    return [column for column in columns if beyond or column.key != "over_delivered_quantity"]
 
 
 def _document_link(row: Row) -> Mapping[str, Any]:
@@ -141,6 +152,7 @@ HOLDING_COLUMNS = [
     Column("quantity", "quantity"),
     Column("delivered_quantity", "quantity", wide=True),
     Column("remaining_quantity", "quantity", tone=_remains),
+    Column("over_delivered_quantity", "quantity"),
     Column("net_amount", "money", total=True),
 ]
 LINE_COLUMNS = [
@@ -149,6 +161,7 @@ LINE_COLUMNS = [
     Column("quantity", "quantity"),
     Column("delivered_quantity", "quantity"),
     Column("remaining_quantity", "quantity", tone=_remains),
+    Column("over_delivered_quantity", "quantity"),
     Column("net_amount", "money", total=True, wide=True),
     Column("remaining_net_amount", "money", total=True, wide=True, tone=_remains),
 ]
