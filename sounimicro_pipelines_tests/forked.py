@@ -36,10 +36,13 @@ def event() -> Event:
 
 
 def start(work: Callable[..., None], *arguments: Any, log: Path) -> BaseProcess:
-    """`work(*arguments)` in a new process; what it says goes to the end of `log`."""
+    """`work(*arguments)` in a new process; what it says goes to the end of `log`.
+
+    It has the environment of this moment, not the one in which the server began.
+    """
     if hasattr(_CONTEXT, "set_forkserver_preload"):
         _CONTEXT.set_forkserver_preload(_IMPORTED)
-    process = _CONTEXT.Process(target=_begin, args=(log, work, arguments))
+    process = _CONTEXT.Process(target=_begin, args=(log, dict(os.environ), work, arguments))
     process.start()
     return process
 
@@ -64,7 +67,9 @@ def command(settings: Mapping[str, str], folder: Path, *words: str) -> None:
     main(list(words))
 
 
-def _begin(log: Path, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+def _begin(log: Path, environment: Mapping[str, str], work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
     os.setsid()
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(output, 1)
