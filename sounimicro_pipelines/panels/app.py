@@ -119,13 +119,13 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None, 
         public_host=parts.settings.host if parts else "",
         is_encrypted=parts.settings.is_encrypted if parts else False,
     )
+    app.include_router(api.router)  # the most asked for: every router before it is tried first
     app.include_router(sign_in.router)
     app.include_router(pages.router)
     app.include_router(erp_pages.router)
     app.include_router(documents.router)
     app.include_router(in_crm.router)
     app.include_router(in_erp.router)
-    app.include_router(api.router)
     app.include_router(api.records_router)
     app.include_router(api.requests_router)
     app.include_router(hooks.router)

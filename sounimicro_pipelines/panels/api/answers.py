@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
-from fastapi import Query, Request
+from fastapi import Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 
@@ -83,13 +83,6 @@ class Head(BaseModel):
     whom: Whom
     stand: Stand
     summary: Summary
-
-
-Company = Annotated[str, Query(pattern=r"^[a-z0-9_-]{1,40}$", description="Alias of the ERP company")]
-Role = Annotated[Literal["customer", "supplier"], Query()]
-PartyId = Annotated[int, Query(alias="party", ge=1, le=2**63 - 1, description="Id of the customer or supplier")]
-Limit = Annotated[int, Query(ge=1, le=1000)]
-Offset = Annotated[int, Query(ge=0, le=10_000_000)]
 
 
 def _error(description: str) -> dict[str, Any]:
