@@ -43,14 +43,24 @@
     {{ return(ref('year_invoice') if is_incremental() else ref('invoice')) }}
 {%- endmacro %}
 
-{# The rows of a table that stand in the touched years of `scope`: all, or in an incremental build those. The year is the
-   table's own, or that of its column `day`. What is of no year stands by itself, so that the others are looked for by their
-   year or day, in whose order a table lies, or nearly so. #}
+{# Limits a table to the rows that stand in the touched years of `scope`, in an incremental build. The year is the table's own,
+   or that of its column `day`. #}
 {% macro in_touched_years(scope, table, day='') -%}
-    {%- set touched = ref('touched_' ~ scope) -%}
-    {%- set year = 'cast(extract(year from part.' ~ day ~ ') as integer)' if day else 'part.year' -%}
+    {%- if not execute %}{% do ref('touched_' ~ scope) %}{% endif -%}
     {%- if is_incremental() -%}
     (
+        {{ of_touched_years(scope, table, day) }}
+    )
+    {%- else -%}
+    {{ table }}
+    {%- endif -%}
+{%- endmacro %}
+
+{# The same in every build. What is of no year stands by itself, so that the others are looked for by their year or day, in
+   whose order a table lies, or nearly so. #}
+{% macro of_touched_years(scope, table, day='') -%}
+    {%- set touched = ref('touched_' ~ scope) -%}
+    {%- set year = year_of('part.' ~ day) if day else 'part.year' -%}
         select part.*
         from {{ table }} as part
         {% if day %}
@@ -69,10 +79,32 @@
         semi join {{ touched }} as touched
             on touched.role = part.role and touched.party_id = part.party_id and touched.year is null
         where part.{{ day or 'year' }} is null
-    )
+{%- endmacro %}
+
+{# Parties' years in which the touched rows of a table stand, or stood in the table of the last build, which may be none.
+   `ids` are the columns that the rows and what was touched have in common, `day` is the one that tells the year. #}
+{% macro years_of_touched(scope, table, ids, day) -%}
+    {%- if not execute %}{% do ref('touched_' ~ scope) %}{% endif -%}
+    {%- set columns = {} -%}
+    {%- for id in ids %}{% do columns.update({id: 'part.' ~ id}) %}{% endfor -%}
+    {%- if table -%}
+select distinct
+    part.role,
+    part.party_id,
+    {{ year_of('part.' ~ day) }} as year
+from {{ table }} as part
+{{ of_touched(scope, columns) }}
     {%- else -%}
-    {{ table }}
+select
+    cast(null as varchar) as role,
+    cast(null as bigint) as party_id,
+    cast(null as integer) as year
+where false
     {%- endif -%}
+{%- endmacro %}
+
+{% macro year_of(day) -%}
+    cast(extract(year from {{ day }}) as integer)
 {%- endmacro %}
 
 {# The keys of a raw table's rows that came since the last finished build. #}
