@@ -101,7 +101,7 @@ async def decide(button: ErpButton, conflict_id: int, side: Side) -> Outcome:
     lease = crm_lease(link.tenant, link.crm_entity, link.crm_id)
     async with button.recorded("decide", rule, link.company_key, record, lease) as done:
         done.link = link
-        matter = await _look(world, conflict, link, rule)
+        matter = await _look(world, conflict, link)
         chosen = await _as_shown(button, matter, side)
         try:
             _settle(world, matter, chosen, side)
@@ -129,7 +129,7 @@ async def restore(button: ErpButton, conflict_id: int) -> Outcome:
     lease = crm_lease(link.tenant, link.crm_entity, link.crm_id)
     async with button.recorded("restore", rule, link.company_key, record, lease) as done:
         done.link = link
-        matter = await _look(world, conflict, link, rule)
+        matter = await _look(world, conflict, link)
         if _is_back(matter, side, text):
             done.waiting = REASONS["as_before"]
         else:
@@ -137,7 +137,7 @@ async def restore(button: ErpButton, conflict_id: int) -> Outcome:
                 _demand_untouched(matter, side)
             _wish(matter, side, text)
             try:
-                done.add(await agree(world, group_of(world, link, rule.rule)))
+                done.add(await agree(world, group_of(world, link, conflict.field)))
             except NotNow as wait:
                 done.wait(wait)
             finally:
@@ -197,9 +197,9 @@ def _link_and_rule(world: World, conflict: Conflict) -> tuple[Link, Rule]:
     return link, world.rules.get(conflict.rule)
 
 
-async def _look(world: World, conflict: Conflict, link: Link, rule: Rule) -> _Matter:
+async def _look(world: World, conflict: Conflict, link: Link) -> _Matter:
     """Read the records now. Raises RequestRefused when one is gone or the rule no longer has the field."""
-    group = group_of(world, link, rule.rule)
+    group = group_of(world, link, conflict.field)
     field = next((one for one in group.fields if one.key == conflict.field), None)
     if field is None:
         raise RequestRefused("field_not_synchronized", REASONS["field_not_synchronized"])

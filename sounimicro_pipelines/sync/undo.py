@@ -159,12 +159,15 @@ async def _undo_link(world: World, link_id: int | None, steps: list[_Step], repo
         report.left += [_left(step.last, "not_live") for step in steps]
         return
     async with hold_records(world, [(link.tenant, link.crm_entity, link.crm_id)], "undo"):
-        for rule_name in dict.fromkeys(step.last.rule for step in steps):
-            await _undo_group(world, link, [step for step in steps if step.last.rule == rule_name], report)
+        by_rule: dict[str, list[_Step]] = {}
+        for step in steps:
+            by_rule.setdefault(group_of(world, link, step.last.field).rule.rule, []).append(step)
+        for mine in by_rule.values():
+            await _undo_group(world, link, mine, report)
 
 
 async def _undo_group(world: World, link: Link, steps: list[_Step], report: UndoReport) -> None:
-    group = group_of(world, link, steps[0].last.rule)
+    group = group_of(world, link, steps[0].last.field)
     records: dict[Side, Record | None] = {}
     try:
         records["crm"] = await world.crm.read(link.crm_entity, link.crm_id, group.rule.crm_paths())
@@ -189,22 +192,25 @@ async def _undo_group(world: World, link: Link, steps: list[_Step], report: Undo
         if current is not None:
             links.change(tx, link.id, data={**(current.data or {}), "wishes": wishes})
     try:
-        await agree(world, group_of(world, link, steps[0].last.rule))
+        await agree(world, group_of(world, link, steps[0].last.field))
     except (NotNow, VendorError):
         world.reporter.warning(f"undo: link {link.id} could not be written now")
     _account(world, link, wanted, report)
 
 
-def group_of(world: World, link: Link, rule_name: str) -> Group:
-    """The link as it is now, under the rule that wrote it: alone, or as half of a partner."""
+def group_of(world: World, link: Link, key: str | None) -> Group:
+    """The link as it is now, under the rule that decides the field now: alone, or as half of a partner.
+
+    A company may have become a partner, or ceased to be one, since the field was written or disagreed on.
+    """
     with world.store.read() as tx:
         linked = links.for_crm(tx, link.tenant, link.crm_entity, link.crm_id)
-    current = next((one for one in linked if one.id == link.id), link)
-    if rule_name == "partner":
+    partner = world.rules.get("partner")
+    if partner.active and key is not None and partner.field(key) is not None:
         for pair in partner_pairs(linked):
             if link.id in (one.id for one in pair):
-                partner = world.rules.get("partner")
                 return Group(partner, world.rules.version("partner"), partner.fields, pair)
+    current = next((one for one in linked if one.id == link.id), link)
     return single(world, world.rules.get(link.rule), current, linked)
 
 

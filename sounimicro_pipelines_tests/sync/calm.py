@@ -43,6 +43,15 @@ class Calm(Scenario):
             (link,) = links.for_crm(tx, self.crm.tenant, "contact", crm.id)
         return crm, self.erp["K1"].rows[("Customer", link.erp_id)], link
 
+    def also_supplier(self, erp: Row) -> Row:
+        """The customer's company becomes a supplier too, of the same name; both rows are linked then."""
+        values = {name: erp.values[name] for name in ("Info.Name", "OrgNumber")}
+        supplier = self.erp["K1"].person_creates("Supplier", values, facts={"status": "active"})
+        self.sync()
+        with self.store.read() as tx:
+            assert links.for_erp(tx, "K1", "Supplier", supplier.id) is not None
+        return supplier
+
     def later(self, seconds: float = 30.0) -> None:
         self.hostile.clock.advance(seconds)
 

@@ -238,6 +238,28 @@ def test_an_open_or_forgotten_or_ended_conflict_has_nothing_to_restore(calm: Cal
     assert refused.value.kind == "not_linked"
 
 
+def test_a_conflict_of_a_company_that_has_become_a_partner_since_can_be_decided(calm: Calm) -> None:
+    crm, erp, _, conflict = asked(calm)
+    assert conflict.rule == "customer"
+    supplier = calm.also_supplier(erp)
+    with calm.store.read() as tx:
+        assert [one.id for one in conflicts.listing(tx)] == [conflict.id]
+    decided(calm, conflict, "erp")
+    names = {crm.values[NAME], erp.values["Info.Name"], supplier.values["Info.Name"]}
+    assert names == {"Fjord Elektriske AS"}
+    with calm.store.read() as tx:
+        assert conflicts.listing(tx) == []
+    assert [one for one in open_issues(calm.store) if one.kind == "conflict"] == []
+
+
+def test_what_gave_way_before_a_company_became_a_partner_can_be_restored(calm: Calm) -> None:
+    crm, erp, loser = overruled(calm)
+    supplier = calm.also_supplier(erp)
+    assert supplier.values[ERP_CITY] == "Stavanger"
+    restored(calm, loser)
+    assert {crm.values[CITY], erp.values[ERP_CITY], supplier.values[ERP_CITY]} == {"Oslo"}
+
+
 def test_under_the_partner_rule_the_row_that_was_shown_is_the_one_that_wins(calm: Calm) -> None:
     crm, erp, link = calm.linked_company()
     supplier = calm.company(calm.erp["K1"], "Supplier", erp.values["OrgNumber"])

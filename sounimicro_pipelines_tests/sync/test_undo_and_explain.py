@@ -100,6 +100,19 @@ def test_what_was_edited_or_written_since_stands_and_is_listed(calm: Calm) -> No
     assert erp.values[LINE] == "Postboks 125"
 
 
+def test_what_a_run_wrote_before_the_company_became_a_partner_is_put_back(calm: Calm) -> None:
+    crm, erp, _ = calm.linked_company()
+    run_id = moved(calm, crm)
+    supplier = calm.also_supplier(erp)
+    assert supplier.values[LINE] == "Postboks 123 Sentrum"
+    report = undone(calm, run_id)
+    assert [(one.side, one.field) for one in report.restored] == [("erp", STREET)]
+    assert report.left == []
+    calm.poke_everything()
+    calm.sync()
+    assert (erp.values[LINE], supplier.values[LINE]) == ("Postboks 123", "Postboks 123 Sentrum")
+
+
 def test_created_and_linked_records_are_left_and_said(calm: Calm) -> None:
     record = CrmAddress("contact", calm.company(calm.crm, "contact").id)
     outcome = calm.ask(lambda world: ErpButton(world).create(record, "K1", "customer"))
