@@ -170,22 +170,23 @@ async def _process_crm(world: World, rule: Rule, item: WorkItem, done: _Done) ->
     with world.store.read() as tx:
         check_guard(tx, "crm", "", item.entity, world)
         linked = links.for_crm(tx, world.tenant, item.entity, item.record_id)
-        mine = _usable(tx, world, [one for one in linked if one.rule == rule.rule or rule.rule == "partner"])
+        about = [one for one in linked if one.rule == rule.rule or rule.rule == "partner"]
+        mine, held = _usable(tx, world, about), _usable(tx, world, about, state="held")
     if rule.rule == "partner":
         version = world.rules.version("partner")
         pairs = [Group(rule, version, rule.fields, pair) for pair in partner_pairs(mine)]
         await _agree_with_each(world, pairs, done)
         return
     groups = [single(world, rule, link, linked) for link in mine]
+    stopped = [single(world, rule, link, linked) for link in held]
     if (item.hint or {}).get("deleted") and await world.crm.is_deleted(item.entity, item.record_id):
-        for group in groups:
-            gone = Gone(CRM, group.links[0], "deleted")
-            done.agreed.append((group, Agreed(gone=gone)))
-            await handle_gone(world, gone)
+        await _end_each(world, [*groups, *stopped], CRM, done)
         crm = None
     else:
         await _agree_with_each(world, groups, done)
         crm = await world.crm.read(item.entity, item.record_id, rule.crm_paths())
+        if crm is None:
+            await _end_each(world, stopped, CRM, done)
     if crm is None:
         with world.store.read() as tx:
             left = creates_for(tx, world, rule, crm=(item.entity, item.record_id))
@@ -211,6 +212,8 @@ async def _process_erp(world: World, rule: Rule, item: WorkItem, done: _Done) ->
     if link is not None:
         if link.state == "active":
             await _agree(world, single(world, rule, link, linked), done)
+        elif await world.erp[item.company_key].read(item.entity, item.record_id, rule.erp_paths()) is None:
+            await _end_each(world, [single(world, rule, link, linked)], CRM + 1, done)
         await give_up_creates(world, rule, left)
         return
     for link in await meet_erp(world, rule, item.company_key, item.entity, item.record_id):
@@ -259,6 +262,14 @@ async def _agree(world: World, group: Group, done: _Done) -> None:
         await _poke_children(world, link)
 
 
+async def _end_each(world: World, groups: Sequence[Group], place: int, done: _Done) -> None:
+    """End the links of a record that has been deleted, those too that wait for a person and are written no more."""
+    for group in groups:
+        gone = Gone(place, group.links[0], "deleted")
+        done.agreed.append((group, Agreed(gone=gone)))
+        await handle_gone(world, gone)
+
+
 async def _poke_children(world: World, link: Link) -> None:
     """After a company has been linked: its persons on both sides."""
     with world.store.read() as tx:
@@ -288,11 +299,11 @@ def single(world: World, rule: Rule, link: Link, linked: Sequence[Link]) -> Grou
     return Group(rule, world.rules.version(rule.rule), fields, (link,))
 
 
-def _usable(tx: Transaction, world: World, linked: Sequence[Link]) -> list[Link]:
+def _usable(tx: Transaction, world: World, linked: Sequence[Link], *, state: str = "active") -> list[Link]:
     return [
         one
         for one in linked
-        if one.state == "active" and one.company_key in world.erp and world.is_live(tx, one.company_key)
+        if one.state == state and one.company_key in world.erp and world.is_live(tx, one.company_key)
     ]
 
 

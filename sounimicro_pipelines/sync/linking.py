@@ -91,6 +91,7 @@ def end_link(
     abandon_writes(tx, world, link)
     for kind in ("field", "number"):
         issues.solve_prefix(tx, f"{kind}:{link.id}:", now=world.now())
+    issues.solve(tx, f"link:{link.id}", now=world.now())
     if link.crm_entity == "person" and reason in ("deleted", "erased"):
         crm, erp = (link.crm_entity, link.crm_id), (link.company_key, link.erp_entity, link.erp_id)
         forget_record(tx, tenant=link.tenant, crm=crm)

@@ -1,0 +1,75 @@
+"""Links that wait for a person: what ends them, and that nothing of them is left behind."""
+
+from __future__ import annotations
+
+from sounimicro_pipelines.store import history, issues, links
+from sounimicro_pipelines.store.links import Link
+from sounimicro_pipelines.sync.addresses import CrmAddress
+from sounimicro_pipelines.sync.requests import ErpButton
+from sounimicro_pipelines_tests.sync.calm import Calm, calm, pool
+from sounimicro_pipelines_tests.sync.simulated import Row
+
+__all__ = ["calm", "pool"]
+
+
+def moved(calm: Calm) -> tuple[Row, Row, Link]:
+    """A person that has changed company in the CRM, and the contact that it is linked with."""
+    _, erp, _ = calm.linked_company()
+    other, _, _ = calm.linked_company()
+    contact = calm.contact_of("K1", erp)
+    calm.sync()
+    with calm.store.read() as tx:
+        link = links.for_erp(tx, "K1", "Contact", contact.id)
+    assert link is not None
+    person = calm.crm.rows[("person", link.crm_id)]
+    calm.later()
+    calm.crm.person_types(person, "Title", "Innkjøper")
+    calm.sync()
+    calm.later()
+    person.parent, person.updated, person.updated_by = other.id, calm.hostile.at(), "person"
+    calm.sync()
+    assert open_kinds(calm) == ["moved"]
+    return person, contact, link
+
+
+def open_kinds(calm: Calm) -> list[str]:
+    with calm.store.read() as tx:
+        return [one.kind for one in issues.listing(tx)]
+
+
+def kept_values(calm: Calm, link: Link) -> list[object]:
+    with calm.store.read() as tx:
+        entries = history.of_record(tx, tenant=link.tenant, crm=(link.crm_entity, link.crm_id))
+        return [value for one in entries for value in (one.old_value, one.new_value) if value is not None]
+
+
+def test_a_person_that_waits_is_forgotten_when_it_is_deleted_in_the_crm(calm: Calm) -> None:
+    person, contact, link = moved(calm)
+    assert kept_values(calm, link)
+    calm.later()
+    calm.crm.person_deletes(person)
+    calm.sync()
+    with calm.store.read() as tx:
+        assert links.get(tx, link.id) is None
+    assert kept_values(calm, link) == []
+    assert open_kinds(calm) == ["deleted"]
+    assert contact.deleted is None
+    assert len(calm.crm.living("person")) == 0
+
+
+def test_a_link_that_waits_ends_when_its_erp_record_is_deleted(calm: Calm) -> None:
+    person, contact, link = moved(calm)
+    calm.later()
+    calm.erp["K1"].person_deletes(contact)
+    calm.sync()
+    with calm.store.read() as tx:
+        assert links.get(tx, link.id) is None
+    assert open_kinds(calm) == ["deleted"]
+    assert person.deleted is None
+    assert person.markers == {}
+
+
+def test_what_a_link_waited_for_is_solved_when_a_person_disconnects_it(calm: Calm) -> None:
+    person, _, link = moved(calm)
+    calm.ask(lambda world: ErpButton(world).unlink(CrmAddress("person", person.id), "K1", link.role))
+    assert open_kinds(calm) == []
