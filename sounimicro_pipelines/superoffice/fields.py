@@ -116,6 +116,11 @@ class FieldRegistry:
         target = self._parse(entity_name, path)
         return _raw_custom(record, target) if target.dictionary else _raw(record, target)
 
+    def may_be_unset(self, entity_name: str, record: Record, path: str) -> bool:
+        """Whether a user-defined number holds the zero that it holds before anybody has filled it in."""
+        value = self.read(entity_name, record, path) if self._parse(entity_name, path).dictionary else None
+        return isinstance(value, int | Decimal) and not isinstance(value, bool) and not value
+
     def patch(
         self, entity_name: str, record: Record, changes: Mapping[str, Scalar], *, creating: bool = False
     ) -> list[Operation]:

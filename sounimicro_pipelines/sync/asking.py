@@ -17,7 +17,7 @@ from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.sync.decide import CRM, effective_direction
 from sounimicro_pipelines.sync.filling import too_long as problem_of_length
 from sounimicro_pipelines.sync.ports import Port, Record
-from sounimicro_pipelines.sync.translate import paths_of, read_field
+from sounimicro_pipelines.sync.translate import is_filled, paths_of, read_field
 from sounimicro_pipelines.sync.weigh import Group, Scene, Weighed, weigh
 from sounimicro_pipelines.sync.world import World
 
@@ -99,7 +99,9 @@ def questions(tx: Transaction, world: World, rule: Rule, crm: Record, company_ke
         if not one.erp or not (one.on_create.required or one.on_create.ask):
             continue
         reading = read_field(one, crm, items) if one.crm and one.writes_erp else None
-        proposed = reading.text if reading is not None and reading.problem is None else ""
+        proposed = ""
+        if reading is not None and reading.problem is None and is_filled(one, crm, reading):
+            proposed = reading.text
         if one.list and proposed:
             proposed = items.get(one.list, ItemMap("")).counterpart("crm", proposed) or ""
         if not proposed and one.on_create.default is not None:

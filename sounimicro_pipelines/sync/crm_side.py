@@ -299,6 +299,7 @@ class CrmSide:
             created_by_us=found.created_by == ours,
             locked=await self._locked(found, traits),
             markers=markers,
+            unset=frozenset(path for path in paths if registry.may_be_unset(found.name, found.data, path)),
             handle=found,
         )
 

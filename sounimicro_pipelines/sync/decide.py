@@ -34,7 +34,8 @@ class View:
     """One place of a field: what it holds now, and at the last agreement (None: there has been none).
 
     `stamp` is when a person last changed it there, as a number that grows with time; None when unknown. `spelling` is
-    equal for two ways of writing the same; "" when it was not asked for.
+    equal for two ways of writing the same; "" when it was not asked for. `filled` is false of a value that stands where
+    nobody has put any.
     """
 
     now: Reading
@@ -42,6 +43,12 @@ class View:
     presence: Presence = "present"
     stamp: float | None = None
     spelling: str = ""
+    filled: bool = True
+
+    @property
+    def says_something(self) -> bool:
+        """Whether it counts as filled at the first meeting."""
+        return self.filled and not self.now.empty
 
     @property
     def changed(self) -> bool:
@@ -90,11 +97,11 @@ def decide(direction: Direction, policy: Policy, crm: View, erp: Sequence[View])
 
 def _first_meeting(direction: Direction, policy: Policy, views: tuple[View, ...]) -> Decision:
     allowed = _sources(direction, views)
-    filled = [place for place in allowed if views[place].now.key != "" and not views[place].now.empty]
+    filled = [place for place in allowed if views[place].now.key != "" and views[place].says_something]
     if not filled:
         return Decision("nothing", "source_empty", agreed=True)
     if len({views[place].now.key for place in filled}) == 1:
-        losers = tuple(p for p, view in enumerate(views) if p not in filled and not view.now.empty)
+        losers = tuple(p for p, view in enumerate(views) if p not in filled and view.says_something)
         return _write(views, filled[0], direction, "one_way" if losers else "first_meeting", losers)
     return _by_policy(direction, policy, views, filled, "first_meeting")
 
@@ -140,7 +147,7 @@ def _by_policy(
         return Decision("conflict", "ask")
     if first:
         losers = tuple(
-            p for p, view in enumerate(views) if view.now.key != views[winner].now.key and not view.now.empty
+            p for p, view in enumerate(views) if view.now.key != views[winner].now.key and view.says_something
         )
     else:
         losers = _changed_losers(views, winner)

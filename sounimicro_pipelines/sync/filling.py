@@ -9,7 +9,7 @@ from sounimicro_pipelines.rules.model import Rule
 from sounimicro_pipelines.rules.transforms import CannotWrite
 from sounimicro_pipelines.rules.values import Problem, Scalar, Side, text_of
 from sounimicro_pipelines.sync.ports import Record
-from sounimicro_pipelines.sync.translate import context_of, missing_answers, paths_of, read_field
+from sounimicro_pipelines.sync.translate import context_of, is_filled, missing_answers, paths_of, read_field
 from sounimicro_pipelines.sync.world import World
 
 
@@ -56,7 +56,7 @@ def new_values(world: World, rule: Rule, source: Record, side: Side, answers: Ma
                 if not travels or not paths_of(one, source.side):
                     continue
                 reading = read_field(one, source, items)
-                if reading.empty:
+                if not is_filled(one, source, reading):
                     if side == "crm" and one.transformer.name == "date":
                         values.update(dict.fromkeys(paths))
                     continue
@@ -101,4 +101,4 @@ def too_long(name: str, system: str, limit: int) -> Problem:
 
 
 def _from_source(one: Any, source: Record, items: Mapping[str, Any]) -> bool:
-    return bool(paths_of(one, source.side)) and not read_field(one, source, items).empty
+    return bool(paths_of(one, source.side)) and is_filled(one, source, read_field(one, source, items))

@@ -35,7 +35,7 @@ class Record:
     `facts` are what `takes_part` asks about. `parent` is a person's CRM company, a contact's business relation or a
     project's customer. `relation` is a party's own business relation. `locked` says why the record must not be written.
     `markers` are ours on a CRM record: (CompanyKey, role) → ERP id. `handle` is the port's own. `created` is None where
-    the system does not tell.
+    the system does not tell. `unset` are paths that hold a zero which the system cannot tell from nothing.
     """
 
     side: Side
@@ -55,6 +55,7 @@ class Record:
     created_by_us: bool = False
     locked: str | None = None
     markers: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    unset: frozenset[str] = frozenset()
     handle: Any = None
 
     def touch_of(self, path: str) -> Touch:

@@ -26,6 +26,11 @@ def read_field(field: RuleField, record: Record, items: Mapping[str, ItemMap]) -
     return field.transformer.read(record.side, raw, context_of(field, record, items))
 
 
+def is_filled(field: RuleField, record: Record, value: Reading) -> bool:
+    """Whether the field holds something that anybody has put there."""
+    return not value.empty and not record.unset.issuperset(paths_of(field, record.side))
+
+
 def reread(field: RuleField, side: Side, text: str, country: str, items: Mapping[str, ItemMap]) -> Reading:
     """A value that a baseline or the history has kept."""
     context = Context(country=country, items=items.get(field.list) if field.list else None)

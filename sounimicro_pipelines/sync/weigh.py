@@ -17,6 +17,7 @@ from sounimicro_pipelines.sync.decide import CRM, Decision, View, decide, effect
 from sounimicro_pipelines.sync.ports import Port, Record, Touch
 from sounimicro_pipelines.sync.translate import (
     context_of,
+    is_filled,
     paths_of,
     presence_of,
     read_field,
@@ -246,6 +247,7 @@ def _views(scene: Scene, one: RuleField, found: Weighed) -> tuple[View, ...]:
                 presence_of(one, record, scene.ports[place]),
                 max(stamps, default=None),
                 one.transformer.spelling(now[place].text) if first else "",
+                is_filled(one, record, now[place]),
             )
         )
     return tuple(views)

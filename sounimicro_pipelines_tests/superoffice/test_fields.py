@@ -85,6 +85,16 @@ def test_a_path_reads_its_value(entity: str, record: dict[str, Any], path: str, 
     assert REGISTRY.read(entity, record, path) == value
 
 
+@pytest.mark.parametrize(
+    ("text", "unset"),
+    [("[I:0]", True), ("[F:0.0]", True), ("[I:3]", False), ("False", False), ("0", False), ("", False)],
+)
+def test_only_a_user_defined_number_that_is_zero_may_never_have_been_filled_in(text: str, unset: bool) -> None:
+    record = {**CONTACT, "CustomFields": {"acme:days": text}}
+    assert REGISTRY.may_be_unset("contact", record, "CustomFields[acme:days]") is unset
+    assert not REGISTRY.may_be_unset("contact", {**CONTACT, "NoMailing": False}, "NoMailing")
+
+
 def test_changes_become_one_operation_a_place_and_keep_other_elements() -> None:
     before = copy.deepcopy(CONTACT)
     operations = REGISTRY.patch(

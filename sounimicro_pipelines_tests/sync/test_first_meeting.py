@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from sounimicro_pipelines.rules.model import Direction, OnCreate, Policy, RuleField
 from sounimicro_pipelines.rules.transforms import Transform
 from sounimicro_pipelines.rules.values import Reading
 from sounimicro_pipelines.store import issues, links
 from sounimicro_pipelines.sync.addresses import CrmAddress
 from sounimicro_pipelines.sync.decide import View, decide
+from sounimicro_pipelines.sync.filling import new_values
 from sounimicro_pipelines.sync.requests import ErpButton
 from sounimicro_pipelines_tests.sync.calm import Calm, calm, pool
 from sounimicro_pipelines_tests.sync.simulated import Row
@@ -89,3 +93,30 @@ def test_where_one_of_three_is_empty_the_other_two_are_still_asked_about() -> No
     crm, one, other = Reading("", ""), Reading("Fjord AS", "Fjord AS"), Reading("FJORD A/S", "FJORD A/S")
     views = [View(each, None, spelling=Transform().spelling(each.text)) for each in (crm, one, other)]
     assert decide("both", "ask", views[0], views[1:]).kind == "conflict"
+
+
+@pytest.mark.parametrize("policy", ["ask", "crm", "newest"])
+def test_a_number_that_nobody_has_filled_in_gives_way_to_one_that_is(policy: Policy) -> None:
+    never, days = Reading("0", "0"), Reading("14", "14")
+    crm, erp = View(never, None, stamp=2.0, filled=False), View(days, None, stamp=1.0)
+    decision = decide("both", policy, crm, (erp,))
+    assert (decision.kind, decision.source, decision.losers) == ("write", 1, ())
+    assert decide("to_erp", policy, crm, (erp,)).kind == "nothing"
+    direction: Direction
+    for direction in ("both", "to_erp"):
+        zero_later = decide(direction, policy, View(never, days, filled=False), (View(days, days),))
+        assert (zero_later.kind, zero_later.source) == ("write", 0)
+
+
+def test_a_new_erp_record_gets_the_default_for_a_number_that_nobody_has_filled_in(calm: Calm) -> None:
+    row = calm.company(calm.crm, "contact")
+    row.values["CustomFields[acme:days]"] = "0"
+    world, rule = calm.world(), calm.rules.get("customer")
+    days = RuleField(
+        erp="CreditDays", crm="CustomFields[acme:days]", on_create=OnCreate(default=14), transform="integer"
+    )
+    rule = rule.model_copy(update={"fields": (*rule.fields, days)})
+    record = replace(calm.crm._record(row, rule.crm_paths()), company_key="K1")
+    assert new_values(world, rule, record, "erp", {})["CreditDays"] == "0"
+    unset = replace(record, unset=frozenset({"CustomFields[acme:days]"}))
+    assert new_values(world, rule, unset, "erp", {})["CreditDays"] == "14"
