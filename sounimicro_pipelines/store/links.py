@@ -242,6 +242,16 @@ def wake(tx: Transaction, tombstone_id: int) -> None:
     change_rows(tx, tx.tables.tombstones, {"active": False}, id=tombstone_id)
 
 
+def wake_persons(tx: Transaction, company: Tombstone) -> None:
+    """A person wants the company again: so are its persons, as far as they were disconnected with it.
+
+    To disconnect a company is a run of its own; a tombstone without a link is of a record that was deleted.
+    """
+    if (company.crm_entity, company.reason) == ("contact", "unlinked") and company.run_id and company.link_id:
+        with_it = {"run_id": company.run_id, "company_key": company.company_key, "crm_entity": "person"}
+        change_rows(tx, tx.tables.tombstones, {"active": False}, reason="unlinked", **with_it)
+
+
 def owners(tx: Transaction, tenant: str, crm_entity: str, crm_id: int) -> dict[str, int]:
     """CRM field → the link that writes it."""
     rows = find(tx, tx.tables.field_owners, tenant=tenant, crm_entity=crm_entity, crm_id=crm_id)

@@ -64,11 +64,15 @@ def make_link(
     )
     kind = "create" if origin.startswith("created") else "link"
     history.add(tx, [_entry(world, link, kind, origin)])
-    for stone in links.tombstones_for_crm(tx, world.tenant, crm.entity, crm.id):
-        if (stone.company_key, stone.role) == (company_key, role):
-            links.wake(tx, stone.id)
-    for stone in links.tombstones_for_erp(tx, company_key, erp_entity, erp_id):
+    stones = [
+        one
+        for one in links.tombstones_for_crm(tx, world.tenant, crm.entity, crm.id)
+        if (one.company_key, one.role) == (company_key, role)
+    ]
+    for stone in (*stones, *links.tombstones_for_erp(tx, company_key, erp_entity, erp_id)):
         links.wake(tx, stone.id)
+        links.wake_persons(tx, stone)
+    _solve_ended(tx, world, link)
     issues.solve(tx, f"duplicate:{rule.rule}:crm:{company_key}:{crm.entity}:{crm.id}", now=world.now())
     issues.solve(tx, f"duplicate:{rule.rule}:erp:{company_key}:{erp_entity}:{erp_id}", now=world.now())
     solve_orphan(tx, world, "crm", "", crm.entity, crm.id)
@@ -79,6 +83,15 @@ def make_link(
         pokes.append(Poke("partner", "crm", crm.entity, crm.id, "linked", priority=AT_ONCE))
     work.poke(tx, pokes, world.now())
     return link
+
+
+def _solve_ended(tx: Transaction, world: World, link: Link) -> None:
+    """What was told when an earlier link of either record ended has been dealt with: the record is connected anew."""
+    crm, erp = (link.crm_entity, link.crm_id), (link.company_key, link.erp_entity, link.erp_id)
+    told = (*issues.of_record(tx, tenant=link.tenant, crm=crm), *issues.of_record(tx, tenant=link.tenant, erp=erp))
+    for one in told:
+        if one.fingerprint.startswith("ended:") and (one.company_key, one.rule) == (link.company_key, link.rule):
+            issues.solve(tx, one.fingerprint, now=world.now())
 
 
 def end_link(

@@ -1,4 +1,4 @@
-"""Links that wait for a person: what ends them, and that nothing of them is left behind."""
+"""Links that wait for a person, that end, and that are made anew: nothing of the earlier ones is left behind."""
 
 from __future__ import annotations
 
@@ -73,3 +73,44 @@ def test_what_a_link_waited_for_is_solved_when_a_person_disconnects_it(calm: Cal
     person, _, link = moved(calm)
     calm.ask(lambda world: ErpButton(world).unlink(CrmAddress("person", person.id), "K1", link.role))
     assert open_kinds(calm) == []
+
+
+def test_what_was_told_of_an_ended_link_is_solved_when_the_record_is_connected_anew(calm: Calm) -> None:
+    crm, erp, _ = calm.linked_company()
+    calm.erp["K1"].person_deletes(erp)
+    calm.sync()
+    assert open_kinds(calm) == ["deleted"]
+    again = calm.company(calm.erp["K1"], "Customer", erp.values["OrgNumber"])
+    record = CrmAddress("contact", crm.id)
+    calm.ask(lambda world: ErpButton(world).link(record, "K1", "customer", again.id, {"Name": "crm"}))
+    assert open_kinds(calm) == []
+
+
+def test_persons_that_were_disconnected_with_their_company_come_back_with_it(calm: Calm) -> None:
+    crm, erp, _ = calm.linked_company()
+    apart, together = calm.contact_of("K1", erp), calm.contact_of("K1", erp)
+    calm.sync()
+    record = CrmAddress("contact", crm.id)
+    calm.ask(lambda world: ErpButton(world).unlink(_person_of(calm, apart), "K1"))
+    person = _person_of(calm, together)
+    calm.ask(lambda world: ErpButton(world).unlink(record, "K1", "customer"))
+    calm.sync()
+    assert not _is_linked(calm, together)
+    calm.ask(lambda world: ErpButton(world).link(record, "K1", "customer", erp.id, {}))
+    calm.later()
+    calm.sync()
+    assert _person_of(calm, together) == person
+    assert not _is_linked(calm, apart)
+    assert len(calm.crm.living("person")) == 2
+
+
+def _person_of(calm: Calm, contact: Row) -> CrmAddress:
+    with calm.store.read() as tx:
+        link = links.for_erp(tx, "K1", "Contact", contact.id)
+    assert link is not None
+    return CrmAddress("person", link.crm_id)
+
+
+def _is_linked(calm: Calm, contact: Row) -> bool:
+    with calm.store.read() as tx:
+        return links.for_erp(tx, "K1", "Contact", contact.id) is not None
