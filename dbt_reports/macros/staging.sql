@@ -41,7 +41,8 @@ select
     nullif("JournalEntryLine2ID", 0) as line_2_id,
     "Date" as date,
     abs({{ money('"Amount"') }}) as amount,
-    abs({{ money('"AmountCurrency"') }}) as amount_currency
+    abs({{ money('"AmountCurrency"') }}) as amount_currency,
+    nullif("CurrencyCodeID", 0) as currency_id
 from {{ rows }}
 where not coalesce("Deleted", false)
 {%- endmacro %}

@@ -247,6 +247,7 @@ class Party:
             JournalEntryLine2ID=second["ID"],
             Amount=signed,
             AmountCurrency=signed,
+            CurrencyCodeID=self.random.choice([None, 0, 1, 2]),
             Date=moment,
             Deleted=False,
         )

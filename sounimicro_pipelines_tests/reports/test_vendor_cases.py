@@ -38,6 +38,12 @@ def _vouchers(book: Book) -> None:
     payment = book.payment(party, "500", date(2026, 2, 20))
     party.match(invoice["_line"], payment, Decimal(500), date(2026, 2, 20))
 
+    party = book.party("paid in kroner")
+    owed = party.post(Decimal(1150), date(2026, 2, 2), 5, JournalEntryTypeID=8, CurrencyCodeID=2, AmountCurrency=100)
+    paid = book.payment(party, "1150", date(2026, 2, 20))
+    party.match(owed, paid, Decimal(1150), date(2026, 2, 20))
+    book.company.records["PostPost"][-1] |= {"CurrencyCodeID": 2, "AmountCurrency": 100}
+
 
 def _documents(book: Book) -> None:
     party = book.party("taken back")
@@ -199,6 +205,14 @@ def test_the_documents_currency_stands_beside_and_is_never_the_amount(ask: Ask) 
         "net_amount, currency, net_amount_currency of sales_line",
     ):
         assert ask("abroad", what) == [(Decimal(1150), "EUR", Decimal(100))], what
+
+
+def test_a_pairing_is_in_its_own_currency_on_the_line_that_is_in_kroner_too(ask: Ask) -> None:
+    assert ask("paid in kroner", "amount, currency, amount_currency of matching", "amount") == [
+        (Decimal(-1150), "EUR", Decimal(-100)),
+        (Decimal(1150), "EUR", Decimal(100)),
+    ]
+    assert ask("paid in kroner", "currency of statement_line", "amount") == [("NOK",), ("EUR",)]
 
 
 def test_an_uneven_split_between_sellers_gives_the_first_the_last_ore(ask: Ask) -> None:

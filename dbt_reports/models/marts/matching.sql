@@ -3,7 +3,8 @@
     'scope': {'touched': 'entry', 'columns': ['journal_entry_line_id'], 'rebuilt': 'party'},
 }) }}
 
--- Each pairing stands once for each of its lines, with that line's sign: it is what the pairing takes off the line.
+-- Each pairing stands once for each of its lines, with that line's sign: it is what the pairing takes off the line. What it
+-- takes off in another currency is in the pairing's own, which need not be that of both its lines.
 with line as (
     select
         entry.role,
@@ -22,7 +23,8 @@ side as (
         line_2_id as counter_line_id,
         date,
         amount,
-        amount_currency
+        amount_currency,
+        currency_id
     from {{ staged('matching') }}
     where line_1_id is not null
 
@@ -34,7 +36,8 @@ side as (
         line_1_id as counter_line_id,
         date,
         amount,
-        amount_currency
+        amount_currency,
+        currency_id
     from {{ staged('matching') }}
     where line_2_id is not null
 )
@@ -47,7 +50,8 @@ select
     side.counter_line_id,
     side.date,
     cast(sign(line.amount) * side.amount as decimal(19, 2)) as amount,
-    line.currency,
+    coalesce(currency.code, line.currency) as currency,
     cast(sign(line.amount) * side.amount_currency as decimal(19, 2)) as amount_currency
 from line
 join side on side.journal_entry_line_id = line.journal_entry_line_id
+left join {{ ref('int_currency') }} as currency on currency.currency_id = side.currency_id

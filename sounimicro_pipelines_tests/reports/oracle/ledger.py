@@ -120,7 +120,7 @@ def _matchings(world: World, stated: list[dict[str, Any]]) -> list[dict[str, Any
                     "counter_line_id": counter_id,
                     "date": day(pair.get("Date")),
                     "amount": sign * abs(ore(pair["Amount"])),
-                    "currency": line["currency"],
+                    "currency": world.name("CurrencyCode", pair.get("CurrencyCodeID"), "Code") or line["currency"],
                     "amount_currency": sign * abs(ore(pair.get("AmountCurrency"))),
                 }
             )
