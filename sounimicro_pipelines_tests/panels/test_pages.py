@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import io
 import re
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -349,6 +350,38 @@ def test_budget_and_actual_of_the_choices_of_period(client: TestClient) -> None:
         ["2025", "0,00", "−800,00", "−800,00", ""],
     ]
     assert "tab=budget&amp;year=2026" in years
+
+
+def test_a_financial_year_that_begins_in_july_is_shown_by_its_own_days(tmp_path: Path, sqlite_store: Store) -> None:
+    """Today is in November: the fifth period of the financial year 2026, whose tenth is next April."""
+    months = [(year, month) for year in (2025, 2026) for month in range(1, 13)]
+    periods = [
+        (
+            year,
+            month,
+            date(year + (month + 5) // 12, (month + 5) % 12 + 1, 1),
+            date(year + (month + 6) // 12, (month + 6) % 12 + 1, 1) - timedelta(days=1),
+        )
+        for year, month in months
+    ]
+    client = client_of(sqlite_store, tmp_path, periods=periods)
+
+    def shown(**query: str) -> list[str]:
+        page = get(client, **ABB, tab="budget", **query)
+        return [row[0] for row in rows_of(page)] if '<table class="grid">' in page else []
+
+    assert shown(period="last-3-months") == []
+    assert shown(**{"from": "2026-06-01", "to": "2026-06-30"}) == ["2025-12"]
+    assert shown(**{"from": "2026-12-01", "to": "2026-12-31"}) == ["2026-06"]
+    assert shown(**{"from": "2027-04-01", "to": "2027-04-30"}) == ["2026-10"]
+    assert shown(period="this-year") == ["6", "10"]
+
+
+def test_this_year_is_the_financial_year_that_today_is_in(tmp_path: Path, sqlite_store: Store) -> None:
+    client = client_of(sqlite_store, tmp_path, periods=[(2025, 12, date(2026, 11, 1), date(2026, 11, 30))])
+    assert [row[0] for row in rows_of(get(client, **ABB, tab="budget"))] == ["12"]
+    assert [row[0] for row in rows_of(get(client, **ABB, tab="budget", period="this-year"))] == ["12"]
+    assert [row[0] for row in rows_of(get(client, **ABB, tab="budget", period="this-period"))] == ["2025-12"]
 
 
 def test_back_leads_to_where_one_came_from_as_it_was_there(client: TestClient) -> None:

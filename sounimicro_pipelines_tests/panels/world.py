@@ -211,8 +211,12 @@ def publish_world(
     tables: tuple[str, ...] | None = None,
     tie_out: TieOut | None = None,
     checks: Sequence[tuple[Any, ...]] = (),
+    periods: Sequence[tuple[int, int, date, date]] = (),
 ) -> None:
-    """Publish the marts for company `demo`, and link CRM company 1041 with both ABBs. `checks`: rows of `tie_out`."""
+    """Publish the marts for company `demo`, and link CRM company 1041 with both ABBs.
+
+    `checks` are rows of `tie_out`, `periods` of `accounting_period`; without any there is no such table.
+    """
     path = folder / "demo.duckdb"
     meta = {name: meta for name, meta in META.items() if tables is None or name in tables}
     with duckdb.connect(str(path)) as db:
@@ -224,6 +228,12 @@ def publish_world(
             )
             db.executemany("INSERT INTO reports.tie_out VALUES (?, ?, ?, ?, ?)", checks)
             meta["tie_out"] = (["check_name"], [])
+        if periods:
+            db.execute(
+                "CREATE TABLE reports.accounting_period (year INTEGER, period INTEGER, start_date DATE, end_date DATE)"
+            )
+            db.executemany("INSERT INTO reports.accounting_period VALUES (?, ?, ?, ?)", periods)
+            meta["accounting_period"] = (["year", "period"], [])
     publish(
         path,
         store,

@@ -111,6 +111,22 @@ def test_a_build_by_parts_does_not_even_import_dbt(new_company: NewCompany, dbt_
     assert said.stdout.split() == ["compiled", "1", str(len(whole.models)), "False"]
 
 
+def test_the_days_of_the_financial_years_are_followed(new_company: NewCompany, dbt_target: Path) -> None:
+    path = new_company("years")
+    first = {"ID": 1, "No": 1, "AccountYear": 2026, "FromDate": "2026-07-01", "ToDate": "2026-07-31"}
+    closing = {"ID": 13, "No": 13, "AccountYear": 2026, "FromDate": "2027-06-30", "ToDate": "2027-06-30"}
+    write_raw(path, {**VENDOR_SAMPLE, "Period": [first, closing]})
+    build_reports(path, company="alpha", as_of=AS_OF, target=dbt_target)
+    days = "select year, period, start_date, end_date from reports.accounting_period order by 1, 2"
+    with duckdb.connect(str(path)) as connection:
+        assert connection.execute(days).fetchall() == [(2026, 1, date(2026, 7, 1), date(2026, 7, 31))]
+    write_raw(path, {"Period": [{**first, "FromDate": "2026-05-01", "ToDate": "2026-05-31"}]}, fetched_at=LATER)
+    run = build_reports(path, company="alpha", as_of=AS_OF, target=dbt_target)
+    assert run.way == "compiled"
+    with duckdb.connect(str(path)) as connection:
+        assert connection.execute(days).fetchall() == [(2026, 1, date(2026, 5, 1), date(2026, 5, 31))]
+
+
 def test_a_budget_entry_without_a_period_is_followed(new_company: NewCompany, dbt_target: Path) -> None:
     path = new_company("unperiodic")
     budget = {"ID": 1, "AccountingYear": 2026, "StatusCode": 47002}

@@ -15,6 +15,7 @@ from sounimicro_pipelines_tests.reports.compare import marts
 from sounimicro_pipelines_tests.reports.conftest import NewCompany
 
 PUBLISHED = {
+    "accounting_period",
     "budget_actual", "document_file", "invoice", "invoice_line", "matching", "open_item", "order_product",
     "order_requisition", "party", "project", "project_line", "sales_document", "sales_line", "statement_line",
     "tie_out",

@@ -10,6 +10,7 @@ from typing import Any
 
 from sounimicro_pipelines.panels.figures.party import ZERO, money
 from sounimicro_pipelines.store import Transaction, reports
+from sounimicro_pipelines.store.reports import as_date
 
 TABLES = ("party", "budget_actual")
 
@@ -43,6 +44,35 @@ def customer_years(tx: Transaction, company: str, party_id: int) -> dict[int, li
     return _years(rows)
 
 
+@dataclass(frozen=True, slots=True)
+class FinancialYears:
+    """The first and last day of each period of a company's financial years; the calendar's where none is known."""
+
+    days: Mapping[tuple[int, int], tuple[date, date]]
+
+    def start_of(self, year: int, period: int) -> date:
+        """The day on which a period begins; one after the twelfth belongs to that."""
+        place = max(1, min(period, 12))
+        known = self.days.get((year, place))
+        return known[0] if known else date(year, place, 1)
+
+    def year_of(self, day: date) -> int:
+        """The financial year that a day is in."""
+        return next((year for (year, _), (start, end) in self.days.items() if start <= day <= end), day.year)
+
+
+def financial_years(tx: Transaction, company: str) -> FinancialYears:
+    """The company's own, as far as they are published."""
+    if "accounting_period" not in reports.published(tx, company):
+        return FinancialYears({})
+    days: dict[tuple[int, int], tuple[date, date]] = {}
+    for row in reports.read_rows(tx, "accounting_period", {"company": company}):
+        start, end = as_date(row["start_date"]), as_date(row["end_date"])
+        if start is not None and end is not None:
+            days[int(row["year"]), int(row["period"])] = (start, end)
+    return FinancialYears(days)
+
+
 def by_year(years: Mapping[int, list[BudgetPeriod]]) -> list[BudgetYear]:
     """The sums of the years, in their order."""
     found = []
@@ -53,13 +83,15 @@ def by_year(years: Mapping[int, list[BudgetPeriod]]) -> list[BudgetYear]:
     return found
 
 
-def within(years: Mapping[int, list[BudgetPeriod]], start: date | None, end: date | None) -> list[BudgetPeriod]:
-    """The periods that begin within some days, both included, the oldest first; one after the twelfth is December's."""
+def within(
+    years: Mapping[int, list[BudgetPeriod]], calendar: FinancialYears, start: date | None, end: date | None
+) -> list[BudgetPeriod]:
+    """The periods that begin within some days, both included, the oldest first."""
     found = [
         one
         for periods in years.values()
         for one in periods
-        if (start or date.min) <= date(one.year, max(1, min(one.period, 12)), 1) <= (end or date.max)
+        if (start or date.min) <= calendar.start_of(one.year, one.period) <= (end or date.max)
     ]
     return sorted(found, key=lambda one: (one.year, one.period))
 

@@ -59,21 +59,26 @@ def build(visit: Visit) -> Screen:
 
 
 def _chosen(visit: Visit, years: Mapping[int, list[figures.BudgetPeriod]]) -> _Choice:
-    """A year, or one of the period choices; the newest year with figures when nothing is asked for."""
+    """A year, or one of the period choices; the newest year with figures when nothing is asked for.
+
+    Years are the company's financial ones, and so are the periods within them.
+    """
+    calendar = figures.financial_years(visit.tx, visit.subject.company)
+    this_year = calendar.year_of(visit.today)
     asked = any(visit.address.get(name) for name in ("period", "from", "to"))
     if not asked or visit.address.get("year"):
-        newest = next((year for year in years if year <= visit.today.year), next(iter(years), visit.today.year))
+        newest = next((year for year in years if year <= this_year), next(iter(years), this_year))
         year = visit.address.number("year", newest, 1900, 2999)
-        name = next((name for name, offset in _YEARS.items() if visit.today.year + offset == year), "")
+        name = next((name for name, offset in _YEARS.items() if this_year + offset == year), "")
         return _Choice(Period(name, None, None), year, str(year), years.get(year, []), PERIOD)
     period = chosen_period(visit)
     if period.name in _YEARS:
-        year = visit.today.year + _YEARS[period.name]
+        year = this_year + _YEARS[period.name]
         return _Choice(period, year, str(year), years.get(year, []), PERIOD)
     said = visit.words(f"periods.{period.name}")
     if period.name == "all":
         return _Choice(period, None, said, figures.by_year(years), YEAR)
-    return _Choice(period, None, said, figures.within(years, period.start, period.end), MONTH)
+    return _Choice(period, None, said, figures.within(years, calendar, period.start, period.end), MONTH)
 
 
 def _drawn(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -24,6 +25,7 @@ def accounts_figures(
         "project_line": projects,
         "project": _projects(world, figures, projects),
         "budget_actual": _budget_actual(world, figures, vouchers, register),
+        "accounting_period": _periods(world),
         "document_file": _files(world),
     }
 
@@ -204,6 +206,16 @@ def _budget_actual(
             }
         )
     return found
+
+
+def _periods(world: World) -> list[dict[str, Any]]:
+    days: dict[tuple[int, int], list[date]] = defaultdict(list)
+    for one, period in world.calendar.items():
+        days[period].append(one)
+    return [
+        {"year": year, "period": period, "start_date": min(held), "end_date": max(held)}
+        for (year, period), held in days.items()
+    ]
 
 
 def _files(world: World) -> list[dict[str, Any]]:
