@@ -28,6 +28,7 @@ from sounimicro_pipelines.superoffice.field_table import (
 from sounimicro_pipelines.superoffice.values import (
     as_bool,
     as_int,
+    country_id,
     day_to_wire,
     decode_udef,
     encode_udef,
@@ -44,6 +45,7 @@ Record = Mapping[str, Any]
 Operation = dict[str, Any]
 Strictness = Literal["whole", "values"]
 
+COUNTRY_LIST = "country"
 NO_DATE = "0001-01-01T00:00:00"
 _ELEMENT = re.compile(r"(\w+)\[(?:(first)|(\w+)=([^\]]+))\]\.(\w+)")
 _CUSTOM = re.compile(r"(\w+)\[([^\]]+)\]")
@@ -202,6 +204,8 @@ class FieldRegistry:
             if typed is None and kind == "date":
                 return "[D:01/01/0001 00:00:00.0000000]"
             return encode_udef(typed)
+        if info.list_name == COUNTRY_LIST:
+            value = country_id(value) or value
         typed = _converted(info.path, value, info.kind)
         if info.kind == "text":
             text = "" if typed is None else str(typed)

@@ -9,6 +9,8 @@ from email.utils import format_datetime
 from functools import lru_cache
 from typing import Any, Final, Literal
 
+from babel.core import get_global
+
 from sounimicro_pipelines.clock import OSLO, UTC
 
 LANGUAGE: Final = "nb"
@@ -22,6 +24,8 @@ _LANGUAGE_ORDER: Final[dict[str, tuple[str, ...]]] = {
 }
 _ENCODED = re.compile(r"\[(I|F|D|DT|T|B):([^\]]*)\]", re.IGNORECASE)
 _VENDOR_MOMENT = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:[ T](\d{1,2}):(\d{2}):(\d{2})(?:\.(\d{1,7}))?)?")
+_FORMER_COUNTRIES: Final = frozenset({"230", "249", "278", "280", "720", "736", "886"})
+"""Numbers of countries before a division or union, whose letters another number has today; from 900 they are none."""
 _FRACTION = re.compile(r"\.(\d+)")
 
 
@@ -170,6 +174,23 @@ def udef_kind(text: object) -> UdefKind:
         if text in ("True", "False"):
             return "bool"
     return "text"
+
+
+def country_id(value: object) -> int | None:
+    """The CRM's id of a country, which is its number in ISO 3166, from an id or from the country's two letters."""
+    if isinstance(value, str) and value.strip().upper() in _country_numbers():
+        return _country_numbers()[value.strip().upper()]
+    return as_int(value)
+
+
+@lru_cache(maxsize=1)
+def _country_numbers() -> dict[str, int]:
+    aliases = get_global("territory_aliases")
+    return {
+        letters[0]: int(number)
+        for number, letters in aliases.items()
+        if re.fullmatch(r"[0-8]\d\d", number) and len(letters) == 1 and number not in _FORMER_COUNTRIES
+    }
 
 
 def as_int(value: object) -> int | None:

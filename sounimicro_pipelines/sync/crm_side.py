@@ -411,7 +411,7 @@ class CrmSide:
 
 def _refused(call: str, error: SounimicroError) -> ValidationFailed:
     """What we refuse ourselves before anything is sent, as if the CRM had."""
-    return ValidationFailed("SuperOffice", call, detail=error.message, remedy=error.remedy)
+    return ValidationFailed("SuperOffice", call, detail=error.message.removesuffix("."), remedy=error.remedy)
 
 
 def _device(company_key: str) -> Device:

@@ -379,4 +379,4 @@ def _numbered(guid_of: GuidOf, attempt: int) -> GuidOf:
 
 def _refused(call: str, error: SounimicroError) -> ValidationFailed:
     """What we refuse ourselves before anything is sent, as if the ERP had."""
-    return ValidationFailed(SYSTEM, call, detail=error.message, remedy=error.remedy)
+    return ValidationFailed(SYSTEM, call, detail=error.message.removesuffix("."), remedy=error.remedy)

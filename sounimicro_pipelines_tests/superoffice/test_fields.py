@@ -8,9 +8,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from babel import Locale
 
+from sounimicro_pipelines.rules.transforms import country_code
 from sounimicro_pipelines.superoffice import FieldInfo, FieldProblem, FieldRegistry, ValueTooLong, new_entity
 from sounimicro_pipelines.superoffice.fields import NO_DATE
+from sounimicro_pipelines.superoffice.values import country_id
 
 CONTACT: dict[str, Any] = {
     "ContactId": 1041,
@@ -93,6 +96,27 @@ def test_only_a_user_defined_number_that_is_zero_may_never_have_been_filled_in(t
     record = {**CONTACT, "CustomFields": {"acme:days": text}}
     assert REGISTRY.may_be_unset("contact", record, "CustomFields[acme:days]") is unset
     assert not REGISTRY.may_be_unset("contact", {**CONTACT, "NoMailing": False}, "NoMailing")
+
+
+@pytest.mark.parametrize(("value", "wire"), [("DE", 276), ("no", 578), ("752", 752), (578, 578), (None, 0)])
+def test_a_country_is_written_by_its_number(value: Any, wire: int) -> None:
+    (operation,) = REGISTRY.patch("contact", CONTACT, {"Country.CountryId": value})
+    assert operation == {"op": "replace", "path": "/Country/CountryId", "value": wire}
+
+
+def test_a_country_that_is_none_is_refused() -> None:
+    with pytest.raises(FieldProblem):
+        REGISTRY.patch("contact", CONTACT, {"Country.CountryId": "XX"})
+
+
+def test_every_country_keeps_its_letters_by_way_of_its_number() -> None:
+    territories = [code for code in Locale("en").territories if len(code) == 2]
+    numbers = {code: country_id(code) for code in territories}
+    known = {code: number for code, number in numbers.items() if number is not None}
+    assert len(known) > 240
+    assert {code: country_code(str(number)) for code, number in known.items()} == {code: code for code in known}
+    former = {"DE": 276, "FR": 250, "ET": 231, "SD": 729, "YE": 887}
+    assert {code: known[code] for code in former} == former
 
 
 def test_changes_become_one_operation_a_place_and_keep_other_elements() -> None:
