@@ -32,9 +32,10 @@ class Gone:
 
 @dataclass(slots=True)
 class Agreed:
-    """What became of a link. `fields` are (side, field) that were written."""
+    """What became of a link. `fields` are (side, field) that were written, each at its place in `places`."""
 
     fields: list[tuple[str, str]] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
     conflicts: int = 0
     held: int = 0
     gone: Gone | None = None
@@ -113,6 +114,7 @@ async def _round(world: World, group: Group, certain: set[int], refused: set[str
     remember(world, scene, found, writes, written, unfinished, planned, open_issues)
     result = Agreed(
         fields=[(scene.records[w.place].side, w.field.key) for w in writes],
+        places=[w.place for w in writes],
         conflicts=sum(stuck.decision.kind == "conflict" for stuck in found.stuck),
         held=sum(stuck.decision.kind != "conflict" for stuck in found.stuck),
         marked=bool(marks),

@@ -38,8 +38,8 @@ class RunReport:
 
     def tell(self, group: Group, result: Agreed) -> None:
         """Note the fields of a group's records that were written."""
-        link = group.links[0]
-        for side, key in result.fields:
+        for (side, key), place in zip(result.fields, result.places, strict=True):
+            link = group.link_at(place)
             self.changes.append(
                 Change(
                     rule=group.rule.rule,

@@ -113,6 +113,17 @@ def test_what_a_run_wrote_before_the_company_became_a_partner_is_put_back(calm: 
     assert (erp.values[LINE], supplier.values[LINE]) == ("Postboks 123", "Postboks 123 Sentrum")
 
 
+def test_a_run_tells_which_row_of_a_partner_it_has_written(calm: Calm) -> None:
+    crm, erp, _ = calm.linked_company()
+    supplier = calm.also_supplier(erp)
+    calm.later()
+    calm.crm.person_types(crm, STREET, "Postboks 123")
+    before = len(calm.reports)
+    calm.sync()
+    told = [(one.side, one.erp, one.field) for report in calm.reports[before:] for one in report.changes]
+    assert told == [("erp", f"Customer:{erp.id}", STREET), ("erp", f"Supplier:{supplier.id}", STREET)]
+
+
 def test_created_and_linked_records_are_left_and_said(calm: Calm) -> None:
     record = CrmAddress("contact", calm.company(calm.crm, "contact").id)
     outcome = calm.ask(lambda world: ErpButton(world).create(record, "K1", "customer"))
