@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -111,13 +111,36 @@ def test_a_build_by_parts_does_not_even_import_dbt(new_company: NewCompany, dbt_
     assert said.stdout.split() == ["compiled", "1", str(len(whole.models)), "False"]
 
 
+def test_outside_the_known_years_the_financial_year_begins_as_in_them(
+    new_company: NewCompany, dbt_target: Path
+) -> None:
+    """A year from July 2026 is the only known one: March 2026 is the ninth period of the one before, not its third."""
+    path = new_company("before")
+    month = [date(2026 + (place + 6) // 12, (place + 6) % 12 + 1, 1) for place in range(13)]
+    periods = [
+        {"ID": place + 1, "No": place + 1, "AccountYear": 2026, "FromDate": month[place], "ToDate": end}
+        for place, end in enumerate(first - timedelta(days=1) for first in month[1:])
+    ]
+    invoices = [
+        {"ID": place, "CustomerID": 79, "StatusCode": 42002, "InvoiceDate": moment, "TaxExclusiveAmount": 2**place}
+        for place, moment in enumerate(["2026-03-15", "2026-09-15", "2024-02-29", "2027-07-01", "2026-06-30"])
+    ]
+    write_raw(path, {**VENDOR_SAMPLE, "Period": periods, "CustomerInvoice": invoices})
+    build_reports(path, company="alpha", as_of=AS_OF, target=dbt_target)
+    with duckdb.connect(str(path)) as connection:
+        found = connection.execute(
+            "select year, period, actual_amount from reports.budget_actual where scope = 'customer' order by 1, 2"
+        ).fetchall()
+    assert found == [(2023, 8, 4), (2025, 9, 1), (2025, 12, 16), (2026, 3, 2), (2027, 1, 8)]
+
+
 def test_the_days_of_the_financial_years_are_followed(new_company: NewCompany, dbt_target: Path) -> None:
     path = new_company("years")
     first = {"ID": 1, "No": 1, "AccountYear": 2026, "FromDate": "2026-07-01", "ToDate": "2026-07-31"}
     closing = {"ID": 13, "No": 13, "AccountYear": 2026, "FromDate": "2027-06-30", "ToDate": "2027-06-30"}
     write_raw(path, {**VENDOR_SAMPLE, "Period": [first, closing]})
     build_reports(path, company="alpha", as_of=AS_OF, target=dbt_target)
-    days = "select year, period, start_date, end_date from reports.accounting_period order by 1, 2"
+    days = "select year, period, start_date, end_date from reports.accounting_period where year = 2026 order by 1, 2"
     with duckdb.connect(str(path)) as connection:
         assert connection.execute(days).fetchall() == [(2026, 1, date(2026, 7, 1), date(2026, 7, 31))]
     write_raw(path, {"Period": [{**first, "FromDate": "2026-05-01", "ToDate": "2026-05-31"}]}, fetched_at=LATER)

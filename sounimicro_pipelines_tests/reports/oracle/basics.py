@@ -104,7 +104,10 @@ class World:
 
     @cached_property
     def calendar(self) -> dict[date, tuple[int, int]]:
-        """Day → financial year and period by the periods 1 to 12: the shortest, then the first series."""
+        """Day → financial year and period by the periods 1 to 12: the shortest, then the first series.
+
+        Thirty years before and ten years behind them are as the same day of the nearest known year is.
+        """
         candidates: dict[date, list[tuple[int, int, int, int, int]]] = defaultdict(list)
         for period in self.live("Period"):
             first, last = day(period.get("FromDate")), day(period.get("ToDate"))
@@ -114,7 +117,20 @@ class World:
             rank = ((last - first).days, series if series is not None else 10**9, period["ID"])
             for ordinal in range(first.toordinal(), last.toordinal() + 1):
                 candidates[date.fromordinal(ordinal)].append((*rank, period["AccountYear"], period["No"]))
-        return {one: (best[3], best[4]) for one, many in candidates.items() for best in [min(many)]}
+        own = {one: (best[3], best[4]) for one, many in candidates.items() for best in [min(many)]}
+        if not own:
+            return own
+        first, last = min(own), max(own)
+        before = range(_moved(first, -30).toordinal(), first.toordinal())
+        behind = range(last.toordinal() + 1, _moved(last, 10).toordinal() + 1)
+        found = dict(own)
+        for ordinal in (*before, *behind):
+            outside, years = date.fromordinal(ordinal), 0
+            while not first <= _moved(outside, years) <= last and abs(years) <= 31:
+                years += 1 if outside < first else -1
+            if (known := own.get(_moved(outside, years))) is not None:
+                found[outside] = (known[0] - years, known[1])
+        return found
 
     def period_of(self, moment: date | None, period_id: Any = None) -> tuple[int | None, int | None]:
         period = self.get("Period", period_id)
@@ -123,3 +139,11 @@ class World:
         if moment is None:
             return None, None
         return self.calendar.get(moment, (moment.year, moment.month))
+
+
+def _moved(moment: date, years: int) -> date:
+    """The same day of another year; the last of February where there is no 29th."""
+    try:
+        return moment.replace(year=moment.year + years)
+    except ValueError:
+        return moment.replace(year=moment.year + years, day=28)
