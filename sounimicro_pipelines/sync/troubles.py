@@ -15,7 +15,7 @@ from sounimicro_pipelines.sync.orders import Unsure
 from sounimicro_pipelines.sync.world import World
 from sounimicro_pipelines.transport import AccessDenied, AuthenticationFailed, VendorError
 
-_ROOM = Path(__file__).parent
+_HOUSE = Path(__file__).parent.parent
 _REFUSALS = (AccessDenied.__name__.lower(), AuthenticationFailed.__name__.lower())
 
 
@@ -110,5 +110,5 @@ def _explain(error: Exception, dead: bool) -> tuple[str, str, str, dict[str, obj
 def _where(error: Exception) -> str:
     """The last line of ours that an error came through; an error's own text may hold what a record holds."""
     frames = traceback.extract_tb(error.__traceback__)
-    ours = [one for one in frames if _ROOM.parent in Path(one.filename).parents] or frames
+    ours = [one for one in frames if _HOUSE in Path(one.filename).parents] or frames
     return f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else "an unknown line"

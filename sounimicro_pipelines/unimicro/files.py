@@ -1,7 +1,8 @@
 """Documents that the ERP has stored: finding them on a record, and choosing the invoice's PDF (reference, 7).
 
 The ERP renders no document on demand. Where none is stored, `invoice_link`, `bill_link` and `voucher_link` lead a
-person to the ERP's own screens, by the addresses that its web client uses there. `downloads.py` fetches them.
+person to the ERP's own screens. No document of the vendor's tells these addresses: they are those that its public web
+client used in 2021. `downloads.py` fetches the documents that are stored.
 """
 
 from __future__ import annotations

@@ -92,7 +92,8 @@ def _line(desk: Desk, one: dict[str, Any], aliases: dict[str, str], called: Know
     if kind in ("crm", "local"):
         subject = ""
     details = ", ".join(
-        f"{words.or_raw('audit.details', name)}: {value}" for name, value in (one["details"] or {}).items()
+        f"{words.or_raw('audit.details', name)}: {words.or_raw('audit.values', str(value))}"
+        for name, value in (one["details"] or {}).items()
     )
     return Line(
         at=words.moment(one["at"]),

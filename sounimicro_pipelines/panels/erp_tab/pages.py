@@ -46,13 +46,15 @@ async def submit(request: Request) -> Response:
     address, language = _address(request)
     form = await _form(request)
     action = form.get("action", "")
-    if action not in ACTIONS:
+    if action != LOOK and action not in ACTIONS:
         raise BadRequest("not_a_choice", name="action")
     try:
         case = await case_of(request, address, language, change=True)
     except SystemDown:
         case = await case_of(request, address, language)
         return await _again(request, case, action, form, Refused("crm_silent", 503))
+    if action == LOOK:
+        return await screens.create_screen(request, case, *await _place(case), form=form)
     try:
         outcome, company = await ACTIONS[action](request, case, form)
     except Refused as refused:
@@ -156,6 +158,8 @@ async def _do_sync(request: Request, case: Case, form: Form) -> tuple[Outcome, C
     return await requests.sync_now(case), None
 
 
+LOOK = "look"
+"""For a project's customer, with what the form holds so far."""
 ACTIONS: dict[str, Callable[[Request, Case, Form], Awaitable[tuple[Outcome, CompanyRow | None]]]] = {
     "link": _do_link,
     "create": _do_create,
@@ -170,7 +174,7 @@ async def _again(request: Request, case: Case, action: str, form: Form, refused:
         company, role = await _place(case)
         if await case.panels.read(lambda tx: _is_linked(tx, case, company, role)):
             return RedirectResponse(case.at(did="already", company=company.alias, role=case.address.role), 303)
-    if action == "create":
+    if action in ("create", LOOK):
         company, role = await _place(case)
         return await screens.create_screen(request, case, company, role, form=form, refused=refused)
     if action == "link":

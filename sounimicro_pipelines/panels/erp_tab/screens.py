@@ -168,12 +168,14 @@ async def create_screen(
     except Refused as problem:
         refused = refused or problem
     given = forms.given(form, forms.ANSWER) if form is not None else None
+    if not given and first is None:
+        given = None
     fields = forms.form_fields(case.words, asked, given, refused.fields if refused is not None else {})
     told = {one.key for one in fields}
     wrong = sum(1 for one in fields if one.error and given is not None)
     customers: list[tuple[int, str, str]] = []
     customer = form.get("customer", "") if form is not None else case.address.get("customer") or ""
-    search = case.address.get("find") or ""
+    search = (form or {}).get("find") or case.address.get("find") or ""
     if case.record.entity == "project" and record is not None:
         try:
             listed = await requests.customers(case, company, search, record.companies)
@@ -209,7 +211,6 @@ async def create_screen(
         customers=customers,
         customer=customer,
         find=search,
-        hidden_pairs=_hidden(case, company, role, view="create"),
         action=case.at(view="create", company=company.alias, role=role or None, find=search or None),
         back_href=case.at(view="find", company=company.alias, role=role or None),
         can_create=record is not None or given is not None,
@@ -402,11 +403,11 @@ async def _taken_href(request: Request, case: Case, linked_to: CrmAddress) -> st
     return Address(PANELS[linked_to.entity], whom).to(tab=ERP)
 
 
-def _hidden(case: Case, company: CompanyRow, role: str, view: str = "find") -> list[tuple[str, str]]:
+def _hidden(case: Case, company: CompanyRow, role: str) -> list[tuple[str, str]]:
     """What a search form carries along."""
     address = case.address
     parts = {"tenant": case.tenant, "id": str(case.record.id), "lang": address.get("lang") or ""}
-    parts |= {"tab": ERP, "view": view, "company": company.alias, "role": role}
+    parts |= {"tab": ERP, "view": "find", "company": company.alias, "role": role}
     return [(name, value) for name, value in parts.items() if value]
 
 

@@ -84,6 +84,15 @@
     };
   };
 
+  const bring = (form, other) => {
+    for (const [name, value] of new FormData(other)) {
+      if (form.elements.namedItem(name)) continue;
+      const along = document.createElement("input");
+      Object.assign(along, { type: "hidden", name, value });
+      form.append(along);
+    }
+  };
+
   for (const form of document.querySelectorAll("form[method=post]")) {
     let isRight = () => true;
     if (form.classList.contains("compare")) isRight = choose(form);
@@ -97,6 +106,7 @@
         return;
       }
       sent = true;
+      if (form.dataset.along) bring(form, document.getElementById(form.dataset.along));
       form.setAttribute("aria-busy", "true");
       button.textContent = form.dataset.working || says;
       window.setTimeout(() => {

@@ -157,6 +157,7 @@ def test_one_click_decides_a_conflict_and_a_second_person_is_told(world: Operate
     with world.store.read() as tx:
         kept = conflicts.get(tx, conflict.id)
         (entry,) = [one for one in web.audit_log(tx) if one["action"] == "conflict_decided"]
+    assert "side: regnskapet" in admin.get("/admin/audit").text
     assert kept is not None
     assert (kept.state, kept.decided_by) == ("decided", f"crm:associate:{ADMINISTRATOR}")
     assert entry["subject"] == f"conflict:{conflict.id}"

@@ -375,6 +375,14 @@ def test_persons_and_projects_are_created_from_their_own_panels(here: Desk, sell
     assert "1 kontaktperson som er koblet gjennom firmaet" in end
     project = int(here.crm.create("project", {"Name": "Uten Kunde"}))
     path = here.path("project", project, view="create", company="demo")
+    looked = send(seller, path, "look", find="Arbeidsgiver")
+    assert looked.status_code == 200
+    assert "Arbeidsgiver AS" in text_of(looked)
+    assert 'value="Uten Kunde"' in looked.text, "without answers of one's own the proposed ones stand"
+    kept = send(seller, path, "look", find="Qqqqzzz", **{"answer.name": "Uten <Navn>"})
+    assert "Ingen" in text_of(kept)
+    assert 'value="Uten &lt;Navn&gt;"' in kept.text
+    assert here.links("project", project) == []
     unknown = send(seller, path, "create", customer="99999999")
     assert unknown.status_code == 403, "a customer that one may not read is nobody's to choose"
     assert send(seller, path, "create", customer="").status_code == 303

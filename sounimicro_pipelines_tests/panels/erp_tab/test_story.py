@@ -208,8 +208,11 @@ def test_a_project_is_created_for_its_customer_and_its_end_date_travels(here: De
     project = int(here.crm.create("project", {"Name": "Ny transformatorstasjon"}))
     seen.go(here.path("project", project, view="create", company="demo"))
     assert "Hvilken kunde gjelder prosjektet?" in seen.said()
+    answer = seen.page.locator("#create-form .form-field input").first
+    answer.fill("Trafo nord")
     seen.page.get_by_label("Søk blant koblede kunder").fill("Byggherre")
     seen.click("button", "Søk")
+    assert answer.input_value() == "Trafo nord", "a search drops nothing that was typed"
     seen.page.get_by_label(re.compile("^Byggherre AS")).check()
     seen.click("button", "Opprett prosjekt")
     (link,) = here.links("project", project)
