@@ -19,14 +19,14 @@ from typing import Any
 
 import duckdb
 
-from sounimicro_pipelines.store import Store, Transaction, reports
-from sounimicro_pipelines.store.reports import GroupCondition, Published, PublishedBuild
+from sounimicro_pipelines.store import Store, reports
+from sounimicro_pipelines.store.reports import Published, PublishedBuild
 from sounimicro_pipelines.warehouse.ahead import write_ahead
 from sounimicro_pipelines.warehouse.connection import Warehouse
-from sounimicro_pipelines.warehouse.due import Due, PublishError, PublishMeta, TableResult, look_at, stream
+from sounimicro_pipelines.warehouse.due import Due, PublishError, PublishMeta, TableResult, look_at
 from sounimicro_pipelines.warehouse.groups import Stand
 from sounimicro_pipelines.warehouse.leisure import at_leisure
-from sounimicro_pipelines.warehouse.rows import rows_of
+from sounimicro_pipelines.warehouse.written import write
 
 __all__ = ["PublishError", "PublishMeta", "PublishResult", "TableResult", "TieOut", "meta_from_manifest", "publish"]
 
@@ -111,7 +111,7 @@ def publish(
                 results = tuple(
                     plan.result(plan.to_write)
                     if plan.table.name in ahead.tables
-                    else _write(warehouse, tx, schema, plan, company)
+                    else write(warehouse, tx, schema, plan, company)
                     for plan in plans
                 )
                 builds = {
@@ -153,63 +153,3 @@ def meta_from_manifest(manifest: Mapping[str, Any], schema: str = "reports") -> 
                 rebuilt=f"rebuilt_{scope.get('rebuilt', scope['touched'])}" if scope else "",
             )
     return found
-
-
-def _write(warehouse: duckdb.DuckDBPyConnection, tx: Transaction, schema: str, plan: Due, company: str) -> TableResult:
-    table = plan.table
-    is_new = not plan.is_as_it_was and reports.ensure(tx, table)
-    if not is_new and not plan.is_as_it_was:
-        reports.ensure_indexes(tx, table)
-    whole = plan.is_first or (plan.changes is None and plan.suspects is None and len(plan.changed) == plan.groups)
-    if whole and not is_new:
-        reports.delete_company(tx, table.name, company)
-        reports.drop_digests(tx, company, table.name)
-    elif not whole:
-        reports.delete_groups(tx, table.name, company, _gone(warehouse, plan))
-        reports.drop_digests(tx, company, table.name, plan.removed)
-    written = 0
-    if plan.to_write:
-        cursor = warehouse.execute(_written(warehouse, schema, plan, company, whole=whole, postgres=tx.is_postgres))
-        if tx.is_postgres:
-            written = reports.copy_lines(tx, table, (row[0] for row in stream(cursor)))
-        else:
-            written = reports.insert_tuples(tx, table, stream(cursor))
-    reports.set_digests(tx, company, table.name, plan.changed)
-    if is_new:
-        reports.ensure_indexes(tx, table)
-    if written != plan.to_write:
-        raise PublishError(
-            f"{table.name}: {written} rows were written where {plan.to_write} were due.", remedy="Publish again."
-        )
-    return plan.result(written)
-
-
-def _gone(warehouse: duckdb.DuckDBPyConnection, plan: Due) -> list[GroupCondition]:
-    """What must be removed of a table that is not written as a whole: rows by their key, or groups of them."""
-    if plan.changes is None:
-        return [plan.groups_of.condition(name) for name in (*plan.changed, *plan.removed)]
-    if plan.changes.table is None:
-        return []
-    listed = ", ".join(f'"{column}"' for column in plan.key)
-    went = f"SELECT {listed} FROM {plan.changes.table} WHERE NOT is_new ORDER BY {listed}"
-    rows = warehouse.execute(went).fetchall()
-    return [GroupCondition(plan.key, row) for row in rows]
-
-
-def _written(
-    warehouse: duckdb.DuckDBPyConnection, schema: str, plan: Due, company: str, *, whole: bool, postgres: bool
-) -> str:
-    """The SQL of the rows to write."""
-    if plan.changes is not None:
-        listed = ", ".join(f'"{column}"' for column in plan.key)
-        came = f"(FROM {plan.changes.table} WHERE is_new ORDER BY {listed}) AS t"
-        return rows_of(plan, came, company, postgres=postgres)
-    source = f'"{schema}"."{plan.table.name}"'
-    select = rows_of(plan, f"{source} AS t", company, postgres=postgres)
-    if whole:
-        return select
-    plan.groups_of.pick(
-        warehouse, plan.suspects.source if plan.suspects is not None else source, "changed_groups", [*plan.changed]
-    )
-    select += plan.groups_of.only("changed_groups", nulls=plan.suspects is None)
-    return select + (plan.suspects.limit if plan.suspects is not None else "")

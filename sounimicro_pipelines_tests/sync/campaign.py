@@ -19,7 +19,7 @@ from sounimicro_pipelines_tests.sync.simulated import Trouble
 NIGHTLY = bool(os.environ.get("SOUNIMICRO_TEST_NIGHTLY"))
 AT_LEAST = int(os.environ.get("SOUNIMICRO_TEST_SCHEDULES", "200000" if NIGHTLY else "1000"))
 """Schedules of all campaigns together; each night begins at another seed."""
-SECONDS = float(os.environ.get("SOUNIMICRO_TEST_SCHEDULE_SECONDS", "80"))
+SECONDS = float(os.environ.get("SOUNIMICRO_TEST_SCHEDULE_SECONDS", "75"))
 """For so long each campaign goes on, if it has played its share before."""
 CAMPAIGNS = 2
 CHUNKS = 10

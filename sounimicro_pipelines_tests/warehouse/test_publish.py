@@ -244,6 +244,63 @@ def test_the_rows_that_the_last_build_changed_are_written_one_by_one(marts: Path
     assert store_copy(marts, store) == {name: sorted(map(str, rows(store, name))) for name in META}
 
 
+def test_a_row_changes_where_it_stands_unless_an_index_would_have_to_follow(marts: Path, store: Store) -> None:
+    _begin_counting(marts)
+    metas = COUNTED | {"party": PublishMeta(("role", "party_id"), (("name",),), "rebuilt_party")}
+    change(marts, "INSERT INTO reports.party VALUES ('customer', NULL, 'Unknown', 5.00)")
+    run(marts, store, publish_meta=metas)
+    before = _places(store)
+    change(
+        marts,
+        "INSERT INTO reports_state.build VALUES (2)",
+        "INSERT INTO reports_state.rebuilt_party VALUES (2, 'customer', 3), (2, 'customer', 4)",
+        "CREATE TABLE reports_state.changed_build AS SELECT 2::BIGINT AS build",
+        *_changes(
+            "party",
+            "coalesce(party_id, 3) <= 6",
+            balance="balance + 1",
+            name="CASE party_id WHEN 4 THEN 'Ny' WHEN 5 THEN NULL ELSE name END",
+            party_id="CASE party_id WHEN 6 THEN 1006 ELSE party_id END",
+        ),
+    )
+    result = {table.table: table for table in run(marts, store, "r2", publish_meta=metas).tables}
+    assert result["party"].written_rows == 8
+    after = _places(store)
+    if not store.is_postgres:
+        stays = {party for party, place in before.items() if after.get(party) == place}
+        assert stays == {None, 0, 1, 2, 3, *range(7, PARTIES)}
+        assert set(after) - set(before) == {1006}
+    told = {row[2]: (row[3], reports.as_decimal(row[4])) for row in rows(store, "party")}
+    assert told[4] == ("Ny", Decimal("402.00"))
+    assert told[5] == (None, Decimal("502.25"))
+    assert told[None] == ("Unknown", Decimal("6.00"))
+    assert sorted(map(str, rows(store, "party"))) == store_copy(marts, store)["party"]
+    assert run(marts, store, "r3", publish_meta=metas).written_rows == 0
+
+
+def test_rows_that_share_their_key_are_all_replaced(marts: Path, store: Store) -> None:
+    _begin_counting(marts)
+    metas = COUNTED | {"voucher_line": PublishMeta(("voucher_id",), (), "rebuilt_voucher")}
+    run(marts, store, publish_meta=metas)
+    change(
+        marts,
+        "INSERT INTO reports_state.build VALUES (2)",
+        "INSERT INTO reports_state.rebuilt_voucher VALUES (2, 7), (2, 8)",
+        "CREATE TABLE reports_state.changed_build AS SELECT 2::BIGINT AS build",
+        *_changes("voucher_line", "voucher_id IN (7, 8)", amount="amount + journal_entry_line_id"),
+    )
+    assert run(marts, store, "r2", publish_meta=metas).written_rows == 4
+    assert sorted(map(str, rows(store, "voucher_line"))) == store_copy(marts, store)["voucher_line"]
+
+
+def _places(store: Store) -> dict[Any, Any]:
+    """Where each party's row stands in SQLite's file."""
+    if store.is_postgres:
+        return {}
+    with store.read() as tx:
+        return {row[0]: row[1] for row in tx.execute(text("SELECT party_id, rowid FROM party WHERE company = 'demo'"))}
+
+
 def test_changes_that_are_not_those_since_the_last_publish_are_not_taken_for_them(marts: Path, store: Store) -> None:
     _begin_counting(marts)
     run(marts, store, publish_meta=COUNTED)

@@ -48,6 +48,7 @@ from sounimicro_pipelines.store.reports.writing import (
     delete_groups,
     delete_some,
     insert_tuples,
+    update_tuples,
 )
 
 __all__ = [
@@ -85,4 +86,5 @@ __all__ = [
     "set_published",
     "set_published_builds",
     "standing",
+    "update_tuples",
 ]

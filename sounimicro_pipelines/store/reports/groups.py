@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 
 from sounimicro_pipelines.store.database import Transaction
 from sounimicro_pipelines.store.reports.driver import fetched, many, mark
@@ -27,19 +27,16 @@ class PublishedBuild:
 
 def digests(tx: Transaction, company: str, table_name: str, keys: Sequence[str] | None = None) -> dict[str, str]:
     """Group → digest, as last published: of the groups named, or of all."""
-    table = tx.tables.report_groups
-    statement = select(table.c.group_key, table.c.digest).where(
-        table.c.company == company, table.c.table_name == table_name
-    )
-    if keys is None:
-        return {row.group_key: row.digest for row in tx.execute(statement)}
-    among = "group_key = ANY(%s)" if tx.is_postgres else "group_key IN (SELECT value FROM json_each(?))"
     one = mark(tx)
-    _, rows = fetched(
-        tx,
-        f"SELECT group_key, digest FROM {groups_table(tx)} WHERE company = {one} AND table_name = {one} AND {among}",  # noqa: S608
-        (company, table_name, [*keys] if tx.is_postgres else json.dumps([*keys])),
-    )
+    of_table = f"SELECT group_key, digest FROM {groups_table(tx)}"  # noqa: S608 - our own name
+    whose = f" WHERE company = {one} AND table_name = {one}"
+    if keys is None:  # SQLite would read those of all tables, in the order in which they lie
+        by = "" if tx.is_postgres else f" INDEXED BY {tx.tables.prefix}report_groups_of_table"
+        _, rows = fetched(tx, f"{of_table}{by}{whose}", (company, table_name))
+        return dict(rows)
+    among = " AND group_key = ANY(%s)" if tx.is_postgres else " AND group_key IN (SELECT value FROM json_each(?))"
+    named = [*keys] if tx.is_postgres else json.dumps([*keys])
+    _, rows = fetched(tx, f"{of_table}{whose}{among}", (company, table_name, named))
     return dict(rows)
 
 

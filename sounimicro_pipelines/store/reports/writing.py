@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import text
@@ -30,10 +31,13 @@ def delete_company(tx: Transaction, name: str, company: str) -> None:
 
 def delete_some(tx: Transaction, name: str, company: str, most: int) -> int:
     """Remove so many rows of a company, and groups of them, at most; answers how many. SQLite only."""
-    groups = f"DELETE FROM {groups_table(tx)} WHERE rowid IN (SELECT rowid FROM {groups_table(tx)}"  # noqa: S608 - our own name
+    of_table = f"FROM {groups_table(tx)} WHERE company = ? AND table_name = ?"
     rows = f"DELETE FROM {qualified(tx, name)} WHERE rowid IN (SELECT rowid FROM {qualified(tx, name)}"  # noqa: S608
     with cursor(tx) as told:
-        told.execute(f"{groups} WHERE company = ? AND table_name = ? LIMIT ?)", (company, name, most))
+        told.execute(
+            f"DELETE {of_table} AND group_key IN (SELECT group_key {of_table} LIMIT ?)",
+            (company, name, company, name, most),
+        )
         done = int(told.rowcount)
         told.execute(f"{rows} WHERE company = ? LIMIT ?)", (company, most))
         return done + int(told.rowcount)
@@ -65,6 +69,26 @@ def insert_tuples(tx: Transaction, table: ReportTable, rows: Iterator[tuple[Any,
     marks = ", ".join("?" for _ in range(len(table.columns) + 1))
     with cursor(tx) as told:
         told.executemany(f"INSERT INTO {qualified(tx, table.name)} ({_names(table)}) VALUES ({marks})", rows)  # noqa: S608
+        return max(int(told.rowcount), 0)
+
+
+def update_tuples(
+    tx: Transaction, table: ReportTable, key: Sequence[str], fixed: Sequence[str], rows: Iterator[tuple[Any, ...]]
+) -> int:
+    """Give the rows with these keys the values of rows as `insert_tuples` takes them; answers how many. SQLite only.
+
+    `fixed` are columns that are known to stay as they are: an index is written for every column that is set.
+    """
+    names = ("company", *(column.name for column in table.columns))
+    given = [name for name in names[1:] if name not in fixed]
+    values = ", ".join(f'"{name}" = ?' for name in given)
+    same = " AND ".join(f'"{name}" IS ?' for name in key)
+    in_order = itemgetter(*(names.index(name) for name in (*given, "company", *key)))
+    with cursor(tx) as told:
+        told.executemany(
+            f"UPDATE {qualified(tx, table.name)} SET {values} WHERE company = ? AND {same}",  # noqa: S608
+            map(in_order, rows),
+        )
         return max(int(told.rowcount), 0)
 
 

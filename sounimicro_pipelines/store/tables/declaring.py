@@ -14,13 +14,16 @@ class Declaring:
         self.reports_schema = reports_schema
         self.metadata = MetaData()
 
-    def _table(self, name: str, *parts: Column[object] | UniqueConstraint | Index, comment: str) -> Table:
+    def _table(
+        self, name: str, *parts: Column[object] | UniqueConstraint | Index, comment: str, in_order_of_key: bool = False
+    ) -> Table:
         return Table(
             self.prefix + name,
             self.metadata,
             *parts,
             schema=self.sync_schema,
             comment=comment,
+            sqlite_with_rowid=not in_order_of_key,
             sqlite_autoincrement=any(isinstance(p, Column) and p.name == "id" for p in parts),
         )
 

@@ -83,12 +83,14 @@ class ServedTables(Declaring):
         self.report_groups = self._table(
             "report_groups",
             Column("company", String(40), primary_key=True),
-            Column("table_name", String(60), primary_key=True),
             Column("group_key", String(200), primary_key=True),
+            Column("table_name", String(60), primary_key=True),
             Column("digest", String(80), nullable=False),
             Column("rows", Integer, nullable=False),
+            self._index("report_groups_of_table", "company", "table_name"),
             comment="Digest of each published group of rows (usually one party's), so that only what changed is "
             "written",
+            in_order_of_key=True,
         )
         self.published = Table(
             "published",
