@@ -14,8 +14,9 @@ export PYTHONDONTWRITEBYTECODE :=
 demo: $(VENV)/.installed
 	$(BIN)/sounimicro demo $(ARGS)
 
+# Three workers on two cores: a quarter of the time they wait, for browsers and for processes that are killed.
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check .
@@ -26,7 +27,7 @@ bench: $(VENV)/.installed-bench
 	$(BIN)/python -m sounimicro_pipelines_tests.benchmarks $(ARGS)
 
 nightly: $(VENV)/.installed-lake
-	SOUNIMICRO_TEST_NIGHTLY=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	SOUNIMICRO_TEST_NIGHTLY=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # Pictures for the README, of a demo that runs elsewhere: make screenshots PRINTED=file-with-what-it-printed
 screenshots: $(VENV)/.installed

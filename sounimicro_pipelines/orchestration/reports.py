@@ -135,6 +135,7 @@ def report_assets(manifest_path: Path) -> list[dg.AssetsDefinition]:
                 full_refresh=config.full_refresh,
                 log_dir=installation.settings.log_dir / "dbt",
                 budget_register=register_path(installation.settings.home, context.partition_key),
+                hands_on=True,
                 clock=installation.clock,
             )
         context.log.info(f"Built {'everything' if run.is_full else dict(run.touched)} by {run.way}")
@@ -162,7 +163,7 @@ def report_assets(manifest_path: Path) -> list[dg.AssetsDefinition]:
         """Publishes the company's reports; what does not tie out with the ledger is marked, never hidden."""
         path = installation.erp_file(context.partition_key)
         with plainly():
-            state = finished_build(path, clock=installation.clock)
+            state = finished_build(path, hands_on=True, clock=installation.clock)
             result = publish(
                 path,
                 installation.store,

@@ -19,6 +19,7 @@ import duckdb
 
 from sounimicro_pipelines.clock import Clock, SystemClock
 from sounimicro_pipelines.errors import SounimicroError
+from sounimicro_pipelines.warehouse.handing_on import hand_on, is_held, let_go
 
 WAIT_SECONDS = 60.0
 MEMORY_LIMIT = "256MB"
@@ -79,7 +80,8 @@ class Warehouse:
     `memory_limit` bounds DuckDB's own memory, in DuckDB's spelling; `threads` are as many as it likes when None. While
     another process holds the file, opening is tried again for `wait_seconds` on the clock, with jitter. Without
     `checkpoint` closing leaves what is in the log beside the file, as safe there and soon written, for the next one who
-    closes: that spares small changes the time to write whole pieces of many tables anew.
+    closes: that spares small changes the time to write whole pieces of many tables anew. With `hands_on`, which may be
+    set while it is open, closing leaves it to the next one without `checkpoint` in this process, who must come at once.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Warehouse:
         memory_limit: str = MEMORY_LIMIT,
         threads: int | None = None,
         checkpoint: bool = True,
+        hands_on: bool = False,
         wait_seconds: float = WAIT_SECONDS,
     ) -> None:
         self.path = Path(path)
@@ -97,6 +100,7 @@ class Warehouse:
         self._memory_limit = memory_limit
         self._threads = threads
         self._checkpoint = checkpoint
+        self.hands_on = hands_on
         self._wait_seconds = wait_seconds
         self._connection: duckdb.DuckDBPyConnection | None = None
 
@@ -109,7 +113,9 @@ class Warehouse:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         connection, self._connection = self._connection, None
-        if connection is not None:
+        if connection is not None and self.hands_on and value is None:
+            hand_on(self.path, connection)
+        elif connection is not None:
             connection.close()
         if isinstance(value, duckdb.Error) and (known := explain(value, self.path)) is not None:
             raise known from None
@@ -135,8 +141,12 @@ class Warehouse:
     def _connect(self) -> duckdb.DuckDBPyConnection:
         if not self.path.exists():
             self._make()
-        self._check_kind()
+        if self._checkpoint:
+            let_go(self.path)
+        if not is_held(self.path):  # closing a file takes away this process's lock on it, whoever in it has that
+            self._check_kind()
         connection = duckdb.connect(str(self.path))
+        let_go(self.path)
         try:
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET autoinstall_known_extensions = false")

@@ -157,7 +157,7 @@ def touched(folder: str) -> Figures:
     parties = 0
 
     def work() -> tuple[int, str]:
-        run = build_reports(path, company="bench", as_of=AS_OF, target=target)
+        run = build_reports(path, company="bench", as_of=AS_OF, target=target, hands_on=True)
         assert run.way == "compiled"
         assert run.touched["party"] == parties
         assert bool(_publish_to(store, path, metas).written_rows) == bool(parties)

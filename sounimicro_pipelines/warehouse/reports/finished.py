@@ -64,9 +64,12 @@ def last_build(connection: duckdb.DuckDBPyConnection) -> LastBuild | None:
     return None if row is None else LastBuild(int(row[0]), str(row[1]), str(row[2]))
 
 
-def finished_build(path: Path, *, clock: Clock | None = None) -> FinishedBuild:
-    """Reads the state of a company's file. Raises ReportsMissing when nothing was built yet, and WarehouseError."""
-    with Warehouse(path, clock=clock, checkpoint=False) as connection:
+def finished_build(path: Path, *, hands_on: bool = False, clock: Clock | None = None) -> FinishedBuild:
+    """Reads the state of a company's file, which is handed on to who reads it at once.
+
+    Raises ReportsMissing when nothing was built yet, and WarehouseError.
+    """
+    with Warehouse(path, clock=clock, checkpoint=False, hands_on=hands_on) as connection:
         try:
             day = connection.execute("select as_of from reports_state.build order by build desc limit 1").fetchone()
             checks = identities(connection)

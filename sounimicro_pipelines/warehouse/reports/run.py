@@ -36,6 +36,7 @@ def build_reports(
     log_dir: Path | None = None,
     budget_register: Path | None = None,
     memory_limit: str = MEMORY_LIMIT,
+    hands_on: bool = False,
     clock: Clock | None = None,
 ) -> ReportRun:
     """Builds the schema `reports` of a company's warehouse file; the raw tables must be there.
@@ -45,7 +46,8 @@ def build_reports(
     the warehouse has). Only what was touched since the last build is made anew, by the SQL that dbt compiled, without
     starting dbt; `by_dbt` starts it all the same. A first build, another version of the project and a build that was
     broken off lead to a full refresh by themselves. `data_tests` run in builds by dbt, and unless told otherwise only
-    in those that were asked for. One build at a time in a process; others wait.
+    in those that were asked for. `hands_on` leaves the file open to who publishes it at once in this process. One build
+    at a time in a process; others wait.
 
     Raises ReportBuildFailed when a model fails, ReportProjectBroken when the project cannot be read, and what
     `Warehouse` raises when the file cannot be used.
@@ -68,6 +70,7 @@ def build_reports(
             if steps is not None:
                 seconds = build_compiled(connection, steps, company, as_of, build, prepared.digest, log / "dbt.log")
                 outcome = _outcome(connection, prepared, seconds, "temp")
+                warehouse.hands_on = hands_on
         if steps is None and not is_full and not by_dbt:
             steps = compile_steps(prepared, db_path, log)
             with warehouse as connection:
