@@ -20,6 +20,7 @@ from sounimicro_pipelines.orchestration.partitions import companies
 from sounimicro_pipelines.store import reports as published
 from sounimicro_pipelines.unimicro.entities import SPECS
 from sounimicro_pipelines.warehouse.budget import register_path
+from sounimicro_pipelines.warehouse.leisure import at_leisure
 from sounimicro_pipelines.warehouse.publish import TieOut, meta_from_manifest, publish
 from sounimicro_pipelines.warehouse.reports import ReportRun, build_reports
 from sounimicro_pipelines.warehouse.reports.compared import compare_with_full_refresh, demand_full_refresh
@@ -174,6 +175,7 @@ def report_assets(manifest_path: Path) -> list[dg.AssetsDefinition]:
                 tie_out=TieOut(state.ties_out, state.finding or None),
                 publish_meta=metas,
             )
+            at_leisure(installation.store.write_log_back)
         yield dg.MaterializeResult(
             asset_key=PUBLISHED,
             metadata={

@@ -6,7 +6,7 @@ import importlib.util
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ from sounimicro_pipelines.store.errors import (
 from sounimicro_pipelines.store.tables import POSTGRES, SQLITE, StoreTables
 
 BUSY_SECONDS = 60.0
+LOG_PAGES = 1000
+"""Of SQLite's log, after which a commit writes them back into the file: its own default."""
 """How long a writer waits for another one before it gives up."""
 
 
@@ -93,16 +95,17 @@ class Store:
         return self.engine.dialect.name == "postgresql"
 
     @contextmanager
-    def transaction(self, *, durable: bool = True) -> Iterator[Transaction]:
+    def transaction(self, *, durable: bool = True, leaves_log: bool = False) -> Iterator[Transaction]:
         """A writing transaction, committed when the block ends, rolled back when it raises.
 
         On SQLite it holds the only write lock from its start, so keep calls to other systems out of it. A durable
         transaction is on the disk when the block has ended; one that is not may be lost when the power fails (never
-        when the process dies), which is enough for what can be made again.
+        when the process dies), which is enough for what can be made again. After one
+        that `leaves_log` SQLite's log is written back into the file by `write_log_back`, or by whoever commits next.
 
         Raises Locked, Unwritable or Unreachable.
         """
-        with self._connection(write=True, durable=durable) as connection:
+        with self._connection(write=True, durable=durable, leaves_log=leaves_log) as connection:
             yield Transaction(connection, self.tables)
 
     @contextmanager
@@ -111,11 +114,22 @@ class Store:
         with self._connection(write=False, durable=False) as connection:
             yield Transaction(connection, self.tables)
 
+    def write_log_back(self) -> None:
+        """Let SQLite's log go into the file as far as no reader needs it. On Postgres there is nothing to do."""
+        if self.is_postgres:
+            return
+        connection = self.engine.raw_connection()
+        try:
+            with suppress(sqlite3.OperationalError):  # then whoever commits next tries again
+                connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
+        finally:
+            connection.close()
+
     def close(self) -> None:
         self.engine.dispose()
 
     @contextmanager
-    def _connection(self, *, write: bool, durable: bool) -> Iterator[Connection]:
+    def _connection(self, *, write: bool, durable: bool, leaves_log: bool = False) -> Iterator[Connection]:
         try:
             with self.engine.connect() as connection:
                 if self.is_postgres:
@@ -126,7 +140,9 @@ class Store:
                             connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
                         yield connection
                 else:
-                    connection.execution_options(sounimicro_write=write, sounimicro_durable=durable)
+                    connection.execution_options(
+                        sounimicro_write=write, sounimicro_durable=durable, sounimicro_leaves_log=leaves_log
+                    )
                     with connection.begin():
                         yield connection
         except IntegrityError:
@@ -264,9 +280,11 @@ def _sqlite_engine(url: URL) -> Engine:
         options = connection.get_execution_options()
         if options.get("sounimicro_write", True):
             level = "FULL" if options.get("sounimicro_durable", True) else "NORMAL"
-            if connection.info.get("sounimicro_level") != level:
-                _tell_sqlite(connection, f"PRAGMA synchronous = {level}")
-                connection.info["sounimicro_level"] = level
+            pages = 0 if options.get("sounimicro_leaves_log", False) else LOG_PAGES
+            for setting, value in (("synchronous", level), ("wal_autocheckpoint", pages)):
+                if connection.info.get(setting) != value:
+                    _tell_sqlite(connection, f"PRAGMA {setting} = {value}")
+                    connection.info[setting] = value
             _tell_sqlite(connection, "BEGIN IMMEDIATE")
         else:
             _tell_sqlite(connection, "BEGIN")

@@ -104,7 +104,7 @@ def publish(
         for _ in range(ATTEMPTS):
             version, plans = at_leisure(compare)
             ahead = write_ahead(warehouse, store, schema, plans, company)
-            with store.transaction() as tx:
+            with store.transaction(leaves_log=True) as tx:
                 reports.hold_company(tx, company)
                 if reports.published(tx, company) != version or not ahead.stands(tx):
                     continue

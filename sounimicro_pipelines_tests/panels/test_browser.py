@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -52,9 +53,11 @@ class Seen:
         return red, green, blue
 
 
-@pytest.fixture(params=[(1280, "light"), (380, "light"), (1280, "dark")], ids=["wide", "narrow", "dark"])
-def seen(request: pytest.FixtureRequest, chromium: Any, address: str) -> Iterator[Seen]:
-    width, scheme = request.param
+WIDE, NARROW, DARK = (1280, "light"), (380, "light"), (1280, "dark")
+
+
+@contextmanager
+def _opened(chromium: Any, address: str, width: int, scheme: str) -> Iterator[Seen]:
     context = chromium.new_context(
         viewport={"width": width, "height": 800}, color_scheme=scheme, locale="nb-NO", timezone_id="America/New_York"
     )
@@ -62,20 +65,34 @@ def seen(request: pytest.FixtureRequest, chromium: Any, address: str) -> Iterato
     context.close()
 
 
-def test_open_items_are_red_and_blue_with_icon_and_words(seen: Seen) -> None:
-    seen.go(OPEN_ITEMS)
-    assert seen.texts("h1") == ["ABB Installasjon AS"]
-    assert seen.texts("table.grid tbody th") == ["30411", "30502", "30510", "30520", "2026-99"]
-    assert seen.texts("table.grid tbody td.tone-overdue:not(.number)") == ["Forfalt 145 dager", "Forfalt 2 dager"]
-    assert seen.texts("table.grid tfoot td.number")[-1] == "21 500,00"
-    red, _, blue = seen.color("table.grid td.tone-overdue.number")
+@pytest.fixture(params=[WIDE, NARROW, pytest.param(DARK, marks=pytest.mark.nightly)], ids=["wide", "narrow", "dark"])
+def seen(request: pytest.FixtureRequest, chromium: Any, address: str) -> Iterator[Seen]:
+    """A page of each size; colours change nothing of what it does."""
+    with _opened(chromium, address, *request.param) as page:
+        yield page
+
+
+@pytest.fixture(params=[WIDE, NARROW, DARK], ids=["wide", "narrow", "dark"])
+def coloured(request: pytest.FixtureRequest, chromium: Any, address: str) -> Iterator[Seen]:
+    """A page of each size and in both schemes of colours."""
+    with _opened(chromium, address, *request.param) as page:
+        yield page
+
+
+def test_open_items_are_red_and_blue_with_icon_and_words(coloured: Seen) -> None:
+    coloured.go(OPEN_ITEMS)
+    assert coloured.texts("h1") == ["ABB Installasjon AS"]
+    assert coloured.texts("table.grid tbody th") == ["30411", "30502", "30510", "30520", "2026-99"]
+    assert coloured.texts("table.grid tbody td.tone-overdue:not(.number)") == ["Forfalt 145 dager", "Forfalt 2 dager"]
+    assert coloured.texts("table.grid tfoot td.number")[-1] == "21 500,00"
+    red, _, blue = coloured.color("table.grid td.tone-overdue.number")
     assert red > blue + 50
-    red, _, blue = seen.color("table.grid td.tone-open.number")
+    red, _, blue = coloured.color("table.grid td.tone-open.number")
     assert blue > red + 50
-    assert seen.page.locator("table.grid tbody td.tone-overdue svg.i-overdue").count() == 2
-    assert seen.page.locator("table.grid tbody td.tone-open svg.i-open").count() == 2
-    assert seen.complaints == []
-    assert all(url.startswith(seen.address) for url in seen.asked)
+    assert coloured.page.locator("table.grid tbody td.tone-overdue svg.i-overdue").count() == 2
+    assert coloured.page.locator("table.grid tbody td.tone-open svg.i-open").count() == 2
+    assert coloured.complaints == []
+    assert all(url.startswith(coloured.address) for url in coloured.asked)
 
 
 def test_the_page_never_scrolls_sideways(seen: Seen) -> None:
@@ -180,6 +197,6 @@ def test_head_and_sum_of_a_long_table_stay_in_sight(seen: Seen) -> None:
     assert 0 <= places[2] <= 20
 
 
-def test_colours_can_be_read(seen: Seen) -> None:
-    seen.go(OPEN_ITEMS)
-    assert seen.page.evaluate(LOW_CONTRAST) == []
+def test_colours_can_be_read(coloured: Seen) -> None:
+    coloured.go(OPEN_ITEMS)
+    assert coloured.page.evaluate(LOW_CONTRAST) == []

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from sounimicro_pipelines.store import Store, Transaction, Unreachable, Unwritable, open_store, reports
+from sounimicro_pipelines.store.database import LOG_PAGES
 from sounimicro_pipelines.store.reports import GroupCondition, ReportColumn, ReportTable
 
 FIGURES = ReportTable("figures", (ReportColumn("party_id", "integer"), ReportColumn("what", "text")))
@@ -61,6 +65,36 @@ def test_a_disk_that_fills_up_under_report_rows_is_one_clear_error(sqlite_store:
         reports.insert_tuples(tx, FIGURES, (("demo", number, "long" * 100) for number in range(500)))
     with sqlite_store.read() as tx:
         assert reports.read_rows(tx, "figures", {}) == []
+
+
+def test_a_log_that_is_left_is_written_back_when_asked_or_by_the_next_commit(sqlite_store: Store) -> None:
+    path = Path(str(sqlite_store.engine.url.database))
+    log = path.with_name(f"{path.name}-wal")
+
+    def write(leaves_log: bool) -> None:
+        with sqlite_store.transaction(leaves_log=leaves_log) as tx:
+            reports.ensure(tx, FIGURES)
+            reports.insert_tuples(tx, FIGURES, (("demo", number, "long" * 1000) for number in range(2000)))
+
+    def in_file() -> bool:
+        """Whether all rows are there without the log."""
+        alone = path.with_name("alone.db")
+        alone.write_bytes(path.read_bytes())
+        with closing(sqlite3.connect(f"file:{alone}?immutable=1", uri=True)) as connection, suppress(sqlite3.Error):
+            found = connection.execute("SELECT count(*) FROM figures").fetchone()
+            with sqlite_store.read() as tx:
+                return bool(found == (len(reports.read_rows(tx, "figures", {})),))
+        return False
+
+    write(leaves_log=True)
+    assert log.stat().st_size > LOG_PAGES * 4096
+    assert not in_file()
+    sqlite_store.write_log_back()
+    assert in_file()
+    write(leaves_log=True)
+    assert not in_file()
+    write(leaves_log=False)
+    assert in_file()
 
 
 @pytest.mark.postgres

@@ -94,9 +94,9 @@ class WatchedStore(Store):
     held: Connection | None = None
 
     @contextmanager
-    def _connection(self, *, write: bool, durable: bool) -> Iterator[Connection]:
+    def _connection(self, *, write: bool, durable: bool, leaves_log: bool = False) -> Iterator[Connection]:
         if self.held is None or self.held.in_transaction():
-            with super()._connection(write=write, durable=durable) as connection:
+            with super()._connection(write=write, durable=durable, leaves_log=leaves_log) as connection:
                 yield connection
             return
         self.held.execution_options(sounimicro_write=write, sounimicro_durable=durable)
@@ -104,10 +104,10 @@ class WatchedStore(Store):
             yield self.held
 
     @contextmanager
-    def transaction(self, *, durable: bool = True) -> Iterator[Transaction]:
+    def transaction(self, *, durable: bool = True, leaves_log: bool = False) -> Iterator[Transaction]:
         if self.hostile.dead:
             raise Crash
-        with super().transaction(durable=durable) as tx:
+        with super().transaction(durable=durable, leaves_log=leaves_log) as tx:
             yield tx
             if self.hostile.dead:
                 raise Crash
