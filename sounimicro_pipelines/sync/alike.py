@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sounimicro_pipelines.rules.model import Rule
-from sounimicro_pipelines.store import issues
+from sounimicro_pipelines.store import Transaction, issues, links
 from sounimicro_pipelines.sync.forgotten import is_forgotten, is_orphan, orphans, tell_orphan
 from sounimicro_pipelines.sync.match import Suggestion, compare, could_be
 from sounimicro_pipelines.sync.ports import Record
@@ -58,7 +58,8 @@ async def should_be_asked(
     fingerprint = duplicate_of(rule, record)
     if not alike and is_orphan(world, record, company_key) and not _is_told_apart(world, rule, record):
         with world.store.transaction() as tx:
-            tell_orphan(tx, world, rule, record)
+            if not _has_been_linked(tx, world, rule, record):
+                tell_orphan(tx, world, rule, record)
         return True
     if not alike:
         ours = await orphans(world, rule, "erp" if record.side == "crm" else "crm", company_key)
@@ -80,9 +81,11 @@ def _is_told_apart(world: World, rule: Rule, record: Record) -> bool:
 
 
 def ask(world: World, rule: Rule, record: Record, alike: Sequence[Suggestion]) -> None:
-    """Leave it to a person whether the record is the same as one of these."""
+    """Leave it to a person whether the record is the same as one of these, unless it is linked by now."""
     about, fingerprint = _about(world, record), duplicate_of(rule, record)
     with world.store.transaction() as tx:
+        if _has_been_linked(tx, world, rule, record):
+            return
         apart = sorted(issues.told_apart(tx, fingerprint, **about))
         candidates = [{"id": one.id, "score": one.score, "reasons": list(one.reasons)} for one in alike]
         issues.report(
@@ -99,6 +102,19 @@ def ask(world: World, rule: Rule, record: Record, alike: Sequence[Suggestion]) -
             details={"candidates": candidates, "apart": apart},
             **{"tenant": world.tenant, "company_key": record.company_key, **about},
         )
+
+
+def _has_been_linked(tx: Transaction, world: World, rule: Rule, record: Record) -> bool:
+    """Whether the record was linked while it was looked at, by what was done for its other half at the same time.
+
+    A person in the CRM may be linked in one role and met in another.
+    """
+    if record.side == "erp":
+        return links.for_erp(tx, record.company_key, record.entity, record.id) is not None
+    found = links.for_crm(tx, world.tenant, record.entity, record.id)
+    return rule.rule != "person" and any(
+        (one.company_key, one.rule) == (record.company_key, rule.rule) for one in found
+    )
 
 
 async def _forgotten_halves(

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sounimicro_pipelines.store import history, issues, links
 from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.sync.addresses import CrmAddress
+from sounimicro_pipelines.sync.marks import asked_about_half, half_in_erp
+from sounimicro_pipelines.sync.meeting import meet_erp
 from sounimicro_pipelines.sync.requests import ErpButton
+from sounimicro_pipelines.sync.world import World
 from sounimicro_pipelines_tests.sync.calm import Calm, calm, pool
 from sounimicro_pipelines_tests.sync.simulated import Row
 
@@ -41,6 +46,28 @@ def kept_values(calm: Calm, link: Link) -> list[object]:
     with calm.store.read() as tx:
         entries = history.of_record(tx, tenant=link.tenant, crm=(link.crm_entity, link.crm_id))
         return [value for one in entries for value in (one.old_value, one.new_value) if value is not None]
+
+
+def test_what_is_linked_while_it_is_looked_at_is_not_asked_about(calm: Calm) -> None:
+    """One task finishes a creation that was cut short while another meets the record that it had made."""
+    crm, erp, link = calm.linked_company()
+
+    async def meet(world: World) -> list[Link]:
+        rule = world.rules.get("customer")
+        made = await meet_erp(world, rule, "K1", "Customer", erp.id)
+        record = await world.crm.read("contact", crm.id, rule.crm_paths())
+        assert record is not None
+        half = await half_in_erp(world, rule, record, "K1", "customer")
+        assert half is not None
+        assert not half.is_free
+        asked_about_half(world, rule, replace(record, company_key="K1"), half)
+        return made
+
+    assert calm.ask(meet) == []
+    assert open_kinds(calm) == []
+    with calm.store.read() as tx:
+        assert links.get(tx, link.id) == link
+    assert len(calm.crm.living("contact")) == 1
 
 
 def test_a_person_that_waits_is_forgotten_when_it_is_deleted_in_the_crm(calm: Calm) -> None:
