@@ -12,7 +12,16 @@ from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.sync.allotting import own_numbers
 from sounimicro_pipelines.sync.deleted import StaysDeleted, was_deleted
 from sounimicro_pipelines.sync.linking import make_link
-from sounimicro_pipelines.sync.orders import Order, Unsure, intent_for, leave_unknown, place_of, sent_of, take_over
+from sounimicro_pipelines.sync.orders import (
+    FoundMeanwhile,
+    Order,
+    Unsure,
+    intent_for,
+    leave_unknown,
+    place_of,
+    sent_of,
+    take_over,
+)
 from sounimicro_pipelines.sync.ports import AlreadyThere, GuidOf, Port, Record
 from sounimicro_pipelines.sync.seeking import look_for
 from sounimicro_pipelines.sync.world import NotNow, World
@@ -25,7 +34,8 @@ LOOKS_AGAIN = 4
 async def create(world: World, order: Order) -> Link:
     """Create the record and its link. Raises NotNow while the outcome is unknown, Unsure, the transport's errors.
 
-    Raises StaysDeleted when a person has deleted meanwhile what an earlier attempt made.
+    Raises StaysDeleted when a person has deleted meanwhile what an earlier attempt made, and FoundMeanwhile when an
+    attempt need not be repeated.
     """
     if order.side == "crm":
         own = await own_numbers(world, order.rule, order.values)
@@ -37,6 +47,7 @@ async def create(world: World, order: Order) -> Link:
             return _finish(world, order, intent, found, intent.body.get("sent") if intent.attempts == 0 else None)
         if order.side == "crm":
             await _leave_deleted(world, order, intent)
+        await _leave_to_other_half(world, order, intent)
         intent = take_over(world, intent)
     generation = intent.generation
     guid = world.guid_of(*place_of(order), generation)
@@ -68,6 +79,15 @@ async def _leave_deleted(world: World, order: Order, intent: Intent) -> None:
             with world.store.transaction() as tx:
                 intents.mark(tx, intent.id, "abandoned", finished_at=world.now())
             raise StaysDeleted
+
+
+async def _leave_to_other_half(world: World, order: Order, intent: Intent) -> None:
+    """Raises FoundMeanwhile when the record is there by now, though not by this creation."""
+    half = await order.other_half() if order.other_half is not None else None
+    if half is not None:
+        with world.store.transaction() as tx:
+            intents.mark(tx, intent.id, "abandoned", finished_at=world.now())
+        raise FoundMeanwhile(half)
 
 
 async def _make(world: World, order: Order, port: Port, conditions: Mapping[str, Sequence[str]], guid: GuidOf) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from sounimicro_pipelines.rules.model import Rule
 from sounimicro_pipelines.store import Outdated, Transaction, intents, links
@@ -19,7 +20,7 @@ from sounimicro_pipelines.sync.linking import is_elsewhere, is_kept_apart, make_
 from sounimicro_pipelines.sync.marks import asked_about_half, half_in_crm, half_in_erp, take_off_mark
 from sounimicro_pipelines.sync.match import Identity, Register, Suggestion, certain, compare, suggest
 from sounimicro_pipelines.sync.names import normal
-from sounimicro_pipelines.sync.orders import Order, Unsure
+from sounimicro_pipelines.sync.orders import FoundMeanwhile, Half, Order, Unsure
 from sounimicro_pipelines.sync.orphans import creates_for, give_up_creates
 from sounimicro_pipelines.sync.ports import Record
 from sounimicro_pipelines.sync.seeking import LINKED_OTHERWISE
@@ -54,18 +55,20 @@ async def meet_erp(world: World, rule: Rule, company_key: str, entity: str, erp_
         parents = [_customer_link(world, record)]
     parent = parents[0]
     role = parent.role if rule.rule == "person" and parent is not None else rule.role
+    if rule.rule == "person" and parent is not None:
+        seen = replace(record.identity, parent=parent.crm_id)
+    else:
+        seen = record.identity
     if under_way:
-        return await _go_on(world, await _order_in_crm(world, rule, record, role, parent), under_way[0])
+        order = await _order_in_crm(world, rule, record, role, parent)
+        by_now = partial(_half_by_now, world, rule, record, seen, role)
+        return await _go_on(world, replace(order, other_half=by_now), under_way[0])
     half = await half_in_crm(world, rule, record, role)
     if half is not None:
         if half.is_free:
             return [_link(world, rule, half.record, record, role, "restored", parent, found=half.record)]
         if asked_about_half(world, rule, record, half):
             return []
-    if rule.rule == "person" and parent is not None:
-        seen = replace(record.identity, parent=parent.crm_id)
-    else:
-        seen = record.identity
     found, near = not_told_apart(world, rule, record, *await _match_in_crm(world, rule, seen, record, role))
     if found is not None:
         crm = await world.crm.read(rule.crm, found.id, rule.crm_paths())
@@ -340,12 +343,29 @@ async def _go_on(world: World, order: Order, under_way: Intent) -> list[Link]:
     source = order.source
     try:
         return await _create_in_crm(world, order)
+    except FoundMeanwhile as met:
+        crm, origin = met.half.record, f"matched:{met.half.by}"
+        return [_link(world, order.rule, crm, source, order.role, origin, order.parent_link, found=crm)]
     except Outdated:
         with world.store.read() as tx:
             linked = links.for_erp(tx, order.company_key, source.entity, source.id)
         if linked is not None:
             raise
         raise Unsure(under_way, LINKED_OTHERWISE) from None
+
+
+async def _half_by_now(world: World, rule: Rule, record: Record, seen: Identity, role: str) -> Half | None:
+    """The CRM record that an ERP record would be linked with, were its creation not under way already.
+
+    What we have made and linked with nothing may be what comes of that creation.
+    """
+    found, _ = not_told_apart(world, rule, record, *await _match_in_crm(world, rule, seen, record, role))
+    crm = await world.crm.read(rule.crm, found.id, rule.crm_paths()) if found is not None else None
+    if found is None or crm is None or _apart(world, crm, record.company_key, role):
+        return None
+    with world.store.read() as tx:
+        is_ours = crm.created_by_us and not links.for_crm(tx, world.tenant, crm.entity, crm.id)
+    return None if is_ours else Half(crm, found.by)
 
 
 def _is_being_made(world: World, rule: Rule, company_key: str) -> bool:

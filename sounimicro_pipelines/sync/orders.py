@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -27,11 +27,28 @@ class Unsure(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Half:
+    """The record that is the other half of one that is met, and by what it was found."""
+
+    record: Record
+    by: str
+
+
+class FoundMeanwhile(Exception):
+    """While a creation waited its record came to be by another way: a company may be customer and supplier."""
+
+    def __init__(self, half: Half) -> None:
+        super().__init__(half.by)
+        self.half = half
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """A record to be created on `side` for the record `source` of the other side.
 
     `parent` is the id under which it is created there; `parent_link` the link that it will hang on. `answers` are a
-    person's, by field key; they and `data` are kept with the intent, so that a repeated attempt is the same.
+    person's, by field key; they and `data` are kept with the intent, so that a repeated attempt is the same. Before one
+    is repeated, `other_half` looks for a record that does not come of it.
     """
 
     rule: Rule
@@ -45,6 +62,7 @@ class Order:
     parent_link: Link | None = None
     data: Mapping[str, Any] | None = None
     answers: Mapping[str, str] = field(default_factory=dict)
+    other_half: Callable[[], Awaitable[Half | None]] | None = None
 
 
 def place_of(order: Order) -> tuple[str, int, str, str]:
