@@ -83,11 +83,14 @@ async def _leave_deleted(world: World, order: Order, intent: Intent) -> None:
 
 async def _leave_to_other_half(world: World, order: Order, intent: Intent) -> None:
     """Raises FoundMeanwhile when the record is there by now, though not by this creation."""
-    half = await order.other_half() if order.other_half is not None else None
-    if half is not None:
+    if order.other_half is None:
+        return
+    try:
+        await order.other_half()
+    except FoundMeanwhile:
         with world.store.transaction() as tx:
             intents.mark(tx, intent.id, "abandoned", finished_at=world.now())
-        raise FoundMeanwhile(half)
+        raise
 
 
 async def _make(world: World, order: Order, port: Port, conditions: Mapping[str, Sequence[str]], guid: GuidOf) -> int:

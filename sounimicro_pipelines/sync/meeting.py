@@ -344,6 +344,8 @@ async def _go_on(world: World, order: Order, under_way: Intent) -> list[Link]:
     try:
         return await _create_in_crm(world, order)
     except FoundMeanwhile as met:
+        if met.half is None:
+            return []
         crm, origin = met.half.record, f"matched:{met.half.by}"
         return [_link(world, order.rule, crm, source, order.role, origin, order.parent_link, found=crm)]
     except Outdated:
@@ -354,18 +356,27 @@ async def _go_on(world: World, order: Order, under_way: Intent) -> list[Link]:
         raise Unsure(under_way, LINKED_OTHERWISE) from None
 
 
-async def _half_by_now(world: World, rule: Rule, record: Record, seen: Identity, role: str) -> Half | None:
-    """The CRM record that an ERP record would be linked with, were its creation not under way already.
+async def _half_by_now(world: World, rule: Rule, record: Record, seen: Identity, role: str) -> None:
+    """Raises FoundMeanwhile where an ERP record would be linked or asked about, were its creation not under way.
 
     What we have made and linked with nothing may be what comes of that creation.
     """
-    found, _ = not_told_apart(world, rule, record, *await _match_in_crm(world, rule, seen, record, role))
-    crm = await world.crm.read(rule.crm, found.id, rule.crm_paths()) if found is not None else None
-    if found is None or crm is None or _apart(world, crm, record.company_key, role):
-        return None
+    found, near = not_told_apart(world, rule, record, *await _match_in_crm(world, rule, seen, record, role))
+    if found is not None:
+        crm = await world.crm.read(rule.crm, found.id, rule.crm_paths())
+        if crm is not None and not _is_left_over(world, crm) and not _apart(world, crm, record.company_key, role):
+            raise FoundMeanwhile(Half(crm, found.by))
+    same = [one for one in near if "same_org_number" in one.reasons and one.id != (found.id if found else 0)]
+    others = [(one, await world.crm.read(rule.crm, one.id, rule.crm_paths())) for one in same]
+    asked = [one for one, crm in others if crm is not None and not _is_left_over(world, crm)]
+    if asked and await should_be_asked(world, rule, record, asked, record.company_key, seen.parent):
+        raise FoundMeanwhile
+
+
+def _is_left_over(world: World, crm: Record) -> bool:
+    """Whether a CRM record was made by us and is linked with nothing."""
     with world.store.read() as tx:
-        is_ours = crm.created_by_us and not links.for_crm(tx, world.tenant, crm.entity, crm.id)
-    return None if is_ours else Half(crm, found.by)
+        return crm.created_by_us and not links.for_crm(tx, world.tenant, crm.entity, crm.id)
 
 
 def _is_being_made(world: World, rule: Rule, company_key: str) -> bool:

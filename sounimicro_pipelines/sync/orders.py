@@ -35,10 +35,13 @@ class Half:
 
 
 class FoundMeanwhile(Exception):
-    """While a creation waited its record came to be by another way: a company may be customer and supplier."""
+    """While a creation waited its record came to be by another way: a company may be customer and supplier.
 
-    def __init__(self, half: Half) -> None:
-        super().__init__(half.by)
+    Without `half` it is left to a person whether it has.
+    """
+
+    def __init__(self, half: Half | None = None) -> None:
+        super().__init__(half.by if half is not None else "")
         self.half = half
 
 
@@ -48,7 +51,7 @@ class Order:
 
     `parent` is the id under which it is created there; `parent_link` the link that it will hang on. `answers` are a
     person's, by field key; they and `data` are kept with the intent, so that a repeated attempt is the same. Before one
-    is repeated, `other_half` looks for a record that does not come of it.
+    is repeated, `other_half` looks for a record that does not come of it, and raises FoundMeanwhile.
     """
 
     rule: Rule
@@ -62,7 +65,7 @@ class Order:
     parent_link: Link | None = None
     data: Mapping[str, Any] | None = None
     answers: Mapping[str, str] = field(default_factory=dict)
-    other_half: Callable[[], Awaitable[Half | None]] | None = None
+    other_half: Callable[[], Awaitable[None]] | None = None
 
 
 def place_of(order: Order) -> tuple[str, int, str, str]:

@@ -206,6 +206,30 @@ def test_what_was_made_for_one_customer_and_is_linked_with_another_is_asked_abou
     assert scenario.hostile.creates == []
 
 
+@pytest.mark.parametrize("alike", [True, False], ids=["same_name", "other_name"])
+def test_a_create_that_waited_is_not_repeated_where_its_record_came_to_be_for_the_supplier(alike: bool) -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer", "supplier", "partner"), polling_always=True)
+    crm, erp = scenario.crm, scenario.erp["K1"]
+    customer = scenario.company(erp, "Customer", "961589304")
+    with patch.object(crm, "create", side_effect=Unreachable("Sim", "create", effect_unknown=True)):
+        scenario.run_engines()
+    scenario.hostile.clock.advance(30)
+    supplier = scenario.company(erp, "Supplier", "961589304")
+    if alike:
+        supplier.values["Info.Name"] = customer.values["Info.Name"]
+    scenario.run_engines()
+    assert len(crm.living("contact")) == 1
+    scenario.settle()
+    scenario.check()
+    (company,) = crm.living("contact")
+    with scenario.store.read() as tx:
+        linked = {one.role for one in links.for_crm(tx, crm.tenant, "contact", company.id)}
+    asked = {(one.kind, one.erp_entity) for one in open_issues(scenario.store)}
+    assert (linked, asked) == (
+        ({"customer", "supplier"}, set()) if alike else ({"supplier"}, {("possible_duplicate", "Customer")})
+    )
+
+
 def test_a_field_goes_on_from_the_link_that_comes_to_own_it() -> None:
     scenario = Scenario(1, StorePool(), Trouble(), companies=2, active=("customer",), polling_always=True)
     company, first = pair(scenario)
