@@ -37,9 +37,9 @@ from sounimicro_pipelines.store.errors import (
 from sounimicro_pipelines.store.tables import POSTGRES, SQLITE, StoreTables
 
 BUSY_SECONDS = 60.0
+"""How long a writer waits for another one before it gives up."""
 LOG_PAGES = 1000
 """Of SQLite's log, after which a commit writes them back into the file: its own default."""
-"""How long a writer waits for another one before it gives up."""
 
 
 class Transaction:
@@ -100,8 +100,8 @@ class Store:
 
         On SQLite it holds the only write lock from its start, so keep calls to other systems out of it. A durable
         transaction is on the disk when the block has ended; one that is not may be lost when the power fails (never
-        when the process dies), which is enough for what can be made again. After one
-        that `leaves_log` SQLite's log is written back into the file by `write_log_back`, or by whoever commits next.
+        when the process dies), which is enough for what can be made again. After one that `leaves_log` SQLite's log is
+        written back into the file by `write_log_back`, or by whoever commits next.
 
         Raises Locked, Unwritable or Unreachable.
         """

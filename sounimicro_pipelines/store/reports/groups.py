@@ -104,5 +104,6 @@ def set_claim(tx: Transaction, company: str, said: str) -> None:
 
 
 def groups_table(tx: Transaction) -> str:
+    """The name in SQL of the table of groups."""
     schema = tx.tables.sync_schema
     return f"{schema}.report_groups" if schema else f"{tx.tables.prefix}report_groups"
