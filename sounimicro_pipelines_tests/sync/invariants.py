@@ -294,17 +294,21 @@ def policy_decides(scenario: Scenario) -> None:
 
 
 def _gave_way_to_a_row(tx: Any, row: Any) -> bool:
-    """Whether an ERP row's value gave way to that of the partner's other row, by what the journal says.
+    """Whether an ERP row's value gave way to that of the partner's other row, by the journal or by what was sent.
 
-    The loser is kept on the ERP's side then, and what won stands on the CRM's, which has it too.
+    The loser is kept on the ERP's side then, and what won stands on the CRM's, which has it too. What a write replaced
+    that was never answered is in no journal where somebody has typed on it since.
     """
     if (row.rule, row.winner) != ("partner", "crm") or not row.run_id:
         return False
-    return any(
-        (one.link_id, one.field, one.side, one.source_side) == (row.link_id, row.field, "erp", "erp")
-        and (one.old_value, one.new_value) == (row.erp_value, row.crm_value)
-        for one in history.of_run(tx, row.run_id)
-    )
+    gave_way = (row.erp_value, row.crm_value, "erp")
+    journal = (one for one in history.of_run(tx, row.run_id) if (one.link_id, one.side) == (row.link_id, "erp"))
+    if any(one.field == row.field and (one.old_value, one.new_value, one.source_side) == gave_way for one in journal):
+        return True
+    table = tx.tables.intents
+    bodies = tx.rows(select(table.c.body).where(table.c.link_id == row.link_id, table.c.side == "erp"))
+    sent = (body.get(row.field) or {} for (body,) in bodies)
+    return any((one.get("old"), one.get("to"), one.get("source_side")) == gave_way for one in sent)
 
 
 def everyone_served(scenario: Scenario) -> None:
