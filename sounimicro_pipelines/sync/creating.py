@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from sounimicro_pipelines.rules.values import text_of
 from sounimicro_pipelines.store import intents, issues
@@ -16,10 +17,10 @@ from sounimicro_pipelines.sync.orders import (
     FoundMeanwhile,
     Order,
     Unsure,
+    attempts_of,
     intent_for,
     leave_unknown,
     place_of,
-    sent_of,
     take_over,
 )
 from sounimicro_pipelines.sync.ports import AlreadyThere, GuidOf, Port, Record
@@ -44,11 +45,11 @@ async def create(world: World, order: Order) -> Link:
     if not fresh:
         found = await look_for(world, order, intent)
         if found is not None:
-            return _finish(world, order, intent, found, intent.body.get("sent") if intent.attempts == 0 else None)
+            return _finish(world, order, intent, found, attempts_of(intent))
         if order.side == "crm":
             await _leave_deleted(world, order, intent)
         await _leave_to_other_half(world, order, intent)
-        intent = take_over(world, intent)
+        intent = take_over(world, order, intent)
     generation = intent.generation
     guid = world.guid_of(*place_of(order), generation)
     port = world.port(order.side, order.company_key)
@@ -66,14 +67,14 @@ async def create(world: World, order: Order) -> Link:
         with world.store.transaction() as tx:
             intents.mark(tx, intent.id, "abandoned", finished_at=world.now())
         raise
-    return _finish(world, order, intent, made, sent_of(world, order))
+    return _finish(world, order, intent, made, attempts_of(intent)[-1:])
 
 
 async def _leave_deleted(world: World, order: Order, intent: Intent) -> None:
     """Raises StaysDeleted when what an earlier attempt made has been deleted since by a person."""
     now = order.source.identity
     under = order.parent if order.rule.rule == "person" else None
-    for name in dict.fromkeys((now.name, str(intent.body.get("name") or ""))):
+    for name in dict.fromkeys((now.name, *(str(one["name"]) for one in attempts_of(intent)))):
         seen = replace(now, name=name, parent=under)
         if name and await was_deleted(world, order.rule, order.source, order.role, seen):
             with world.store.transaction() as tx:
@@ -119,10 +120,11 @@ def _may_be_there(order: Order, intent: Intent, error: VendorError) -> bool:
     return order.side == "erp" and isinstance(error, ValidationFailed) and 1 <= intent.attempts < LOOKS_AGAIN
 
 
-def _finish(
-    world: World, order: Order, intent: Intent, made: int, sent: Mapping[str, Mapping[str, str]] | None
-) -> Link:
-    """The link and the end of the intent, in one transaction; the link remembers what the record was made of."""
+def _finish(world: World, order: Order, intent: Intent, made: int, attempts: Sequence[Mapping[str, Any]]) -> Link:
+    """The link and the end of the intent, in one transaction; the link remembers what the record was made of.
+
+    `attempts` are those of which one has made it.
+    """
     source, side = order.source, order.side
     crm = source if side == "erp" else _as_crm(order, made)
     erp = source if side == "crm" else None
@@ -142,7 +144,7 @@ def _finish(
             data={
                 **(order.data or {}),
                 **({"erp_parent": order.parent} if side == "erp" else {}),
-                **({"sent": sent} if sent else {}),
+                "made_of": [one["sent"] for one in attempts],
             },
         )
         intents.mark(tx, intent.id, "done", finished_at=world.now(), outcome={"id": made})

@@ -200,7 +200,7 @@ def repoint(tx: Transaction, world: World, link: Link, crm_id: int) -> Link | No
     owned = tx.tables.field_owners
     tx.execute(delete(owned).where(owned.c.link_id == link.id))
     abandon_writes(tx, world, link)
-    known = {name: value for name, value in (link.data or {}).items() if name != "sent"}
+    known = {name: value for name, value in (link.data or {}).items() if name != "made_of"}
     links.change(tx, link.id, crm_id=crm_id, generation=link.generation + 1, origin="merged", data=known)
     table_links = tx.tables.links
     for child in links.children(tx, link.id):

@@ -20,7 +20,7 @@ from sounimicro_pipelines.sync.linking import is_elsewhere, is_kept_apart, make_
 from sounimicro_pipelines.sync.marks import asked_about_half, half_in_crm, half_in_erp, take_off_mark
 from sounimicro_pipelines.sync.match import Identity, Register, Suggestion, certain, compare, suggest
 from sounimicro_pipelines.sync.names import normal
-from sounimicro_pipelines.sync.orders import FoundMeanwhile, Half, Order, Unsure
+from sounimicro_pipelines.sync.orders import FoundMeanwhile, Half, Order, Unsure, attempts_of
 from sounimicro_pipelines.sync.orphans import creates_for, give_up_creates
 from sounimicro_pipelines.sync.ports import Record
 from sounimicro_pipelines.sync.seeking import LINKED_OTHERWISE
@@ -310,10 +310,12 @@ def _wait_for_ours(world: World, record: Record) -> None:
     lag = timedelta(seconds=world.patience.search_lag)
     with world.store.read() as tx:
         made = intents.recent(tx, kind="create", side=side, since=world.now() - lag)
+    mine = record.identity
     for one in made:
-        same_number = bool(record.identity.org_number) and one.body.get("org_number") == record.identity.org_number
-        if same_number or normal(str(one.body.get("name") or "")) == normal(record.identity.name):
-            raise NotNow((one.finished_at or one.created_at) + lag, "search_lag")
+        for sent in attempts_of(one):
+            same_number = bool(mine.org_number) and sent["org_number"] == mine.org_number
+            if same_number or normal(str(sent["name"])) == normal(mine.name):
+                raise NotNow((one.finished_at or one.created_at) + lag, "search_lag")
 
 
 async def _order_in_crm(world: World, rule: Rule, record: Record, role: str, parent: Link | None) -> Order:

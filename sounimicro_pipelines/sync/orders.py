@@ -107,7 +107,7 @@ def intent_for(world: World, order: Order) -> tuple[Intent, bool]:
                             erp_id=erp_id,
                             generation=generation,
                             guid=world.guid_of(*place_of(order), generation)(""),
-                            body=_body(order, sent_of(world, order)),
+                            body=_body(world, order),
                             holder=world.holder,
                             created_at=now,
                             sent_at=now,
@@ -121,10 +121,9 @@ def intent_for(world: World, order: Order) -> tuple[Intent, bool]:
     raise NotNow(world.later(world.patience.backoff), "create_elsewhere")
 
 
-def _body(order: Order, sent: Mapping[str, Any]) -> dict[str, Any]:
-    """What recognises the new record, what it was made of, and what a person has said about it."""
-    identity = order.source.identity
-    body: dict[str, Any] = {"name": identity.name, "org_number": identity.org_number, "sent": dict(sent)}
+def _body(world: World, order: Order) -> dict[str, Any]:
+    """What each attempt sends, and what a person has said about the new record."""
+    body: dict[str, Any] = {"attempts": [_attempt(world, order)]}
     if order.answers:
         body["answers"] = dict(order.answers)
     if order.data:
@@ -134,7 +133,18 @@ def _body(order: Order, sent: Mapping[str, Any]) -> dict[str, Any]:
     return body
 
 
-def sent_of(world: World, order: Order) -> dict[str, dict[str, str]]:
+def _attempt(world: World, order: Order) -> dict[str, Any]:
+    """What recognises the new record, and what it is made of: its source may change between two attempts."""
+    identity = order.source.identity
+    return {"name": identity.name, "org_number": identity.org_number, "sent": _sent(world, order)}
+
+
+def attempts_of(intent: Intent) -> list[dict[str, Any]]:
+    """What each attempt of a create has sent, oldest first; nothing of a person that was erased."""
+    return list(intent.body.get("attempts") or ())
+
+
+def _sent(world: World, order: Order) -> dict[str, dict[str, str]]:
     """What the new record gets of its source, by field: the source's value and the one that is sent, by side.
 
     What a person has answered, and what a rule gives by itself, does not come from the source.
@@ -168,15 +178,22 @@ def _living(tx: Transaction, world: World, order: Order) -> Intent | None:
     return None
 
 
-def take_over(world: World, intent: Intent) -> Intent:
+def take_over(world: World, order: Order, intent: Intent) -> Intent:
     """The intent for another attempt. Raises NotNow when another engine was faster."""
+    attempt = _attempt(world, order)
     with world.store.transaction() as tx:
         current = intents.get(tx, intent.id)
         if current is None or current.state not in intents.LIVING or current.attempts != intent.attempts:
             raise NotNow(world.later(world.patience.backoff), "create_elsewhere")
-        now = world.now()
         intents.mark(
-            tx, intent.id, "sent", attempts=intent.attempts + 1, sent_at=now, not_before=None, holder=world.holder
+            tx,
+            intent.id,
+            "sent",
+            attempts=intent.attempts + 1,
+            body={**current.body, "attempts": [*attempts_of(current), attempt]},
+            sent_at=world.now(),
+            not_before=None,
+            holder=world.holder,
         )
         found = intents.get(tx, intent.id)
     if found is None:

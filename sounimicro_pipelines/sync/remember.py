@@ -358,11 +358,17 @@ def _left_to_do(scene: Scene, found: Weighed, data: Mapping[str, Any], writes: S
     done = {*found.equal, *(one.field.key for one in writes)} - {one.field.key for one in found.stuck}
     mine = {one.key for one in scene.group.fields}
     left = dict(data)
-    for name, spent in (("choices", done), ("wishes", mine), ("sent", found.settled.keys())):
+    for name, spent in (("choices", done), ("wishes", mine)):
         if left.get(name):
             left[name] = {key: said for key, said in left[name].items() if key not in spent}
             if not left[name]:
                 del left[name]
+    if "made_of" in left:
+        left["made_of"] = [
+            {key: values for key, values in sent.items() if key not in found.settled} for sent in left["made_of"]
+        ]
+        if not any(left["made_of"]):
+            del left["made_of"]
     return left
 
 

@@ -11,7 +11,7 @@ from sounimicro_pipelines.rules.values import Side
 from sounimicro_pipelines.store import Transaction, intents, links
 from sounimicro_pipelines.store.intents import Intent
 from sounimicro_pipelines.sync.names import normal
-from sounimicro_pipelines.sync.orders import Order, Unsure
+from sounimicro_pipelines.sync.orders import Order, Unsure, attempts_of
 from sounimicro_pipelines.sync.ports import Port, Record
 from sounimicro_pipelines.sync.world import NotNow, World
 
@@ -62,8 +62,8 @@ async def made_by(
         outcomes = _outcomes(tx, intent)
     near = [one for one in made if one.id not in linked | outcomes and (parent is None or one.parent == parent)]
     now = {"name": source.identity.name, "org_number": source.identity.org_number} if source is not None else {}
-    mine = [one for one in near if _says(one, intent.body) or _says(one, now)]
-    taken = [one for one in made if one.id in linked - outcomes and _says(one, intent.body)]
+    mine = [one for one in near if _is_of(one, intent) or _says(one, now)]
+    taken = [one for one in made if one.id in linked - outcomes and _is_of(one, intent)]
     if taken and not mine:
         if source is None:
             return None
@@ -88,7 +88,7 @@ def _register(intent: Intent) -> tuple[str, str]:
 
 def _explained(made: Record, others: Sequence[Intent]) -> bool:
     """Whether another unfinished create accounts for a record."""
-    return any(_says(made, one.body) for one in others if one.kind == "create")
+    return any(_is_of(made, one) for one in others if one.kind == "create")
 
 
 async def _natural_key(world: World, order: Order, intent: Intent, port: Port) -> None:
@@ -106,10 +106,15 @@ async def _natural_key(world: World, order: Order, intent: Intent, port: Port) -
             raise Unsure(intent, "The ERP has a record with the same organisation number that we did not create.")
 
 
-def _says(made: Record, body: Mapping[str, Any]) -> bool:
-    if body.get("org_number") and made.identity.org_number:
-        return bool(made.identity.org_number == body["org_number"])
-    return normal(made.identity.name) == normal(str(body.get("name") or ""))
+def _is_of(made: Record, intent: Intent) -> bool:
+    """Whether a record looks like what some attempt has sent."""
+    return any(_says(made, one) for one in attempts_of(intent))
+
+
+def _says(made: Record, sent: Mapping[str, Any]) -> bool:
+    if sent.get("org_number") and made.identity.org_number:
+        return bool(made.identity.org_number == sent["org_number"])
+    return normal(made.identity.name) == normal(str(sent.get("name") or ""))
 
 
 def _is_linked(tx: Transaction, world: World, intent: Intent, made: Record) -> bool:

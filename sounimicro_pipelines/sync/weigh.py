@@ -272,13 +272,19 @@ def _before(scene: Scene, one: RuleField) -> list[Reading | None]:
 def _made_of(scene: Scene, one: RuleField, place: int) -> Reading | None:
     """What a record that we created, or its source, held then: before the first agreement that is the baseline.
 
-    What the new record has not taken, or not whole, it has never held.
+    Of several attempts nobody knows which one made it, unless the new record still holds what one of them has sent.
+    What it has not taken, or not whole, it has never held.
     """
     link, record = scene.group.link_at(place), scene.records[place]
-    sent = ((link.data or {}).get("sent") or {}).get(one.key)
-    if sent is None:
+    sent = [attempt.get(one.key) for attempt in (link.data or {}).get("made_of") or ()]
+    at = CRM if link.origin == "created_in_crm" else max(place, CRM + 1)
+    made, side = read_field(one, scene.records[at], scene.items), scene.records[at].side
+    kept = [values for values in sent if values and _kept(scene, one, at, str(values[side])).key == made.key]
+    found = {str(values[record.side]) if values else None for values in kept or sent}
+    text = found.pop() if len(found) == 1 else None
+    if text is None:
         return None
-    before, now = _kept(scene, one, place, str(sent[record.side])), read_field(one, record, scene.items)
+    before, now = _kept(scene, one, place, text), read_field(one, record, scene.items)
     return None if now.key != before.key and before.text.startswith(now.text) else before
 
 

@@ -549,6 +549,50 @@ def test_a_create_whose_outcome_was_linked_by_another_way_and_deleted_then_is_un
     assert len(scenario.hostile.creates) == 1
 
 
+@pytest.mark.parametrize("made_in", ["crm", "erp"])
+def test_what_is_typed_on_what_a_repeated_create_has_sent_is_news(made_in: str) -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
+    crm, erp = scenario.crm, scenario.erp["K1"]
+    path, other = "Address.Postal.City", "Info.InvoiceAddress.City"
+    system, made_by = (erp, crm) if made_in == "crm" else (crm, erp)
+    source = scenario.company(system, "Customer" if made_in == "crm" else "contact")
+    mine, theirs = (other, path) if made_in == "crm" else (path, other)
+    system.person_types(source, mine)
+    with patch.object(made_by, "create", side_effect=Unreachable("Sim", "create", effect_unknown=True)):
+        scenario.run_engines()
+    sent = system.person_types(source, mine)
+    scenario.hostile.clock.advance(200)
+    with unheard(made_by):
+        scenario.run_engines()
+    ((_, entity, record_id),) = scenario.hostile.creates
+    made = made_by.rows[(entity, record_id)]
+    assert made.values[theirs] == sent
+    typed = system.person_types(source, mine)
+    scenario.settle()
+    scenario.check()
+    assert source.values[mine] == made.values[theirs] == typed
+    with scenario.store.read() as tx:
+        assert conflicts.listing(tx, state=None) == []
+
+
+def test_a_repeated_create_is_found_by_the_name_of_each_attempt() -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
+    crm, erp = scenario.crm, scenario.erp["K1"]
+    company = scenario.company(crm, "contact", "")
+    with patch.object(erp, "create", side_effect=Unreachable("Sim", "create", effect_unknown=True)):
+        scenario.run_engines()
+    crm.person_types(company, "Name")
+    scenario.hostile.clock.advance(200)
+    with unheard(erp):
+        scenario.run_engines()
+    name = crm.person_types(company, "Name")
+    scenario.settle()
+    scenario.check()
+    (customer,) = erp.living("Customer")
+    assert customer.values["Info.Name"] == name
+    assert open_issues(scenario.store) == []
+
+
 def pair(scenario: Scenario) -> tuple[Row, Row]:
     """A company of the CRM and the customer that is the same."""
     org_number = next(scenario._orgs)
