@@ -8,6 +8,8 @@ Place 0 is the CRM; places 1 and up are the ERP's rows (two under the partner ru
 * Values that differ but have not changed since the last agreement are left: each side holds it in its own way.
 * At the first meeting nothing that is filled gives way to nothing that is empty, and nobody is asked about two ways of
   writing the same: each side keeps its own until somebody changes it.
+* Where a row joins places that have agreed before, what stands at one of them since then has no say beside the row if
+  something has been typed on it at another.
 * A one-way field has one side that decides, at the first meeting as later. The policy settles what is left, which is
   two ERP rows that differ; what stood on the other side is kept as a loser.
 """
@@ -97,13 +99,19 @@ def decide(direction: Direction, policy: Policy, crm: View, erp: Sequence[View])
 
 def _first_meeting(direction: Direction, policy: Policy, views: tuple[View, ...]) -> Decision:
     allowed = _sources(direction, views)
-    filled = [place for place in allowed if views[place].now.key != "" and views[place].says_something]
+    changed = [place for place in allowed if views[place].changed]
+    stale = {place for place in allowed if changed and views[place].before is not None and place not in changed}
+    rivals = [place for place in allowed if place not in stale]
+    filled = [place for place in rivals if views[place].now.key != "" and views[place].says_something]
+    if not filled and stale:
+        return _write(views, changed[0], direction, "one_side_changed", ())
     if not filled:
         return Decision("nothing", "source_empty", agreed=True)
+    told = {place for place, view in enumerate(views) if view.says_something and place not in stale}
     if len({views[place].now.key for place in filled}) == 1:
-        losers = tuple(p for p, view in enumerate(views) if p not in filled and view.says_something)
+        losers = tuple(sorted(told - set(filled)))
         return _write(views, filled[0], direction, "one_way" if losers else "first_meeting", losers)
-    return _by_policy(direction, policy, views, filled, "first_meeting")
+    return _by_policy(direction, policy, views, filled, told)
 
 
 def _changed(direction: Direction, policy: Policy, views: tuple[View, ...]) -> Decision:
@@ -115,13 +123,13 @@ def _changed(direction: Direction, policy: Policy, views: tuple[View, ...]) -> D
         source = new[0]
         losers = _changed_losers(views, source)
         return _write(views, source, direction, "both_changed" if losers else "one_side_changed", losers)
-    return _by_policy(direction, policy, views, new, "")
+    return _by_policy(direction, policy, views, new)
 
 
 def _restore(direction: Direction, policy: Policy, views: tuple[View, ...], allowed: list[int]) -> Decision:
     """Only a place that does not decide has changed: it gets the value of the one that does, if there is any."""
     if len({views[place].now.key for place in allowed}) > 1:
-        return _by_policy(direction, policy, views, allowed, "")
+        return _by_policy(direction, policy, views, allowed)
     source = allowed[0]
     if views[source].now.empty:
         return Decision("nothing", "source_empty")
@@ -129,11 +137,12 @@ def _restore(direction: Direction, policy: Policy, views: tuple[View, ...], allo
 
 
 def _by_policy(
-    direction: Direction, policy: Policy, views: tuple[View, ...], rivals: list[int], first: str
+    direction: Direction, policy: Policy, views: tuple[View, ...], rivals: list[int], told: set[int] | None = None
 ) -> Decision:
+    """The policy's choice between rivals. At a first meeting `told` are the places whose values are somebody's."""
     winner: int | None = None
     if policy == "crm":
-        winner = CRM if direction != "to_crm" and (CRM in rivals or not first) else None
+        winner = CRM if direction != "to_crm" and (CRM in rivals or told is None) else None
     elif policy == "erp":
         winner = min((place for place in rivals if place >= ERP), default=None)
     elif policy == "newest":
@@ -142,13 +151,11 @@ def _by_policy(
         if newest is not None and None not in stamps and stamps.count(newest) == 1:
             winner = rivals[stamps.index(newest)]
     if winner is None:
-        if first and views[CRM].spelling and len({view.spelling for view in views}) == 1:
+        if told is not None and views[CRM].spelling and len({view.spelling for view in views}) == 1:
             return Decision("nothing", "same_in_words", agreed=True)
         return Decision("conflict", "ask")
-    if first:
-        losers = tuple(
-            p for p, view in enumerate(views) if view.now.key != views[winner].now.key and view.says_something
-        )
+    if told is not None:
+        losers = tuple(place for place in sorted(told) if views[place].now.key != views[winner].now.key)
     else:
         losers = _changed_losers(views, winner)
     return _write(views, winner, direction, "newest" if policy == "newest" else f"policy_{policy}", losers)

@@ -119,6 +119,24 @@ def test_the_customer_row_speaks_for_the_erp_when_both_rows_changed() -> None:
     assert decide("both", "ask", one_row[0], one_row[1:]).targets == (0, 1)
 
 
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_row_that_joins_a_pair_does_not_bring_back_what_was_typed_over_in_it(policy: Any) -> None:
+    old, typed, empty = VALUES[1], VALUES[2], VALUES[0]
+    pair = (View(typed, old, "present", 1.0), View(old, old, "present", 2.0))
+    bare = decide("both", policy, pair[0], (pair[1], View(empty, None)))
+    assert (bare.kind, bare.source, bare.targets, bare.losers) == ("write", 0, (1, 2), ())
+    filled = decide("both", policy, pair[0], (pair[1], View(Reading("c", "c"), None, "present", 3.0)))
+    told = {"erp": (2, (0,)), "newest": (2, (0,)), "crm": (0, (2,)), "ask": (None, ())}
+    assert (filled.source, filled.losers) == told[policy]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_what_was_emptied_in_a_pair_stays_empty_when_a_row_joins_that_has_nothing_either(policy: Any) -> None:
+    old, empty = VALUES[1], VALUES[0]
+    decision = decide("both", policy, View(empty, old), (View(old, old), View(empty, None)))
+    assert (decision.kind, decision.source, decision.targets) == ("write", 0, (1,))
+
+
 @pytest.mark.parametrize(
     ("direction", "owns", "effective"),
     [("both", True, "both"), ("both", False, "to_erp"), ("to_crm", False, "none"), ("to_erp", False, "to_erp")],

@@ -593,6 +593,26 @@ def test_a_repeated_create_is_found_by_the_name_of_each_attempt() -> None:
     assert open_issues(scenario.store) == []
 
 
+def test_what_was_typed_before_a_partners_second_row_joined_does_not_give_way_to_what_it_was_typed_on() -> None:
+    active = ("customer", "supplier", "partner")
+    scenario = Scenario(1, StorePool(), Trouble(), active=active, polling_always=True)
+    company, customer = pair(scenario)
+    path, other = "Address.Postal.City", "Info.InvoiceAddress.City"
+    scenario.crm.person_types(company, path)
+    scenario.settle()
+    scenario.polling = True
+    scenario.hostile.clock.advance(200)
+    supplier = scenario.company(scenario.erp["K1"], "Supplier", company.values["OrgNr"])
+    supplier.values["Info.Name"] = company.values["Name"]
+    typed = scenario.crm.person_types(company, path)
+    scenario.active = active[1:]
+    scenario.run_engines()
+    scenario.active = active
+    scenario.settle()
+    scenario.check()
+    assert company.values[path] == customer.values[other] == supplier.values[other] == typed
+
+
 def pair(scenario: Scenario) -> tuple[Row, Row]:
     """A company of the CRM and the customer that is the same."""
     org_number = next(scenario._orgs)
