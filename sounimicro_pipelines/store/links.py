@@ -37,6 +37,7 @@ class Link:
     run_id: str | None = None
     parent_link_id: int | None = None
     state: str = "active"
+    org_number: str | None = None
     data: dict[str, Any] | None = None
     synced_at: datetime | None = None
     id: int = 0
@@ -94,6 +95,11 @@ def for_crm_place(
 def for_erp(tx: Transaction, company_key: str, erp_entity: str, erp_id: int) -> Link | None:
     """The link of an ERP record."""
     return maybe(Link, find_one(tx, tx.tables.links, company_key=company_key, erp_entity=erp_entity, erp_id=erp_id))
+
+
+def of_org_number(tx: Transaction, tenant: str, org_number: str) -> list[Link]:
+    """The links of ERP parties with an organisation number, of all companies."""
+    return [build(Link, row) for row in find(tx, tx.tables.links, "id", tenant=tenant, org_number=org_number)]
 
 
 def children(tx: Transaction, link_id: int) -> list[Link]:

@@ -59,6 +59,7 @@ def make_link(
             created_by=world.by,
             run_id=world.run_id,
             parent_link_id=parent.id if parent is not None else None,
+            org_number=(erp or crm).identity.org_number or None,
             data=known,
         ),
     )

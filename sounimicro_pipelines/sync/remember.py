@@ -69,7 +69,10 @@ def remember(
     solved = _solved(scene, found, open_issues)
     strays = [(place, path) for place, done in written.items() for path in done.strayed]
     said = [_left_to_do(scene, found, link.data or {}, writes) for link in scene.group.links]
-    heard = any(data != (link.data or {}) for data, link in zip(said, scene.group.links, strict=True))
+    heard = any(
+        data != (link.data or {}) or _org_number(scene, place) != link.org_number
+        for place, (data, link) in enumerate(zip(said, scene.group.links, strict=True), start=1)
+    )
     withheld = [
         (one, holder)
         for one, holder in found.withheld
@@ -373,10 +376,16 @@ def _left_to_do(scene: Scene, found: Weighed, data: Mapping[str, Any], writes: S
 
 
 def _finish_links(tx: Transaction, world: World, scene: Scene, said: Sequence[dict[str, Any]]) -> None:
-    """Note when the link was last dealt with, and what is left of a person's choices."""
+    """Note when the link was last dealt with, its party's number, and what is left of a person's choices."""
     for place, (link, left) in enumerate(zip(scene.group.links, said, strict=True), start=1):
         data = {**left, "erp_relation": scene.records[place].relation}
         values: dict[str, Any] = {"synced_at": world.now()}
         if data != (link.data or {}):
             values["data"] = data
+        if _org_number(scene, place) != link.org_number:
+            values["org_number"] = _org_number(scene, place)
         links.change(tx, link.id, **values)
+
+
+def _org_number(scene: Scene, place: int) -> str | None:
+    return scene.records[place].identity.org_number or None

@@ -38,6 +38,7 @@ class LinkedTables(Declaring):
             Column("parent_link_id", BigId),
             Column("state", String(20), nullable=False, server_default="active"),
             Column("origin", String(20), nullable=False),
+            Column("org_number", String(20)),
             Column("data", Document),
             Column("created_at", Moment, nullable=False),
             Column("created_by", String(80), nullable=False),
@@ -46,12 +47,13 @@ class LinkedTables(Declaring):
             UniqueConstraint("tenant", "crm_entity", "crm_id", "company_key", "role", name=self.prefix + "links_crm"),
             UniqueConstraint("company_key", "erp_entity", "erp_id", name=self.prefix + "links_erp"),
             self._index("links_parent", "parent_link_id"),
+            self._index("links_org_number", "tenant", "org_number"),
             comment="One CRM record joined with one ERP record of one company in one role. state: active, held (not "
             "written until a person decides). origin: matched, created_in_erp, created_in_crm, chosen, "
             "restored, merged (moved from a record that was merged into this one). "
             "parent_link_id: the company's link for a person; the chosen customer's link for a "
-            "project. data: what else the engine remembers about the pair. An unlinked link is deleted here "
-            "and kept as a tombstone",
+            "project. org_number: the ERP party's, as it was read last. data: what else the engine "
+            "remembers about the pair. An unlinked link is deleted here and kept as a tombstone",
         )
         self.generations = self._table(
             "generations",
