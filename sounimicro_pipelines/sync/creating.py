@@ -84,14 +84,11 @@ async def _leave_deleted(world: World, order: Order, intent: Intent) -> None:
 
 async def _leave_to_other_half(world: World, order: Order, intent: Intent) -> None:
     """Raises FoundMeanwhile when the record is there by now, though not by this creation."""
-    if order.other_half is None:
-        return
-    try:
-        await order.other_half()
-    except FoundMeanwhile:
+    found = None if order.other_half is None else await order.other_half()
+    if found is not None:
         with world.store.transaction() as tx:
             intents.mark(tx, intent.id, "abandoned", finished_at=world.now())
-        raise
+        raise FoundMeanwhile(found)
 
 
 async def _make(world: World, order: Order, port: Port, conditions: Mapping[str, Sequence[str]], guid: GuidOf) -> int:

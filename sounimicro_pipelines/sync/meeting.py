@@ -16,11 +16,12 @@ from sounimicro_pipelines.sync.creating import create
 from sounimicro_pipelines.sync.deleted import StaysDeleted, was_deleted
 from sounimicro_pipelines.sync.filling import Incomplete, new_values
 from sounimicro_pipelines.sync.holding import demand_free
-from sounimicro_pipelines.sync.linking import is_elsewhere, is_kept_apart, make_link
+from sounimicro_pipelines.sync.linking import is_kept_apart, make_link
 from sounimicro_pipelines.sync.marks import asked_about_half, half_in_crm, half_in_erp, take_off_mark
-from sounimicro_pipelines.sync.match import Identity, Register, Suggestion, certain, compare, suggest
+from sounimicro_pipelines.sync.match import Identity
+from sounimicro_pipelines.sync.matching import match_in_crm, match_in_erp
 from sounimicro_pipelines.sync.names import normal
-from sounimicro_pipelines.sync.orders import FoundMeanwhile, Half, Order, Unsure, attempts_of
+from sounimicro_pipelines.sync.orders import FoundMeanwhile, Order, Unsure, attempts_of
 from sounimicro_pipelines.sync.orphans import creates_for, give_up_creates
 from sounimicro_pipelines.sync.ports import Record
 from sounimicro_pipelines.sync.seeking import LINKED_OTHERWISE
@@ -61,31 +62,44 @@ async def meet_erp(world: World, rule: Rule, company_key: str, entity: str, erp_
         seen = record.identity
     if under_way:
         order = await _order_in_crm(world, rule, record, role, parent)
-        by_now = partial(_half_by_now, world, rule, record, seen, role)
-        return await _go_on(world, replace(order, other_half=by_now), under_way[0])
+        met = partial(_meet_in_crm, world, rule, record, seen, role, parent)
+        return await _go_on(world, replace(order, other_half=met), under_way[0])
     half = await half_in_crm(world, rule, record, role)
     if half is not None:
         if half.is_free:
             return [_link(world, rule, half.record, record, role, "restored", parent, found=half.record)]
         if asked_about_half(world, rule, record, half):
             return []
-    found, near = not_told_apart(world, rule, record, *await _match_in_crm(world, rule, seen, record, role))
+    made = await _meet_in_crm(world, rule, record, seen, role, parent)
+    if made is not None:
+        return made
+    if await was_deleted(world, rule, record, role, seen):
+        return []
+    _wait_for_ours(world, record)
+    return await _create_in_crm(world, await _order_in_crm(world, rule, record, role, parent))
+
+
+async def _meet_in_crm(
+    world: World, rule: Rule, record: Record, seen: Identity, role: str, parent: Link | None
+) -> list[Link] | None:
+    """The link with the CRM record that an ERP record matches; none where that is left to a person.
+
+    None when the CRM has no such record, so that one is to be created.
+    """
+    found, near = not_told_apart(world, rule, record, *await match_in_crm(world, rule, seen, record, role))
     if found is not None:
         crm = await world.crm.read(rule.crm, found.id, rule.crm_paths())
         if crm is None:
             return []
-        if _apart(world, crm, company_key, role):
+        if _apart(world, crm, record.company_key, role):
             ask(world, rule, record, [found])
             return []
         return [_link(world, rule, crm, record, role, f"matched:{found.by}", parent, found=crm)]
     if rule.create.in_crm != "automatic":
         return []
-    if await should_be_asked(world, rule, record, near, company_key, seen.parent):
+    if await should_be_asked(world, rule, record, near, record.company_key, seen.parent):
         return []
-    if await was_deleted(world, rule, record, role, seen):
-        return []
-    _wait_for_ours(world, record)
-    return await _create_in_crm(world, await _order_in_crm(world, rule, record, role, parent))
+    return None
 
 
 async def meet_crm(world: World, rule: Rule, crm: Record) -> list[Link]:
@@ -122,7 +136,7 @@ async def meet_crm(world: World, rule: Rule, crm: Record) -> list[Link]:
 async def _meet_in(
     world: World, rule: Rule, crm: Record, key: str, role: str, parent: Link | None, *, only: bool
 ) -> Link | None:
-    port, entity = world.erp[key], _entity(rule)
+    entity = _entity(rule)
     half = await half_in_erp(world, rule, crm, key, role)
     if half is not None and half.is_free:
         return _link(world, rule, crm, half.record, role, "restored", parent, found=half.record)
@@ -142,21 +156,12 @@ async def _meet_in(
     if rule.rule == "person" and not relation:
         return None
     identity = replace(crm.identity, parent=relation) if rule.rule == "person" else crm.identity
+    creates = rule.create.in_erp == "automatic" and only
+    meet = partial(_meet_in_erp, world, rule, here, identity, role, parent, creates=creates)
     if under_way is None:
-        matched = await _match_in_erp(world, rule, identity, crm, key)
-        found, near = not_told_apart(world, rule, here, *matched)
-        if found is not None:
-            erp = await port.read(entity, found.id, rule.erp_paths())
-            if erp is None:
-                return None
-            if _apart_erp(world, key, erp):
-                ask(world, rule, here, [found])
-                return None
-            return _link(world, rule, crm, erp, role, f"matched:{found.by}", parent, found=erp)
-        if rule.create.in_erp != "automatic" or not only:
-            return None
-        if await should_be_asked(world, rule, here, near, key, identity.parent):
-            return None
+        met = await meet()
+        if met is not None:
+            return next(iter(met), None)
         _wait_for_ours(world, crm)
     if under_way is not None and rule.rule == "project":
         parent = _chosen_customer(world, under_way)
@@ -169,22 +174,46 @@ async def _meet_in(
         if under_way is not None:
             raise NotNow(world.later(world.patience.longest_backoff), "create_unknown") from error
         raise
-    return await create(
-        world,
-        Order(
-            rule,
-            "erp",
-            crm,
-            entity,
-            key,
-            role,
-            values,
-            parent=relation or None,
-            parent_link=parent,
-            data=dict(said.get("data") or {"erp_relation": None}),
-            answers=answers,
-        ),
+    order = Order(
+        rule,
+        "erp",
+        crm,
+        entity,
+        key,
+        role,
+        values,
+        parent=relation or None,
+        parent_link=parent,
+        data=dict(said.get("data") or {"erp_relation": None}),
+        answers=answers,
+        other_half=meet if creates else None,
     )
+    try:
+        return await create(world, order)
+    except FoundMeanwhile as there:
+        return next(iter(there.links), None)
+
+
+async def _meet_in_erp(
+    world: World, rule: Rule, crm: Record, identity: Identity, role: str, parent: Link | None, *, creates: bool
+) -> list[Link] | None:
+    """The link with the ERP record of the company of `crm` that it matches; none where that is left to a person.
+
+    None when there is no such record, so that one is to be created, which is not done unless the rule `creates`.
+    """
+    key = crm.company_key
+    found, near = not_told_apart(world, rule, crm, *await match_in_erp(world, rule, identity, crm, key))
+    if found is not None:
+        erp = await world.erp[key].read(_entity(rule), found.id, rule.erp_paths())
+        if erp is None:
+            return []
+        if _apart_erp(world, key, erp):
+            ask(world, rule, crm, [found])
+            return []
+        return [_link(world, rule, crm, erp, role, f"matched:{found.by}", parent, found=erp)]
+    if not creates or await should_be_asked(world, rule, crm, near, key, identity.parent):
+        return []
+    return None
 
 
 def _without_place(
@@ -221,87 +250,6 @@ def _customer_link(world: World, record: Record) -> Link | None:
         return None
     with world.store.read() as tx:
         return links.for_erp(tx, record.company_key, "Customer", record.parent)
-
-
-async def _match_in_crm(
-    world: World, rule: Rule, seen: Identity, record: Record, role: str
-) -> tuple[Suggestion | None, list[Suggestion]]:
-    others = await world.crm.look_up(rule.crm, seen)
-    own = await world.erp[record.company_key].look_up(record.entity, record.identity)
-    with world.store.read() as tx:
-        known = [
-            replace(
-                _without_others_number(tx, world, rule, one, record.company_key),
-                linked=bool(links.for_crm_place(tx, world.tenant, rule.crm, one.id, record.company_key, role)),
-            )
-            for one in others
-        ]
-        ours = [
-            replace(
-                one, parent=seen.parent, linked=links.for_erp(tx, record.company_key, record.entity, one.id) is not None
-            )
-            for one in own
-            if one.id != record.id and (seen.parent is None or one.parent == record.identity.parent)
-        ]
-    found, near = _weigh(seen, ours, known, rule)
-    return _if_nobody_elses(world, rule, found, near, record.company_key, found.id if found is not None else 0)
-
-
-async def _match_in_erp(
-    world: World, rule: Rule, seen: Identity, crm: Record, key: str
-) -> tuple[Suggestion | None, list[Suggestion]]:
-    entity = _entity(rule)
-    others = await world.erp[key].look_up(entity, seen)
-    own = await world.crm.look_up(rule.crm, crm.identity)
-    role = rule.role
-    with world.store.read() as tx:
-        seen = _without_others_number(tx, world, rule, seen, key)
-        known = [replace(one, linked=links.for_erp(tx, key, entity, one.id) is not None) for one in others]
-        ours = [
-            replace(
-                one,
-                parent=seen.parent,
-                linked=bool(links.for_crm_place(tx, world.tenant, rule.crm, one.id, key, role)),
-            )
-            for one in own
-            if one.id != crm.id and (seen.parent is None or one.parent == crm.identity.parent)
-        ]
-    found, near = _weigh(seen, ours, known, rule)
-    return _if_nobody_elses(world, rule, found, near, key, crm.id)
-
-
-def _without_others_number(tx: Transaction, world: World, rule: Rule, one: Identity, company_key: str) -> Identity:
-    """What a CRM record is recognised by in a company: the number that another company gave it says nothing there."""
-    return replace(one, number="") if is_elsewhere(tx, world, rule.crm, one.id, company_key) else one
-
-
-def _if_nobody_elses(
-    world: World, rule: Rule, found: Suggestion | None, near: list[Suggestion], company_key: str, crm_id: int
-) -> tuple[Suggestion | None, list[Suggestion]]:
-    """Only a suggestion where the CRM's project is another ERP company's already.
-
-    Companies number their projects from the same start and name them alike, so neither says that they are one; their
-    end dates would overwrite each other.
-    """
-    if found is None or rule.rule != "project":
-        return found, near
-    with world.store.read() as tx:
-        if not is_elsewhere(tx, world, rule.crm, crm_id, company_key):
-            return found, near
-    return None, [found, *(one for one in near if one.id != found.id)]
-
-
-def _weigh(
-    seen: Identity, ours: list[Identity], others: list[Identity], rule: Rule
-) -> tuple[Suggestion | None, list[Suggestion]]:
-    register = Register(others)
-    found = certain(seen, Register([seen, *ours]), register, rule.match)
-    near = suggest(seen, register, rule.match, 5)
-    told = {one.id for one in near}
-    for other in others:
-        if not other.linked and other.id not in told and seen.number and other.number == seen.number:
-            near.append(compare(seen, other, rule.match))
-    return found, near
 
 
 def _wait_for_ours(world: World, record: Record) -> None:
@@ -346,39 +294,13 @@ async def _go_on(world: World, order: Order, under_way: Intent) -> list[Link]:
     try:
         return await _create_in_crm(world, order)
     except FoundMeanwhile as met:
-        if met.half is None:
-            return []
-        crm, origin = met.half.record, f"matched:{met.half.by}"
-        return [_link(world, order.rule, crm, source, order.role, origin, order.parent_link, found=crm)]
+        return met.links
     except Outdated:
         with world.store.read() as tx:
             linked = links.for_erp(tx, order.company_key, source.entity, source.id)
         if linked is not None:
             raise
         raise Unsure(under_way, LINKED_OTHERWISE) from None
-
-
-async def _half_by_now(world: World, rule: Rule, record: Record, seen: Identity, role: str) -> None:
-    """Raises FoundMeanwhile where an ERP record would be linked or asked about, were its creation not under way.
-
-    What we have made and linked with nothing may be what comes of that creation.
-    """
-    found, near = not_told_apart(world, rule, record, *await _match_in_crm(world, rule, seen, record, role))
-    if found is not None:
-        crm = await world.crm.read(rule.crm, found.id, rule.crm_paths())
-        if crm is not None and not _is_left_over(world, crm) and not _apart(world, crm, record.company_key, role):
-            raise FoundMeanwhile(Half(crm, found.by))
-    same = [one for one in near if "same_org_number" in one.reasons and one.id != (found.id if found else 0)]
-    others = [(one, await world.crm.read(rule.crm, one.id, rule.crm_paths())) for one in same]
-    asked = [one for one, crm in others if crm is not None and not _is_left_over(world, crm)]
-    if asked and await should_be_asked(world, rule, record, asked, record.company_key, seen.parent):
-        raise FoundMeanwhile
-
-
-def _is_left_over(world: World, crm: Record) -> bool:
-    """Whether a CRM record was made by us and is linked with nothing."""
-    with world.store.read() as tx:
-        return crm.created_by_us and not links.for_crm(tx, world.tenant, crm.entity, crm.id)
 
 
 def _is_being_made(world: World, rule: Rule, company_key: str) -> bool:

@@ -26,23 +26,15 @@ class Unsure(Exception):
         self.cause = cause
 
 
-@dataclass(frozen=True, slots=True)
-class Half:
-    """The record that is the other half of one that is met, and by what it was found."""
-
-    record: Record
-    by: str
-
-
 class FoundMeanwhile(Exception):
     """While a creation waited its record came to be by another way: a company may be customer and supplier.
 
-    Without `half` it is left to a person whether it has.
+    `links` are those that were made with it; without any it is left to a person whether it has.
     """
 
-    def __init__(self, half: Half | None = None) -> None:
-        super().__init__(half.by if half is not None else "")
-        self.half = half
+    def __init__(self, links: list[Link]) -> None:
+        super().__init__(len(links))
+        self.links = links
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +43,8 @@ class Order:
 
     `parent` is the id under which it is created there; `parent_link` the link that it will hang on. `answers` are a
     person's, by field key; they and `data` are kept with the intent, so that a repeated attempt is the same. Before one
-    is repeated, `other_half` looks for a record that does not come of it, and raises FoundMeanwhile.
+    is repeated, `other_half` looks for a record that does not come of it: None where there is none, else the links
+    that were made with it, or nothing while a person is asked.
     """
 
     rule: Rule
@@ -65,7 +58,7 @@ class Order:
     parent_link: Link | None = None
     data: Mapping[str, Any] | None = None
     answers: Mapping[str, str] = field(default_factory=dict)
-    other_half: Callable[[], Awaitable[None]] | None = None
+    other_half: Callable[[], Awaitable[list[Link] | None]] | None = None
 
 
 def place_of(order: Order) -> tuple[str, int, str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from sounimicro_pipelines.rules.model import Rule
 from sounimicro_pipelines.rules.values import Side
 from sounimicro_pipelines.store import Transaction, intents, links
 from sounimicro_pipelines.store.intents import Intent
+from sounimicro_pipelines.sync.match import Identity
 from sounimicro_pipelines.sync.names import normal
 from sounimicro_pipelines.sync.orders import Order, Unsure, attempts_of
 from sounimicro_pipelines.sync.ports import Port, Record
@@ -32,7 +34,8 @@ async def look_for(world: World, order: Order, intent: Intent) -> int | None:
     found = await made_by(world, order.rule, order.entity, intent, order.source, parent)
     if found is not None:
         return found.id
-    await _natural_key(world, order, intent, port)
+    if order.side == "erp" and order.other_half is None:
+        await _natural_key(world, order, intent, port)
     return None
 
 
@@ -92,18 +95,21 @@ def _explained(made: Record, others: Sequence[Intent]) -> bool:
 
 
 async def _natural_key(world: World, order: Order, intent: Intent, port: Port) -> None:
-    """A record that we did not make, but that carries the same organisation number, is a person's to judge."""
-    identity = order.source.identity
-    if order.side != "erp" or not identity.org_number:
-        return
-    alike = await port.look_up(order.entity, identity)
-    if any(other.org_number == identity.org_number and normal(other.name) == normal(identity.name) for other in alike):
-        with world.store.read() as tx:
-            taken = {
-                other.id for other in alike if links.for_erp(tx, order.company_key, order.entity, other.id) is not None
-            }
-        if any(other.id not in taken and other.org_number == identity.org_number for other in alike):
-            raise Unsure(intent, "The ERP has a record with the same organisation number that we did not create.")
+    """A record that has come to be meanwhile under the same number or name is a person's to judge. Raises Unsure."""
+    mine = replace(order.source.identity, parent=order.parent if order.rule.rule == "person" else None)
+    alike = [one for one in await port.look_up(order.entity, mine) if _is_named_alike(one, mine)]
+    with world.store.read() as tx:
+        free = [one for one in alike if links.for_erp(tx, order.company_key, order.entity, one.id) is None]
+    for one in free:
+        record = await port.read(order.entity, one.id, order.rule.erp_paths())
+        if record is not None and (record.created is None or record.created >= intent.created_at - SKEW):
+            raise Unsure(intent, "The ERP has a new record of the same number or name that we did not create.")
+
+
+def _is_named_alike(one: Identity, mine: Identity) -> bool:
+    if one.org_number and mine.org_number:
+        return one.org_number == mine.org_number
+    return normal(one.name) == normal(mine.name) and (mine.parent is None or one.parent == mine.parent)
 
 
 def _is_of(made: Record, intent: Intent) -> bool:

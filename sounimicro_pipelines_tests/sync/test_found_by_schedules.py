@@ -18,6 +18,8 @@ from sounimicro_pipelines.transport import ServerFailed, Unreachable
 from sounimicro_pipelines_tests.sync.scenario import Broken, Scenario, StorePool, open_issues
 from sounimicro_pipelines_tests.sync.simulated import Crash, Row, System, Trouble
 
+SIDES = ("crm", "erp")
+
 
 @pytest.mark.parametrize("path", ["Address.Postal.City", "Urls[first].Value", "Name"])
 def test_an_edit_while_the_record_is_created_elsewhere_travels_after_it(path: str) -> None:
@@ -611,6 +613,72 @@ def test_what_was_typed_before_a_partners_second_row_joined_does_not_give_way_to
     scenario.settle()
     scenario.check()
     assert company.values[path] == customer.values[other] == supplier.values[other] == typed
+
+
+@pytest.mark.parametrize("repeated", [False, True], ids=["first", "repeated"])
+@pytest.mark.parametrize("companies", [1, 2], ids=["one_company", "two_companies"])
+def test_a_company_is_known_by_its_customers_number_while_that_is_on_its_way_to_it(
+    repeated: bool, companies: int
+) -> None:
+    active = ("customer", "supplier", "partner")
+    scenario = Scenario(1, StorePool(), Trouble(), companies=companies, active=active, polling_always=True)
+    crm = scenario.crm
+    number = next(scenario._orgs)
+    merged, kept = scenario.company(crm, "contact", number), scenario.company(crm, "contact", "")
+    kept.facts = {"category_group": "other"}  # nobody makes a customer of it
+    customer = scenario.company(scenario.erp["K1"], "Customer", number)
+    customer.values["Info.Name"] = merged.values["Name"]
+    entity = "Supplier" if companies == 1 else "Customer"
+    there = scenario.erp[f"K{companies}"]
+    if repeated:
+        party = scenario.company(there, entity, number)
+        party.values["Info.Name"] = customer.values["Info.Name"]
+        with (
+            patch.object(crm, "look_up", AsyncMock(return_value=[])),
+            patch.object(crm, "create", side_effect=Unreachable("Sim", "create", effect_unknown=True)),
+        ):
+            scenario.run_engines()
+        scenario.hostile.clock.advance(200)
+    else:
+        scenario.settle()
+        scenario.polling = True
+        scenario.hostile.clock.advance(200)
+    crm.person_merges(merged, kept)
+    if not repeated:
+        party = scenario.company(there, entity, number)
+        party.values["Info.Name"] = customer.values["Info.Name"]
+    with patch.object(crm, "write", side_effect=ServerFailed("Sim", "write", status=500)):
+        scenario.run_engines()
+    assert not kept.values["OrgNr"]
+    scenario.settle()
+    scenario.check()
+    assert crm.living("contact") == [kept]
+    assert scenario.hostile.creates == []
+    assert kept.values["OrgNr"] == number
+
+
+@pytest.mark.parametrize("alike", [True, False], ids=["same_name", "other_name"])
+def test_a_create_in_the_erp_that_waited_is_not_repeated_where_a_person_has_made_the_customer(alike: bool) -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
+    crm, erp = scenario.crm, scenario.erp["K1"]
+    company = scenario.company(crm, "contact", "961589304")
+    with patch.object(erp, "create", side_effect=Unreachable("Sim", "create", effect_unknown=True)):
+        scenario.run_engines()
+    scenario.hostile.clock.advance(200)
+    customer = scenario.company(erp, "Customer", "961589304")
+    if alike:
+        customer.values["Info.Name"] = company.values["Name"]
+    scenario.polling_always = scenario.polling = False
+    scenario.run_engines()
+    assert erp.living("Customer") == [customer]
+    scenario.settle()
+    scenario.check()
+    assert scenario.hostile.creates == []
+    with scenario.store.read() as tx:
+        linked = links.for_erp(tx, "K1", "Customer", customer.id) is not None
+        assert intents.living(tx) == []
+    asked = {(one.kind, one.side) for one in open_issues(scenario.store)}
+    assert (linked, asked) == ((True, set()) if alike else (False, {("possible_duplicate", side) for side in SIDES}))
 
 
 def pair(scenario: Scenario) -> tuple[Row, Row]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from unittest.mock import patch
 
 import pytest
 
 from sounimicro_pipelines.store import issues, links, work
 from sounimicro_pipelines.store.issues import Issue
 from sounimicro_pipelines.store.work import Poke
+from sounimicro_pipelines.sync.addresses import CrmAddress
 from sounimicro_pipelines.sync.engine import drain
 from sounimicro_pipelines.sync.ports import Record
+from sounimicro_pipelines.sync.requests import ErpButton
 from sounimicro_pipelines.sync.run_report import RunReport
-from sounimicro_pipelines.transport import AccessDenied
+from sounimicro_pipelines.transport import AccessDenied, Unreachable
 from sounimicro_pipelines_tests.sync.calm import Calm, pool
 from sounimicro_pipelines_tests.sync.scenario import StorePool
 from sounimicro_pipelines_tests.sync.simulated import Row, Trouble
@@ -110,3 +113,29 @@ def test_customers_of_two_companies_of_whom_the_name_alone_is_known_are_not_made
         linked = links.for_crm(tx, both.crm.tenant, "contact", named[0].id)
         asked = issues.listing(tx, kind="possible_duplicate")
     assert len(linked) + len(asked) == 2
+
+
+@pytest.mark.parametrize("since", [True, False], ids=["made_since", "there_before"])
+def test_what_a_person_asked_to_create_is_not_made_beside_what_a_colleague_has_made_meanwhile(
+    both: Calm, since: bool
+) -> None:
+    erp = both.erp["K1"]
+    crm = both.company(both.crm, "contact")
+
+    def colleague() -> Row:
+        named = {"Info.Name": "Avdeling nord", "OrgNumber": crm.values["OrgNr"]}
+        return erp.person_creates("Customer", named, facts={"status": "active"})
+
+    there = [] if since else [colleague()]
+    both.later(300)
+    with patch.object(erp, "create", side_effect=Unreachable("Sim", "create", effect_unknown=True)):
+        outcome = both.ask(lambda world: ErpButton(world).create(CrmAddress("contact", crm.id), "K1", "customer"))
+    assert outcome.waiting
+    both.later(200)
+    there += [colleague()] if since else []
+    both.polling = False
+    both.run_engines()
+    assert [row for row in erp.living("Customer") if row.created_by == "person"] == there
+    assert len(both.hostile.creates) == (0 if since else 1)
+    with both.store.read() as tx:
+        assert len(issues.listing(tx, kind="create_unknown")) == (1 if since else 0)
