@@ -19,7 +19,7 @@ import duckdb
 
 from sounimicro_pipelines.clock import Clock, SystemClock
 from sounimicro_pipelines.errors import SounimicroError
-from sounimicro_pipelines.warehouse.handing_on import hand_on, is_held, let_go
+from sounimicro_pipelines.warehouse.handing_on import hand_on, let_go, take
 
 WAIT_SECONDS = 60.0
 MEMORY_LIMIT = "256MB"
@@ -81,7 +81,8 @@ class Warehouse:
     another process holds the file, opening is tried again for `wait_seconds` on the clock, with jitter. Without
     `checkpoint` closing leaves what is in the log beside the file, as safe there and soon written, for the next one who
     closes: that spares small changes the time to write whole pieces of many tables anew. With `hands_on`, which may be
-    set while it is open, closing leaves it to the next one without `checkpoint` in this process, who must come at once.
+    set while it is open, closing leaves it to the next one without `checkpoint` in this process, who must come at once
+    and finds it as it was left: with its memory limit, its threads and its temporary tables.
     """
 
     def __init__(
@@ -143,10 +144,10 @@ class Warehouse:
             self._make()
         if self._checkpoint:
             let_go(self.path)
-        if not is_held(self.path):  # closing a file takes away this process's lock on it, whoever in it has that
-            self._check_kind()
+        elif (held := take(self.path)) is not None:
+            return held
+        self._check_kind()
         connection = duckdb.connect(str(self.path))
-        let_go(self.path)
         try:
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET autoinstall_known_extensions = false")

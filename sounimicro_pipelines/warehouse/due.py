@@ -110,7 +110,7 @@ def look_at(
 
     Raises PublishError for a mart that is missing, lacks a key column or holds floating-point numbers.
     """
-    described = _described(stand, schema, name, meta)
+    described = _described(warehouse, stand, schema, name, meta)
     columns = tuple(_column(name, column, kind) for column, kind in described)
     groups = Groups.of(meta.key, dict(described))
     indexes = (meta.key[:4], *meta.indexes)
@@ -162,9 +162,11 @@ def look_at(
     )
 
 
-def _described(stand: Stand, schema: str, name: str, meta: PublishMeta) -> list[tuple[str, str]]:
+def _described(
+    warehouse: duckdb.DuckDBPyConnection, stand: Stand, schema: str, name: str, meta: PublishMeta
+) -> list[tuple[str, str]]:
     """Name and type of each column of a mart."""
-    described = [(column, kind) for column, kind in stand.columns.get((schema, name), ()) if column != "company"]
+    described = [(column, kind) for column, kind in stand.columns(warehouse, schema, name) if column != "company"]
     if not described:
         raise PublishError(f"There is no mart {schema}.{name} in the warehouse.", remedy="Build the reports first.")
     missing = [column for column in meta.key if column not in dict(described)]

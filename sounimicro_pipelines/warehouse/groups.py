@@ -8,19 +8,21 @@ the last publish was of the build before, the rows that changed since are known 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 
 from sounimicro_pipelines.store.reports import GroupCondition
+from sounimicro_pipelines.warehouse.hashes import described
 
 BUCKET = 256
 """How many neighbouring ids make a group where rows belong to nothing larger."""
-CHANGES = "changes_"
-"""Begins the names of the tables, in `reports_state`, of the rows that the last build took from a published mart and
-put there: `is_new` says which, the other columns are the mart's. A mart without such a table stayed as it was."""
+_CHANGES = "changes_"
+"""Begins the names of the tables of the rows that a build took from a table and put there: `is_new` says which, the
+other columns are the table's. A table without such a one stayed as it was. They are temporary: they are there for who
+is handed the build's connection."""
 INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
 
 
@@ -103,14 +105,14 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """What stands in a warehouse: columns (name and type) by schema and table, rows by mart, and the builds of its
-    reports.
+    """What stands in a warehouse: tables with their schema, temporary ones, rows by mart, and its reports' builds.
 
     `builds` are the finished ones since the last full refresh, which is the first of them; none where nobody counts
     builds. `changed` is the one of which the changes were kept, if any.
     """
 
-    columns: Mapping[tuple[str, str], Sequence[tuple[str, str]]]
+    tables: Set[tuple[str, str]]
+    temporary: Set[str]
     rows: Mapping[str, int]
     builds: Sequence[int]
     changed: int | None
@@ -118,24 +120,29 @@ class Stand:
     @classmethod
     def of(cls, warehouse: duckdb.DuckDBPyConnection, schema: str) -> Stand:
         """`schema` is that of the marts."""
-        columns: dict[tuple[str, str], list[tuple[str, str]]] = {}
-        for of_schema, table, column, kind in warehouse.execute(
-            "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns()"
-            " WHERE schema_name IN (?, 'reports_state') AND database_name = current_database() ORDER BY column_index",
-            [schema],
-        ).fetchall():
-            columns.setdefault((of_schema, table), []).append((column, kind))
-        marts = [name for of_schema, name in columns if of_schema == schema]
+        found = warehouse.execute(
+            "SELECT schema_name, table_name, temporary FROM duckdb_tables()"
+            " WHERE temporary OR database_name = current_database()"
+        ).fetchall()
+        tables = {(of_schema, name) for of_schema, name, is_temporary in found if not is_temporary}
+        marts = [name for of_schema, name in tables if of_schema == schema]
         counted = ", ".join(f'(SELECT count(*) FROM "{schema}"."{name}")' for name in marts)
-        found = warehouse.execute(f"SELECT {counted}").fetchone() if marts else None
+        counts = warehouse.execute(f"SELECT {counted}").fetchone() if marts else None
         builds = _ask(warehouse, "SELECT build FROM reports_state.build ORDER BY build")
-        changed = _ask(warehouse, "SELECT build FROM reports_state.changed_build")
+        changed = _ask(warehouse, "SELECT build FROM temp.changed_build")
         return cls(
-            columns,
-            dict(zip(marts, found or (), strict=True)),
+            tables,
+            {name for _, name, is_temporary in found if is_temporary},
+            dict(zip(marts, counts or (), strict=True)),
             [build for (build,) in builds],
             changed[0][0] if len(changed) == 1 else None,
         )
+
+    def columns(self, warehouse: duckdb.DuckDBPyConnection, schema: str, name: str) -> list[tuple[str, str]]:
+        """Name and type of each column of a table; none when there is no such table."""
+        if (schema, name) not in self.tables:
+            return []
+        return described(warehouse.execute(f'FROM "{schema}"."{name}" LIMIT 0').description)
 
 
 def suspects_since(
@@ -145,7 +152,7 @@ def suspects_since(
 
     `rebuilt` is the table of what each build made anew.
     """
-    columns = {column for column, _ in stand.columns.get(("reports_state", rebuilt), ())}
+    columns = {column for column, _ in stand.columns(warehouse, "reports_state", rebuilt)}
     if not {*groups.columns, "build"} <= columns:
         return None
     source = f'(SELECT * FROM reports_state."{rebuilt}" WHERE build > {int(build)})'
@@ -157,27 +164,37 @@ def changes_since(stand: Stand, mart: str, build: int) -> Changes | None:
     """What the last finished build changed in a mart, if `build` is the one before it; else None."""
     if list(stand.builds[-2:]) != [build, stand.changed]:
         return None
-    name = f"{CHANGES}{mart}"
-    return Changes(f'reports_state."{name}"' if ("reports_state", name) in stand.columns else None)
+    return Changes(changes_of(mart) if f"{_CHANGES}{mart}" in stand.temporary else None)
+
+
+def changes_of(table: str) -> str:
+    """The name in SQL of the table of what a build changed in a table."""
+    return f'temp."{_CHANGES}{table}"'
+
+
+def keep_changes(warehouse: duckdb.DuckDBPyConnection, build: int) -> None:
+    """Says of which build the changes are."""
+    warehouse.execute("CREATE OR REPLACE TEMP TABLE changed_build AS SELECT ?::BIGINT AS build", [build])
 
 
 def forget_changes(warehouse: duckdb.DuckDBPyConnection) -> None:
-    """Drops what the last build changed: the next publish compares what was touched with what was published."""
-    for name in _state_tables(warehouse, CHANGES, "changed_build"):
-        warehouse.execute(f'DROP TABLE reports_state."{name}"')
+    """Drops what an earlier build on this connection changed."""
+    for name in _tables(warehouse, "temp", _CHANGES, "changed_build"):
+        warehouse.execute(f'DROP TABLE temp."{name}"')
 
 
 def forget_last_build(warehouse: duckdb.DuckDBPyConnection) -> None:
-    """Drops or empties whatever the last build left beside the reports with values of records."""
-    forget_changes(warehouse)
-    for name in _state_tables(warehouse, "fresh_"):
+    """Empties what the last build left beside the reports with values of records."""
+    for name in _tables(warehouse, "reports_state", "fresh_", _CHANGES):
         warehouse.execute(f'DELETE FROM reports_state."{name}"')
 
 
-def _state_tables(warehouse: duckdb.DuckDBPyConnection, *beginnings: str) -> list[str]:
+def _tables(warehouse: duckdb.DuckDBPyConnection, place: str, *beginnings: str) -> list[str]:
+    """Tables with such names in a schema of the file, or the temporary ones."""
     found = warehouse.execute(
-        "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'reports_state'"
-        " AND database_name = current_database()"
+        "SELECT table_name FROM duckdb_tables() WHERE CASE WHEN temporary THEN 'temp'"
+        " WHEN database_name = current_database() THEN schema_name END = ?",
+        [place],
     ).fetchall()
     return [name for (name,) in found if name.startswith(beginnings)]
 

@@ -1,6 +1,7 @@
 """A warehouse that one step of a run leaves open for the next: opening it anew would play back its log once more.
 
-It is held by nobody for longer than SECONDS, so that other processes get it soon where no next step comes.
+With its connection come its temporary tables and its settings. It is held by nobody for longer than SECONDS, so that
+other processes get it soon where no next step comes.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _lock = Lock()
 
 
 def hand_on(path: Path, connection: duckdb.DuckDBPyConnection) -> None:
-    """Keeps a database open by one of its connections until `let_go`, or for a moment."""
+    """Keeps a connection until somebody takes it or lets it go, or for a moment."""
     let_go(path)
     timer = Timer(SECONDS, let_go, [path, connection])
     timer.daemon = True
@@ -26,19 +27,20 @@ def hand_on(path: Path, connection: duckdb.DuckDBPyConnection) -> None:
     timer.start()
 
 
-def is_held(path: Path) -> bool:
-    """Whether a database is open in this process for who comes next."""
-    with _lock:
-        return path in _held
-
-
-def let_go(path: Path, only: duckdb.DuckDBPyConnection | None = None) -> None:
-    """Closes what is held of a file, if anything is (and it is `only` that)."""
+def take(path: Path, only: duckdb.DuckDBPyConnection | None = None) -> duckdb.DuckDBPyConnection | None:
+    """What is held of a file, if anything is (and it is `only` that); the caller closes it or hands it on."""
     with _lock:
         held = _held.get(path)
         if held is None or only not in (None, held[0]):
-            return
+            return None
         del _held[path]
     connection, timer = held
     timer.cancel()
-    connection.close()
+    return connection
+
+
+def let_go(path: Path, only: duckdb.DuckDBPyConnection | None = None) -> None:
+    """Closes what `take` takes."""
+    connection = take(path, only)
+    if connection is not None:
+        connection.close()

@@ -26,6 +26,7 @@ from sounimicro_pipelines.warehouse.connection import Warehouse
 from sounimicro_pipelines.warehouse.due import Due, PublishError, PublishMeta, TableResult, look_at
 from sounimicro_pipelines.warehouse.groups import Stand
 from sounimicro_pipelines.warehouse.leisure import at_leisure
+from sounimicro_pipelines.warehouse.meanwhile import begun
 from sounimicro_pipelines.warehouse.written import write
 
 __all__ = ["PublishError", "PublishMeta", "PublishResult", "TableResult", "TieOut", "meta_from_manifest", "publish"]
@@ -108,12 +109,8 @@ def publish(
                 reports.hold_company(tx, company)
                 if reports.published(tx, company) != version or not ahead.stands(tx):
                     continue
-                results = tuple(
-                    plan.result(plan.to_write)
-                    if plan.table.name in ahead.tables
-                    else write(warehouse, tx, schema, plan, company)
-                    for plan in plans
-                )
+                here = write(warehouse, tx, schema, [p for p in plans if p.table.name not in ahead.tables], company)
+                results = tuple(here.get(plan.table.name) or plan.result(plan.to_write) for plan in plans)
                 builds = {
                     plan.table.name: PublishedBuild(plan.shape, stand.builds[-1]) for plan in plans if stand.builds
                 }
@@ -133,6 +130,8 @@ def publish(
                             finding=verdict.finding,
                         ),
                     )
+                closed = begun(stack.close)  # which takes as long as the commit
+            closed.result()
             return PublishResult(company, time.perf_counter() - started, results)
     raise PublishError(
         f"Another publish of «{company}» got in between {ATTEMPTS} times.",

@@ -6,8 +6,11 @@ from sounimicro_pipelines.store.reports import ReportColumn
 from sounimicro_pipelines.warehouse.due import Due
 
 
-def rows_of(plan: Due, source: str, company: str, *, postgres: bool) -> str:
-    """The rows of `source` with the company before them: tuples as SQLite keeps them, or lines of Postgres' COPY."""
+def rows_of(plan: Due, source: str, company: str, *, postgres: bool, behind: str = "") -> str:
+    """The rows of `source` with the company before them: tuples as SQLite keeps them, or lines of Postgres' COPY.
+
+    `behind` is the SQL of a last element of such a tuple.
+    """
     texts = [_as_text(column, kind) for column, kind in zip(plan.table.columns, plan.duckdb_types, strict=True)]
     if postgres:
         fields = ", ".join(
@@ -19,7 +22,7 @@ def rows_of(plan: Due, source: str, company: str, *, postgres: bool) -> str:
         f'CAST("{column.name}" AS BIGINT)' if column.kind in ("integer", "boolean") else expression
         for column, expression in zip(plan.table.columns, texts, strict=True)
     )
-    return f"SELECT '{company}', {values} FROM {source}"
+    return f"SELECT '{company}', {values}{behind and f', {behind}'} FROM {source}"
 
 
 def _as_text(column: ReportColumn, kind: str) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from sounimicro_pipelines.store import Store, open_store, reports
 from sounimicro_pipelines.warehouse import ahead
+from sounimicro_pipelines.warehouse.connection import Warehouse
 from sounimicro_pipelines.warehouse.publish import (
     PublishError,
     PublishMeta,
@@ -85,6 +86,13 @@ def marts(tmp_path: Path) -> Path:
 
 def change(marts: Path, *statements: str) -> None:
     with duckdb.connect(str(marts)) as db:
+        for statement in statements:
+            db.execute(statement)
+
+
+def build_by_parts(marts: Path, *statements: str) -> None:
+    """What a build does, which hands its connection on to the next publish."""
+    with Warehouse(marts, checkpoint=False, hands_on=True) as db:
         for statement in statements:
             db.execute(statement)
 
@@ -204,10 +212,10 @@ def _changes(mart: str, which: str, **instead: str) -> list[str]:
     new = ", ".join(f"{value} AS {column}" for column, value in instead.items())
     come = f"UNION ALL SELECT true, * REPLACE ({new}) FROM reports.{mart} WHERE {which}" if new else ""
     return [
-        f"CREATE OR REPLACE TABLE reports_state.changes_{mart} AS"
+        f"CREATE OR REPLACE TEMP TABLE changes_{mart} AS"
         f" SELECT false AS is_new, * FROM reports.{mart} WHERE {which} {come}",
         f"DELETE FROM reports.{mart} WHERE {which}",
-        f"INSERT INTO reports.{mart} SELECT * EXCLUDE is_new FROM reports_state.changes_{mart} WHERE is_new",
+        f"INSERT INTO reports.{mart} SELECT * EXCLUDE is_new FROM temp.changes_{mart} WHERE is_new",
     ]
 
 
@@ -215,12 +223,12 @@ def test_the_rows_that_the_last_build_changed_are_written_one_by_one(marts: Path
     _begin_counting(marts)
     change(marts, "INSERT INTO reports.party VALUES ('customer', NULL, 'Unknown', 5.00)")
     run(marts, store, publish_meta=COUNTED)
-    change(
+    build_by_parts(
         marts,
         "INSERT INTO reports_state.build VALUES (2)",
         "INSERT INTO reports_state.rebuilt_party VALUES (2, 'customer', 3), (2, 'customer', 4)",
         "INSERT INTO reports_state.rebuilt_voucher VALUES (2, 999)",
-        "CREATE TABLE reports_state.changed_build AS SELECT 2::BIGINT AS build",
+        "CREATE OR REPLACE TEMP TABLE changed_build AS SELECT 2::BIGINT AS build",
         *_changes("open_item", "journal_entry_line_id IN (3005, 3007)", remaining_amount="7"),
         *_changes("party", "party_id IN (4) OR party_id IS NULL"),
         # A row that a build did not touch is not looked at.
@@ -250,11 +258,11 @@ def test_a_row_changes_where_it_stands_unless_an_index_would_have_to_follow(mart
     change(marts, "INSERT INTO reports.party VALUES ('customer', NULL, 'Unknown', 5.00)")
     run(marts, store, publish_meta=metas)
     before = _places(store)
-    change(
+    build_by_parts(
         marts,
         "INSERT INTO reports_state.build VALUES (2)",
         "INSERT INTO reports_state.rebuilt_party VALUES (2, 'customer', 3), (2, 'customer', 4)",
-        "CREATE TABLE reports_state.changed_build AS SELECT 2::BIGINT AS build",
+        "CREATE OR REPLACE TEMP TABLE changed_build AS SELECT 2::BIGINT AS build",
         *_changes(
             "party",
             "coalesce(party_id, 3) <= 6",
@@ -282,11 +290,11 @@ def test_rows_that_share_their_key_are_all_replaced(marts: Path, store: Store) -
     _begin_counting(marts)
     metas = COUNTED | {"voucher_line": PublishMeta(("voucher_id",), (), "rebuilt_voucher")}
     run(marts, store, publish_meta=metas)
-    change(
+    build_by_parts(
         marts,
         "INSERT INTO reports_state.build VALUES (2)",
         "INSERT INTO reports_state.rebuilt_voucher VALUES (2, 7), (2, 8)",
-        "CREATE TABLE reports_state.changed_build AS SELECT 2::BIGINT AS build",
+        "CREATE OR REPLACE TEMP TABLE changed_build AS SELECT 2::BIGINT AS build",
         *_changes("voucher_line", "voucher_id IN (7, 8)", amount="amount + journal_entry_line_id"),
     )
     assert run(marts, store, "r2", publish_meta=metas).written_rows == 4
@@ -305,11 +313,11 @@ def test_changes_that_are_not_those_since_the_last_publish_are_not_taken_for_the
     _begin_counting(marts)
     run(marts, store, publish_meta=COUNTED)
     for build_number, party in ((2, 3), (3, 5)):  # two builds before the next publish
-        change(
+        build_by_parts(
             marts,
             f"INSERT INTO reports_state.build VALUES ({build_number})",
             f"INSERT INTO reports_state.rebuilt_party VALUES ({build_number}, 'customer', {party})",
-            f"CREATE OR REPLACE TABLE reports_state.changed_build AS SELECT {build_number}::BIGINT AS build",
+            f"CREATE OR REPLACE TEMP TABLE changed_build AS SELECT {build_number}::BIGINT AS build",
             *_changes("party", f"party_id = {party}", balance="9"),
         )
     run(marts, store, "r2", publish_meta=COUNTED)
@@ -327,12 +335,12 @@ def test_changes_that_are_not_those_since_the_last_publish_are_not_taken_for_the
     assert reports.as_decimal(rows(store, "party", "party_id")[6][4]) == Decimal(8)
 
     # Rows that went and were never published: the groups are compared as a whole.
-    change(
+    build_by_parts(
         marts,
         "INSERT INTO reports_state.build VALUES (5)",
         "INSERT INTO reports_state.rebuilt_party VALUES (5, 'customer', 99)",
-        "CREATE OR REPLACE TABLE reports_state.changed_build AS SELECT 5::BIGINT AS build",
-        "CREATE OR REPLACE TABLE reports_state.changes_party AS"
+        "CREATE OR REPLACE TEMP TABLE changed_build AS SELECT 5::BIGINT AS build",
+        "CREATE OR REPLACE TEMP TABLE changes_party AS"
         " SELECT false AS is_new, 'customer' AS role, 99 AS party_id, 'Kunde 99' AS name,"
         " 1.00::DECIMAL(19,2) AS balance",
     )

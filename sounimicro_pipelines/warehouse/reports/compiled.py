@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from sounimicro_pipelines.warehouse.groups import CHANGES, forget_changes
+from sounimicro_pipelines.warehouse.groups import changes_of, forget_changes, keep_changes
 from sounimicro_pipelines.warehouse.reports.errors import ReportBuildFailed
 from sounimicro_pipelines.warehouse.reports.replaced import of_scope, replace
 from sounimicro_pipelines.warehouse.reports.steps import Step, of_parties, passing
@@ -38,7 +38,8 @@ def build_compiled(
 ) -> dict[str, float]:
     """Runs the steps; seconds of each. Raises ReportBuildFailed, and then nothing has changed.
 
-    The connection keeps the build's own temporary tables, such as `touched_party`, until it is closed.
+    The connection keeps the build's own temporary tables, such as `touched_party` and those of the rows that changed,
+    until it is closed.
     """
     seconds: dict[str, float] = {}
     name = "this_build"
@@ -54,7 +55,7 @@ def build_compiled(
             started = time.perf_counter()
             running.take(step)
             seconds[name] = time.perf_counter() - started
-        connection.execute("create table reports_state.changed_build as select ?::bigint as build", [build])
+        keep_changes(connection, build)
         connection.execute("commit")
     except duckdb.Error as error:
         _roll_back(connection)
@@ -100,9 +101,8 @@ class _Build:
             if table not in self._picked:
                 self._pick(table)
         self._connection.execute(f"insert into {step.made} by name (\n{step.sql_when(self._changes)}\n)")
-        kept = f"{CHANGES}{step.name}" if step.is_published else None
         of_touched = of_scope("gone", touched, step.columns, step.nullable, step.in_order_of)
-        replace(self._connection, step.table, step.made, of_touched, kept)
+        replace(self._connection, step.table, step.made, of_touched, changes_of(step.name))
 
     def _pick(self, table: str) -> None:
         """Reads the rows of the touched parties once for all steps that ask for them, in the columns that they name."""

@@ -14,40 +14,34 @@ from sounimicro_pipelines.warehouse.hashes import described, row_hashes
 
 
 def replace(
-    connection: duckdb.DuckDBPyConnection, table: str, made: str, of_scope: Sequence[str], keep_as: str | None = None
+    connection: duckdb.DuckDBPyConnection, table: str, made: str, of_scope: Sequence[str], keep_as: str
 ) -> None:
     """Makes the rows of a scope in `table` those of `made`, within the caller's transaction.
 
     `of_scope` is the SQL of the parts that limit the table, called `gone`, to its rows of the scope; `keep_as` the name
-    of the table of changes, which is only made when there are any.
+    of the temporary table of changes, which stands afterwards when there are any.
     """
     columns = described(connection.execute(f"from {made} limit 0").description)
-    digest = _digest("made", columns)
+    listed = ", ".join(f'"{name}"' for name, _ in columns)
     stood = " union all ".join(
-        f"select gone.rowid as place, {_digest('gone', columns)} as digest from {table} as gone {part}"
+        f"select gone.*, gone.rowid as place, {_digest('gone', columns)} as digest from {table} as gone {part}"
         for part in of_scope
     )
     # Equal rows need not be as many on both sides: then all of them go, and all of them come.
     found = connection.execute(
-        "create or replace temp table apart as with"
-        f" stood as ({stood}),"
-        f" came as (select {digest} as digest from {made} as made),"
+        f"create or replace temp table {keep_as} as with"
+        f" stood as materialized ({stood}),"
+        f" came as (select *, {_digest('made', columns)} as digest from {made} as made),"
         " other as (select digest from (select digest, 1 as side from stood union all select digest, -1 from came)"
         " group by digest having sum(side) <> 0)"
-        " select other.digest, stood.place from other left join stood on stood.digest = other.digest"
+        f" select false as is_new, place, {listed} from stood semi join other on other.digest = stood.digest"
+        f" union all select true, null, {listed} from came semi join other on other.digest = came.digest"
     ).fetchone()
     if not found or not found[0]:
+        connection.execute(f"drop table {keep_as}")
         return
-    changes = f"reports_state.{keep_as}" if keep_as else "temp.changes"
-    listed = ", ".join(f'"{name}"' for name, _ in columns)
-    goes = "where rowid in (select place from apart where place is not null)"
-    connection.execute(
-        f"create or replace {'table' if keep_as else 'temp table'} {changes} as"
-        f" select false as is_new, {listed} from {table} {goes}"
-        f" union all select true, {listed} from {made} as made semi join apart on apart.digest = {digest}"
-    )
-    connection.execute(f"delete from {table} {goes}")
-    connection.execute(f"insert into {table} ({listed}) select {listed} from {changes} where is_new")
+    connection.execute(f"delete from {table} where rowid in (select place from {keep_as} where not is_new)")
+    connection.execute(f"insert into {table} ({listed}) select {listed} from {keep_as} where is_new")
 
 
 def of_scope(

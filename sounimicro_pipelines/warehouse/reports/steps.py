@@ -23,10 +23,9 @@ class Step:
 
     `touched` names the table of what its scope must be made anew for, `columns` the scope's columns, `nullable` those
     of them that may be null, `in_order_of` the one in whose order the table lies, and `made` the temporary table that
-    holds what was made. `is_passing` is true of a table that nobody reads after the build, `is_published` where the
-    publisher asks what has changed. `of_parties` names the tables of which the model needs the rows of the touched
-    parties, in one temporary table each; `when` names changes of which there must be one for the model to be another
-    one than before (none: always).
+    holds what was made. `is_passing` is true of a table that nobody reads after the build. `of_parties` names the
+    tables of which the model needs the rows of the touched parties, in one temporary table each; `when` names changes
+    of which there must be one for the model to be another one than before (none: always).
     """
 
     name: str
@@ -38,7 +37,6 @@ class Step:
     in_order_of: str
     made: str
     is_passing: bool
-    is_published: bool
     of_parties: tuple[str, ...]
     when: tuple[str, ...]
     sql: str
@@ -80,7 +78,7 @@ def compile_steps(prepared: PreparedProject, db_path: Path, log: Path) -> Sequen
     return steps
 
 
-FORMAT = 7
+FORMAT = 8
 """Of the kept steps; another number makes them anew."""
 _TOUCHED_OF_TABLE = re.compile(
     r'from "(?P<schema>reports|intermediate)"\."(?P<name>\w+)" as (?P<alias>\w+)\s+'
@@ -183,7 +181,6 @@ def _step(node: Any, database: str, scopes: Mapping[str, str], passed: Sequence[
         in_order_of=scope.get("in_order_of", ""),
         made=f'temp."made_{node.name}"',
         is_passing=node.name in passed,
-        is_published="publish" in meta,
         of_parties=tuple(dict.fromkeys(needed)),
         when=tuple(meta.get("when", ())),
         sql=sql,
