@@ -15,13 +15,13 @@ changed_line as (
     select id from {{ changed_record('journal_line') }}
     {% for line, other in [('line_1_id', 'line_2_id'), ('line_2_id', 'line_1_id')] %}
     {{ when('matching') }}
-    union
+    union all
     select pair.{{ line }} as id
     from {{ ref('stg_matching') }} as pair
     semi join {{ changed_record('matching') }} as changed on changed.id = pair.matching_id
     {{ end() }}
     {{ when('journal_line') }}
-    union
+    union all
     select pair.{{ line }} as id
     from {{ ref('stg_matching') }} as pair
     semi join {{ changed_record('journal_line') }} as changed on changed.id = pair.{{ other }}
