@@ -51,6 +51,16 @@ def test_it_is_handed_on_from_step_to_step(tmp_path: Path) -> None:
     assert others_can_open(path)
 
 
+def test_temporary_tables_come_with_it_until_it_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "demo.duckdb"
+    with Warehouse(path, checkpoint=False, hands_on=True) as connection:
+        connection.execute("CREATE TEMP TABLE passing AS SELECT 9 AS nine")
+    with Warehouse(path, checkpoint=False) as connection:
+        assert connection.execute("FROM passing").fetchall() == [(9,)]
+    with Warehouse(path, checkpoint=False) as connection, pytest.raises(duckdb.CatalogException):
+        connection.execute("FROM passing")
+
+
 def test_what_nobody_takes_over_is_closed_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handing_on, "SECONDS", 0.2)
     path = tmp_path / "demo.duckdb"
