@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 from functools import partial
 
 from sounimicro_pipelines.rules.model import Rule
@@ -20,8 +19,7 @@ from sounimicro_pipelines.sync.linking import is_kept_apart, make_link
 from sounimicro_pipelines.sync.marks import asked_about_half, half_in_crm, half_in_erp, take_off_mark
 from sounimicro_pipelines.sync.match import Identity
 from sounimicro_pipelines.sync.matching import match_in_crm, match_in_erp
-from sounimicro_pipelines.sync.names import normal
-from sounimicro_pipelines.sync.orders import FoundMeanwhile, Order, Unsure, attempts_of
+from sounimicro_pipelines.sync.orders import FoundMeanwhile, Meeting, Order, Unsure
 from sounimicro_pipelines.sync.orphans import creates_for, give_up_creates
 from sounimicro_pipelines.sync.ports import Record
 from sounimicro_pipelines.sync.seeking import LINKED_OTHERWISE
@@ -60,23 +58,21 @@ async def meet_erp(world: World, rule: Rule, company_key: str, entity: str, erp_
         seen = replace(record.identity, parent=parent.crm_id)
     else:
         seen = record.identity
+    meet = partial(_meet_in_crm, world, rule, record, seen, role, parent)
     if under_way:
-        order = await _order_in_crm(world, rule, record, role, parent)
-        met = partial(_meet_in_crm, world, rule, record, seen, role, parent)
-        return await _go_on(world, replace(order, other_half=met), under_way[0])
+        return await _go_on(world, _order_in_crm(world, rule, record, role, parent, meet), under_way[0])
     half = await half_in_crm(world, rule, record, role)
     if half is not None:
         if half.is_free:
             return [_link(world, rule, half.record, record, role, "restored", parent, found=half.record)]
         if asked_about_half(world, rule, record, half):
             return []
-    made = await _meet_in_crm(world, rule, record, seen, role, parent)
+    made = await meet()
     if made is not None:
         return made
     if await was_deleted(world, rule, record, role, seen):
         return []
-    _wait_for_ours(world, record)
-    return await _create_in_crm(world, await _order_in_crm(world, rule, record, role, parent))
+    return await _create_in_crm(world, _order_in_crm(world, rule, record, role, parent, meet))
 
 
 async def _meet_in_crm(
@@ -162,7 +158,6 @@ async def _meet_in(
         met = await meet()
         if met is not None:
             return next(iter(met), None)
-        _wait_for_ours(world, crm)
     if under_way is not None and rule.rule == "project":
         parent = _chosen_customer(world, under_way)
         relation = parent.erp_id if parent is not None else 0
@@ -186,7 +181,7 @@ async def _meet_in(
         parent_link=parent,
         data=dict(said.get("data") or {"erp_relation": None}),
         answers=answers,
-        other_half=meet if creates else None,
+        meet=meet if creates else None,
     )
     try:
         return await create(world, order)
@@ -252,25 +247,11 @@ def _customer_link(world: World, record: Record) -> Link | None:
         return links.for_erp(tx, record.company_key, "Customer", record.parent)
 
 
-def _wait_for_ours(world: World, record: Record) -> None:
-    """What we have just created for the same company may not be found by a search yet."""
-    side = "crm" if record.side == "erp" else "erp"
-    lag = timedelta(seconds=world.patience.search_lag)
-    with world.store.read() as tx:
-        made = intents.recent(tx, kind="create", side=side, since=world.now() - lag)
-    mine = record.identity
-    for one in made:
-        for sent in attempts_of(one):
-            same_number = bool(mine.org_number) and sent["org_number"] == mine.org_number
-            if same_number or normal(str(sent["name"])) == normal(mine.name):
-                raise NotNow((one.finished_at or one.created_at) + lag, "search_lag")
-
-
-async def _order_in_crm(world: World, rule: Rule, record: Record, role: str, parent: Link | None) -> Order:
+def _order_in_crm(world: World, rule: Rule, record: Record, role: str, parent: Link | None, meet: Meeting) -> Order:
     under = parent.crm_id if rule.rule == "person" and parent is not None else None
     values = new_values(world, rule, record, "crm", {})
     data = {"erp_parent": record.parent} if rule.rule == "person" else None
-    return Order(rule, "crm", record, rule.crm, record.company_key, role, values, under, parent, data)
+    return Order(rule, "crm", record, rule.crm, record.company_key, role, values, under, parent, data, meet=meet)
 
 
 def _living_creates(world: World, record: Record) -> list[Intent]:

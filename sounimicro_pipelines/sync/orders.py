@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sounimicro_pipelines.rules.model import Rule
@@ -12,6 +12,8 @@ from sounimicro_pipelines.rules.values import Scalar, Side
 from sounimicro_pipelines.store import Outdated, Transaction, intents, links
 from sounimicro_pipelines.store.intents import Intent
 from sounimicro_pipelines.store.links import Link
+from sounimicro_pipelines.sync.match import Identity
+from sounimicro_pipelines.sync.names import normal
 from sounimicro_pipelines.sync.ports import Record
 from sounimicro_pipelines.sync.translate import context_of, paths_of, read_field
 from sounimicro_pipelines.sync.world import NotNow, World
@@ -37,14 +39,17 @@ class FoundMeanwhile(Exception):
         self.links = links
 
 
+Meeting = Callable[[], Awaitable[list[Link] | None]]
+"""Matches a record anew: the links that were made, none while a person is asked, None where it has no other half."""
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """A record to be created on `side` for the record `source` of the other side.
 
     `parent` is the id under which it is created there; `parent_link` the link that it will hang on. `answers` are a
     person's, by field key; they and `data` are kept with the intent, so that a repeated attempt is the same. Before one
-    is repeated, `other_half` looks for a record that does not come of it: None where there is none, else the links
-    that were made with it, or nothing while a person is asked.
+    is repeated, `meet` looks for a record that does not come of it; None where a person has asked for a new one.
     """
 
     rule: Rule
@@ -58,7 +63,7 @@ class Order:
     parent_link: Link | None = None
     data: Mapping[str, Any] | None = None
     answers: Mapping[str, str] = field(default_factory=dict)
-    other_half: Callable[[], Awaitable[list[Link] | None]] | None = None
+    meet: Meeting | None = None
 
 
 def place_of(order: Order) -> tuple[str, int, str, str]:
@@ -69,7 +74,7 @@ def place_of(order: Order) -> tuple[str, int, str, str]:
 
 
 def intent_for(world: World, order: Order) -> tuple[Intent, bool]:
-    """The living intent of this create, or a new one (True)."""
+    """The living intent of this create, or a new one (True). Raises NotNow."""
     source = order.source
     crm_id = source.id if order.side == "erp" else None
     erp_id = source.id if order.side == "crm" else None
@@ -78,6 +83,7 @@ def intent_for(world: World, order: Order) -> tuple[Intent, bool]:
             living = _living(tx, world, order)
             if living is not None:
                 return living, False
+            _wait_for_alike(tx, world, order)
             generation = 1
             if order.side == "erp":
                 generation = links.generation(tx, world.tenant, source.entity, source.id, order.company_key, order.role)
@@ -112,6 +118,35 @@ def intent_for(world: World, order: Order) -> tuple[Intent, bool]:
             except Outdated:
                 continue
     raise NotNow(world.later(world.patience.backoff), "create_elsewhere")
+
+
+def _wait_for_alike(tx: Transaction, world: World, order: Order, mine: int = 0) -> None:
+    """Raises NotNow while what another create than `mine` makes may be the same, and a search may not show it yet.
+
+    What a person asks for waits for none: the person has seen what there is.
+    """
+    if order.meet is None:
+        return
+    now, lag = world.now(), timedelta(seconds=world.patience.search_lag)
+    waits = max(lag, timedelta(seconds=world.patience.late_effect))
+    register = ("", order.entity) if order.side == "crm" else (order.company_key, order.entity)
+    others = [*intents.living(tx), *intents.recent(tx, kind="create", side=order.side, since=now - lag)]
+    for one in others:
+        if one.kind != "create" or one.id == mine or register_of(one) != register:
+            continue
+        until = one.finished_at + lag if one.finished_at else one.not_before or (one.sent_at or one.created_at) + waits
+        if until > now and any(_is_alike(order.source.identity, sent) for sent in attempts_of(one)):
+            raise NotNow(until, "search_lag")
+
+
+def _is_alike(mine: Identity, sent: Mapping[str, Any]) -> bool:
+    same_number = bool(mine.org_number) and sent["org_number"] == mine.org_number
+    return same_number or normal(str(sent["name"])) == normal(mine.name)
+
+
+def register_of(intent: Intent) -> tuple[str, str]:
+    """Where an intent creates: the company, "" for the CRM, and the entity."""
+    return (intent.company_key, intent.erp_entity) if intent.side == "erp" else ("", intent.crm_entity)
 
 
 def _body(world: World, order: Order) -> dict[str, Any]:
@@ -178,6 +213,7 @@ def take_over(world: World, order: Order, intent: Intent) -> Intent:
         current = intents.get(tx, intent.id)
         if current is None or current.state not in intents.LIVING or current.attempts != intent.attempts:
             raise NotNow(world.later(world.patience.backoff), "create_elsewhere")
+        _wait_for_alike(tx, world, order, intent.id)
         intents.mark(
             tx,
             intent.id,

@@ -13,7 +13,7 @@ from sounimicro_pipelines.store import Transaction, intents, links
 from sounimicro_pipelines.store.intents import Intent
 from sounimicro_pipelines.sync.match import Identity
 from sounimicro_pipelines.sync.names import normal
-from sounimicro_pipelines.sync.orders import Order, Unsure, attempts_of
+from sounimicro_pipelines.sync.orders import Order, Unsure, attempts_of, register_of
 from sounimicro_pipelines.sync.ports import Port, Record
 from sounimicro_pipelines.sync.world import NotNow, World
 
@@ -34,7 +34,7 @@ async def look_for(world: World, order: Order, intent: Intent) -> int | None:
     found = await made_by(world, order.rule, order.entity, intent, order.source, parent)
     if found is not None:
         return found.id
-    if order.side == "erp" and order.other_half is None:
+    if order.side == "erp" and order.meet is None:
         await _natural_key(world, order, intent, port)
     return None
 
@@ -81,12 +81,7 @@ async def made_by(
 def _outcomes(tx: Transaction, intent: Intent) -> set[int]:
     """The records of which other creates have known, since this one, that they made them."""
     since = intents.recent(tx, kind="create", side=intent.side, since=intent.created_at - SKEW)
-    return {int(one.outcome["id"]) for one in since if one.outcome and _register(one) == _register(intent)}
-
-
-def _register(intent: Intent) -> tuple[str, str]:
-    """Where an intent creates: the company, "" for the CRM, and the entity."""
-    return (intent.company_key, intent.erp_entity) if intent.side == "erp" else ("", intent.crm_entity)
+    return {int(one.outcome["id"]) for one in since if one.outcome and register_of(one) == register_of(intent)}
 
 
 def _explained(made: Record, others: Sequence[Intent]) -> bool:

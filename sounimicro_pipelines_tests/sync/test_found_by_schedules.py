@@ -215,12 +215,14 @@ def test_a_create_that_waited_is_not_repeated_where_its_record_came_to_be_for_th
     customer = scenario.company(erp, "Customer", "961589304")
     with patch.object(crm, "create", side_effect=Unreachable("Sim", "create", effect_unknown=True)):
         scenario.run_engines()
-    scenario.hostile.clock.advance(30)
+    scenario.hostile.clock.advance(100)
     supplier = scenario.company(erp, "Supplier", "961589304")
     if alike:
         supplier.values["Info.Name"] = customer.values["Info.Name"]
+    scenario.active = ("supplier", "partner")
     scenario.run_engines()
     assert len(crm.living("contact")) == 1
+    scenario.active = ("customer", "supplier", "partner")
     scenario.settle()
     scenario.check()
     (company,) = crm.living("contact")
@@ -655,6 +657,56 @@ def test_a_company_is_known_by_its_customers_number_while_that_is_on_its_way_to_
     assert crm.living("contact") == [kept]
     assert scenario.hostile.creates == []
     assert kept.values["OrgNr"] == number
+
+
+def never(system: System) -> AbstractContextManager[object]:
+    """No create takes effect, and none is answered."""
+    return patch.object(system, "create", side_effect=Unreachable("Sim", "create", effect_unknown=True))
+
+
+def late(system: System, seconds: float) -> AbstractContextManager[object]:
+    """Every create takes effect when its caller has long given up."""
+
+    async def without_answer(entity: str, values: Mapping[str, Scalar], **more: Any) -> int:
+        sent = {path: str(value) for path, value in values.items()}
+
+        def effect() -> None:
+            system.person_creates(entity, sent, created_by="us")
+
+        system.world.clock.later(seconds, effect)
+        raise Unreachable("Sim", "create", effect_unknown=True)
+
+    return patch.object(system, "create", without_answer)
+
+
+@pytest.mark.parametrize("waiting", ["nobody", "itself", "other"])
+def test_a_create_waits_while_that_of_another_party_of_its_number_may_still_take_effect(waiting: str) -> None:
+    """Whether it is the first attempt, and whether the other's is."""
+    active = ("customer", "supplier", "partner")
+    scenario = Scenario(1, StorePool(), Trouble(), active=active, polling_always=True)
+    crm, erp, clock = scenario.crm, scenario.erp["K1"], scenario.hostile.clock
+    customer = scenario.company(erp, "Customer", "961589304")
+    if waiting != "nobody":
+        with never(crm):
+            scenario.run_engines()
+        clock.advance(100)
+    if waiting != "itself":
+        with late(crm, 60):
+            scenario.run_engines()
+        clock.advance(40)
+    supplier = scenario.company(erp, "Supplier", "961589304")
+    supplier.values["Info.Name"] = customer.values["Info.Name"]
+    if waiting == "itself":
+        scenario.active = active[1:]
+        with late(crm, 60):
+            scenario.run_engines()
+        scenario.active = active
+        clock.advance(20)
+    scenario.run_engines()
+    scenario.settle()
+    scenario.check()
+    (company,) = crm.living("contact")
+    assert company.markers == {("K1", "customer"): customer.id, ("K1", "supplier"): supplier.id}
 
 
 @pytest.mark.parametrize("alike", [True, False], ids=["same_name", "other_name"])
