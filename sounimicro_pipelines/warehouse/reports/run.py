@@ -76,6 +76,7 @@ def build_reports(
             with warehouse as connection:
                 seconds = build_compiled(connection, steps, company, as_of, build, prepared.digest, log / "dbt.log")
                 outcome = _outcome(connection, prepared, seconds, "temp")
+                warehouse.hands_on = hands_on
         if steps is None:
             seconds, tests = build_by_dbt(
                 prepared,
