@@ -84,7 +84,7 @@ async def _leave_deleted(world: World, order: Order, intent: Intent) -> None:
 
 async def _leave_to_other_half(world: World, order: Order, intent: Intent) -> None:
     """Raises FoundMeanwhile when the record is there by now, though not by this creation."""
-    found = None if order.meet is None else await order.meet()
+    found = None if order.meeting is None else await order.meeting.match()
     if found is not None:
         with world.store.transaction() as tx:
             intents.mark(tx, intent.id, "abandoned", finished_at=world.now())

@@ -58,21 +58,21 @@ async def meet_erp(world: World, rule: Rule, company_key: str, entity: str, erp_
         seen = replace(record.identity, parent=parent.crm_id)
     else:
         seen = record.identity
-    meet = partial(_meet_in_crm, world, rule, record, seen, role, parent)
+    meeting = Meeting(world.now(), partial(_meet_in_crm, world, rule, record, seen, role, parent))
     if under_way:
-        return await _go_on(world, _order_in_crm(world, rule, record, role, parent, meet), under_way[0])
+        return await _go_on(world, _order_in_crm(world, rule, record, role, parent, meeting), under_way[0])
     half = await half_in_crm(world, rule, record, role)
     if half is not None:
         if half.is_free:
             return [_link(world, rule, half.record, record, role, "restored", parent, found=half.record)]
         if asked_about_half(world, rule, record, half):
             return []
-    made = await meet()
+    made = await meeting.match()
     if made is not None:
         return made
     if await was_deleted(world, rule, record, role, seen):
         return []
-    return await _create_in_crm(world, _order_in_crm(world, rule, record, role, parent, meet))
+    return await _create_in_crm(world, _order_in_crm(world, rule, record, role, parent, meeting))
 
 
 async def _meet_in_crm(
@@ -153,9 +153,10 @@ async def _meet_in(
         return None
     identity = replace(crm.identity, parent=relation) if rule.rule == "person" else crm.identity
     creates = rule.create.in_erp == "automatic" and only
-    meet = partial(_meet_in_erp, world, rule, here, identity, role, parent, creates=creates)
+    match = partial(_meet_in_erp, world, rule, here, identity, role, parent, creates=creates)
+    meeting = Meeting(world.now(), match)
     if under_way is None:
-        met = await meet()
+        met = await match()
         if met is not None:
             return next(iter(met), None)
     if under_way is not None and rule.rule == "project":
@@ -181,7 +182,7 @@ async def _meet_in(
         parent_link=parent,
         data=dict(said.get("data") or {"erp_relation": None}),
         answers=answers,
-        meet=meet if creates else None,
+        meeting=meeting if creates else None,
     )
     try:
         return await create(world, order)
@@ -247,11 +248,11 @@ def _customer_link(world: World, record: Record) -> Link | None:
         return links.for_erp(tx, record.company_key, "Customer", record.parent)
 
 
-def _order_in_crm(world: World, rule: Rule, record: Record, role: str, parent: Link | None, meet: Meeting) -> Order:
+def _order_in_crm(world: World, rule: Rule, record: Record, role: str, parent: Link | None, meeting: Meeting) -> Order:
     under = parent.crm_id if rule.rule == "person" and parent is not None else None
     values = new_values(world, rule, record, "crm", {})
     data = {"erp_parent": record.parent} if rule.rule == "person" else None
-    return Order(rule, "crm", record, rule.crm, record.company_key, role, values, under, parent, data, meet=meet)
+    return Order(rule, "crm", record, rule.crm, record.company_key, role, values, under, parent, data, meeting=meeting)
 
 
 def _living_creates(world: World, record: Record) -> list[Intent]:

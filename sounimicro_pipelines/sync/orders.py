@@ -39,8 +39,15 @@ class FoundMeanwhile(Exception):
         self.links = links
 
 
-Meeting = Callable[[], Awaitable[list[Link] | None]]
-"""Matches a record anew: the links that were made, none while a person is asked, None where it has no other half."""
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """How a record is matched with what the other system has, and when that was begun.
+
+    `match` answers the links that were made, none while a person is asked, None where the record has no other half.
+    """
+
+    began: datetime
+    match: Callable[[], Awaitable[list[Link] | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,7 @@ class Order:
 
     `parent` is the id under which it is created there; `parent_link` the link that it will hang on. `answers` are a
     person's, by field key; they and `data` are kept with the intent, so that a repeated attempt is the same. Before one
-    is repeated, `meet` looks for a record that does not come of it; None where a person has asked for a new one.
+    is repeated, `meeting` looks for a record that does not come of it; None where a person has asked for a new one.
     """
 
     rule: Rule
@@ -63,7 +70,7 @@ class Order:
     parent_link: Link | None = None
     data: Mapping[str, Any] | None = None
     answers: Mapping[str, str] = field(default_factory=dict)
-    meet: Meeting | None = None
+    meeting: Meeting | None = None
 
 
 def place_of(order: Order) -> tuple[str, int, str, str]:
@@ -121,22 +128,22 @@ def intent_for(world: World, order: Order) -> tuple[Intent, bool]:
 
 
 def _wait_for_alike(tx: Transaction, world: World, order: Order, mine: int = 0) -> None:
-    """Raises NotNow while what another create than `mine` makes may be the same, and a search may not show it yet.
+    """Raises NotNow while what another create than `mine` makes may be the same, and has perhaps not been found.
 
     What a person asks for waits for none: the person has seen what there is.
     """
-    if order.meet is None:
+    if order.meeting is None:
         return
-    now, lag = world.now(), timedelta(seconds=world.patience.search_lag)
+    began, lag = order.meeting.began, timedelta(seconds=world.patience.search_lag)
     waits = max(lag, timedelta(seconds=world.patience.late_effect))
     register = ("", order.entity) if order.side == "crm" else (order.company_key, order.entity)
-    others = [*intents.living(tx), *intents.recent(tx, kind="create", side=order.side, since=now - lag)]
+    others = [*intents.living(tx), *intents.recent(tx, kind="create", side=order.side, since=began - lag)]
     for one in others:
         if one.kind != "create" or one.id == mine or register_of(one) != register:
             continue
         until = one.finished_at + lag if one.finished_at else one.not_before or (one.sent_at or one.created_at) + waits
-        if until > now and any(_is_alike(order.source.identity, sent) for sent in attempts_of(one)):
-            raise NotNow(until, "search_lag")
+        if until > began and any(_is_alike(order.source.identity, sent) for sent in attempts_of(one)):
+            raise NotNow(max(until, world.now()), "search_lag")
 
 
 def _is_alike(mine: Identity, sent: Mapping[str, Any]) -> bool:

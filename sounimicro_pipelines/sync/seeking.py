@@ -34,7 +34,7 @@ async def look_for(world: World, order: Order, intent: Intent) -> int | None:
     found = await made_by(world, order.rule, order.entity, intent, order.source, parent)
     if found is not None:
         return found.id
-    if order.side == "erp" and order.meet is None:
+    if order.side == "erp" and order.meeting is None:
         await _natural_key(world, order, intent, port)
     return None
 

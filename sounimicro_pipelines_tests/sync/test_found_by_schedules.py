@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from typing import Any
 from unittest.mock import AsyncMock, patch
 
@@ -13,6 +14,7 @@ from sounimicro_pipelines.rules.values import Scalar
 from sounimicro_pipelines.store import conflicts, intents, issues, links, work
 from sounimicro_pipelines.store.work import Poke
 from sounimicro_pipelines.sync import answering
+from sounimicro_pipelines.sync.match import Identity
 from sounimicro_pipelines.sync.ports import GuidOf, Record, Written
 from sounimicro_pipelines.transport import ServerFailed, Unreachable
 from sounimicro_pipelines_tests.sync.scenario import Broken, Scenario, StorePool, open_issues
@@ -706,6 +708,35 @@ def test_a_create_waits_while_that_of_another_party_of_its_number_may_still_take
     scenario.settle()
     scenario.check()
     (company,) = crm.living("contact")
+    assert company.markers == {("K1", "customer"): customer.id, ("K1", "supplier"): supplier.id}
+
+
+def test_a_create_waits_where_its_search_was_too_early_though_what_was_hidden_would_be_found_by_now() -> None:
+    active = ("customer", "supplier", "partner")
+    scenario = Scenario(1, StorePool(), Trouble(), active=active, polling_always=True)
+    crm, erp, clock = scenario.crm, scenario.erp["K1"], scenario.hostile.clock
+    customer = scenario.company(erp, "Customer", "961589304")
+    scenario.active = active[:1]
+    scenario.run_engines()
+    (company,) = crm.living("contact")
+    company.visible_from = clock.now() + timedelta(seconds=25)
+    supplier = scenario.company(erp, "Supplier", "961589304")
+    supplier.values["Info.Name"] = customer.values["Info.Name"]
+    look_up = crm.look_up
+
+    async def slowly(entity: str, like: Identity) -> list[Identity]:
+        """What comes after it has to wait."""
+        found = await look_up(entity, like)
+        clock.advance(35)
+        return found
+
+    scenario.active = active[1:]
+    with patch.object(crm, "look_up", slowly):
+        scenario.run_engines()
+    scenario.active = active
+    scenario.settle()
+    scenario.check()
+    assert crm.living("contact") == [company]
     assert company.markers == {("K1", "customer"): customer.id, ("K1", "supplier"): supplier.id}
 
 
