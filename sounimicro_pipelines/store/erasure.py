@@ -46,5 +46,5 @@ def forget_record(
     )
     touched += tx.change(update(tables.issues).where(about(tables.issues)).values(details=null()))
     touched += tx.change(update(tables.intents).where(about(tables.intents)).values(body={}, outcome=null()))
-    touched += tx.change(update(tables.links).where(about(tables.links)).values(data=null()))
+    touched += tx.change(update(tables.links).where(about(tables.links)).values(data=null(), org_number=null()))
     return touched

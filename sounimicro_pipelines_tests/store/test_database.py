@@ -30,6 +30,7 @@ from sounimicro_pipelines.store import (
     migrate,
     open_store,
 )
+from sounimicro_pipelines.store.types import Moment
 
 NOW = datetime(2026, 11, 23, 5, 8, tzinfo=UTC)
 COMPANY = {
@@ -341,9 +342,48 @@ def test_link_ids_are_never_used_again(store: Store) -> None:
 @pytest.mark.parametrize("version", migrate.known_versions())
 def test_an_old_store_is_upgraded_without_loss(store_url: str, version: str) -> None:
     """Every table of the old version gets rows; all of them are there, unchanged, in the new one."""
+    made, old = _of_version(store_url, version)
+    before = {}
+    with made.engine.begin() as connection:
+        for table in old.sorted_tables:
+            if "schema_version" not in table.name:
+                connection.execute(table.insert().values({c.name: _sample(c) for c in table.columns}))
+                wanted = text(f"SELECT {', '.join(c.name for c in table.columns)} FROM {table.fullname}")
+                before[table.fullname] = wanted, tuple(connection.execute(wanted).one())
+    migrate.upgrade(made.engine, made.tables, "here")
+    with made.engine.connect() as connection:
+        for name, (wanted, row) in before.items():
+            assert tuple(connection.execute(wanted).one()) == row, name
+    made.close()
+
+
+def test_an_unfinished_create_of_an_old_store_still_knows_what_it_has_sent(store_url: str) -> None:
+    made, _ = _of_version(store_url, "0002")
+    sent = {"customer.name": {"crm": "Ny AS", "erp": "Ny AS"}}
+    first = {"name": "Ny AS", "org_number": "961589304", "sent": sent}
+    with made.engine.begin() as connection:
+        for table, column, said in (
+            (made.tables.intents, "body", {**first, "answers": {"customer.name": "Ny AS"}}),
+            (made.tables.links, "data", {"sent": sent, "erp_relation": 7}),
+        ):
+            row = {c.name: _sample(c) for c in table.columns if c.name != "org_number"}
+            connection.execute(table.insert().values(row | {column: said}))
+    migrate.upgrade(made.engine, made.tables, "here")
+    with made.read() as tx:
+        assert tx.scalar(select(made.tables.intents.c.body)) == {
+            "attempts": [first],
+            "answers": {"customer.name": "Ny AS"},
+        }
+        assert tx.scalar(select(made.tables.links.c.data)) == {"made_of": [sent], "erp_relation": 7}
+    made.close()
+
+
+def _of_version(store_url: str, version: str) -> tuple[Store, MetaData]:
+    """An empty store as an old version made it, and its tables."""
     made = open_store(store_url)
     engine, tables = made.engine, made.tables
     schemas = [s for s in (tables.sync_schema, tables.reports_schema) if s] or [None]
+    old = MetaData()
     with engine.begin() as connection:
         for schema in schemas:
             for name in inspect(connection).get_table_names(schema=schema):
@@ -351,25 +391,16 @@ def test_an_old_store_is_upgraded_without_loss(store_url: str, version: str) -> 
                     f'DROP TABLE {schema + "." if schema else ""}"{name}" {"CASCADE" if schema else ""}'
                 )
     migrate.upgrade(engine, tables, "here", target=version)
-    before = {}
-    with engine.begin() as connection:
-        old = MetaData()
+    with engine.connect() as connection:
         for schema in schemas:
             old.reflect(connection, schema=schema)
-        for table in old.sorted_tables:
-            if "schema_version" not in table.name:
-                connection.execute(table.insert().values({c.name: _sample(c) for c in table.columns}))
-                wanted = text(f"SELECT {', '.join(c.name for c in table.columns)} FROM {table.fullname}")
-                before[table.fullname] = wanted, tuple(connection.execute(wanted).one())
-    migrate.upgrade(engine, tables, "here")
-    with engine.connect() as connection:
-        for name, (wanted, row) in before.items():
-            assert tuple(connection.execute(wanted).one()) == row, name
-    made.close()
+    return made, old
 
 
 def _sample(column: Column[Any]) -> Any:
     kind = str(column.type).upper()
+    if isinstance(column.type, Moment):
+        return NOW
     if "BOOL" in kind:
         return True
     if "TIMESTAMP" in kind:
