@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import pytest
 
@@ -18,12 +18,15 @@ AGAIN = 1 if NIGHTLY else 10
 """Of so many crashes one is followed by another, while it is cleared up."""
 
 
-def crash_everywhere(seeds: Iterable[int], pool: Pool) -> tuple[int, int]:
-    """Every schedule dies at each of its points; answers how many crashes, and how many double ones, there were."""
+def crash_everywhere(seeds: Collection[int], pool: Pool) -> tuple[int, int]:
+    """Every schedule dies at each of its points; answers how many crashes, and how many double ones, there were.
+
+    A schedule in which hardly anything happens has a few points only.
+    """
     crashes = doubles = 0
     for seed in seeds:
         points = run_crash(seed, pool, crash_at=None).hostile.points_of_first
-        assert points > 10
+        assert points
         for at in range(1, points + 1):
             twice: list[int | None] = [None]
             if at % AGAIN == 0:
@@ -35,6 +38,7 @@ def crash_everywhere(seeds: Iterable[int], pool: Pool) -> tuple[int, int]:
                     pytest.fail(f"schedule {seed}, crash at {at} of {points}, again at {again}: {broken}")
                 crashes += 1
                 doubles += again is not None
+    assert crashes > 10 * len(seeds)
     return crashes, doubles
 
 
