@@ -201,7 +201,7 @@ def test_what_was_made_for_one_customer_and_is_linked_with_another_is_asked_abou
     scenario.polling = True
     scenario.hostile.clock.advance(200)
     customer = scenario.company(scenario.erp["K1"], "Customer")
-    with patch.object(scenario.crm, "create", side_effect=Unreachable("Sim", "create", effect_unknown=True)):
+    with never(scenario.crm):
         scenario.run_engines()
     company.markers["K1", "customer"] = customer.id  # the two were merged in the CRM
     scenario.settle()
@@ -215,7 +215,7 @@ def test_a_create_that_waited_is_not_repeated_where_its_record_came_to_be_for_th
     scenario = Scenario(1, StorePool(), Trouble(), active=("customer", "supplier", "partner"), polling_always=True)
     crm, erp = scenario.crm, scenario.erp["K1"]
     customer = scenario.company(erp, "Customer", "961589304")
-    with patch.object(crm, "create", side_effect=Unreachable("Sim", "create", effect_unknown=True)):
+    with never(crm):
         scenario.run_engines()
     scenario.hostile.clock.advance(100)
     supplier = scenario.company(erp, "Supplier", "961589304")
@@ -564,7 +564,7 @@ def test_what_is_typed_on_what_a_repeated_create_has_sent_is_news(made_in: str) 
     source = scenario.company(system, "Customer" if made_in == "crm" else "contact")
     mine, theirs = (other, path) if made_in == "crm" else (path, other)
     system.person_types(source, mine)
-    with patch.object(made_by, "create", side_effect=Unreachable("Sim", "create", effect_unknown=True)):
+    with never(made_by):
         scenario.run_engines()
     sent = system.person_types(source, mine)
     scenario.hostile.clock.advance(200)
@@ -585,7 +585,7 @@ def test_a_repeated_create_is_found_by_the_name_of_each_attempt() -> None:
     scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
     crm, erp = scenario.crm, scenario.erp["K1"]
     company = scenario.company(crm, "contact", "")
-    with patch.object(erp, "create", side_effect=Unreachable("Sim", "create", effect_unknown=True)):
+    with never(erp):
         scenario.run_engines()
     crm.person_types(company, "Name")
     scenario.hostile.clock.advance(200)
@@ -639,7 +639,7 @@ def test_a_company_is_known_by_its_customers_number_while_that_is_on_its_way_to_
         party.values["Info.Name"] = customer.values["Info.Name"]
         with (
             patch.object(crm, "look_up", AsyncMock(return_value=[])),
-            patch.object(crm, "create", side_effect=Unreachable("Sim", "create", effect_unknown=True)),
+            never(crm),
         ):
             scenario.run_engines()
         scenario.hostile.clock.advance(200)
@@ -659,11 +659,6 @@ def test_a_company_is_known_by_its_customers_number_while_that_is_on_its_way_to_
     assert crm.living("contact") == [kept]
     assert scenario.hostile.creates == []
     assert kept.values["OrgNr"] == number
-
-
-def never(system: System) -> AbstractContextManager[object]:
-    """No create takes effect, and none is answered."""
-    return patch.object(system, "create", side_effect=Unreachable("Sim", "create", effect_unknown=True))
 
 
 def late(system: System, seconds: float) -> AbstractContextManager[object]:
@@ -745,7 +740,7 @@ def test_a_create_in_the_erp_that_waited_is_not_repeated_where_a_person_has_made
     scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
     crm, erp = scenario.crm, scenario.erp["K1"]
     company = scenario.company(crm, "contact", "961589304")
-    with patch.object(erp, "create", side_effect=Unreachable("Sim", "create", effect_unknown=True)):
+    with never(erp):
         scenario.run_engines()
     scenario.hostile.clock.advance(200)
     customer = scenario.company(erp, "Customer", "961589304")
@@ -762,6 +757,11 @@ def test_a_create_in_the_erp_that_waited_is_not_repeated_where_a_person_has_made
         assert intents.living(tx) == []
     asked = {(one.kind, one.side) for one in open_issues(scenario.store)}
     assert (linked, asked) == ((True, set()) if alike else (False, {("possible_duplicate", side) for side in SIDES}))
+
+
+def never(system: System) -> AbstractContextManager[object]:
+    """No create takes effect, and none is answered."""
+    return patch.object(system, "create", side_effect=Unreachable("Sim", "create", effect_unknown=True))
 
 
 def pair(scenario: Scenario) -> tuple[Row, Row]:
