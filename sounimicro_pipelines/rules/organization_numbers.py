@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from stdnum.no import orgnr
 
 
+@lru_cache(maxsize=4096)
 def read_organization_number(text: str, country: str = "NO") -> tuple[str, bool]:
     """The number in its compared form, and whether it is valid.
 

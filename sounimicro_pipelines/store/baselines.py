@@ -65,7 +65,7 @@ def save(tx: Transaction, baseline: Baseline) -> Baseline:
         stored = bool(change(tx, table, values, link_id=baseline.link_id, revision=baseline.revision))
     else:
         try:
-            with tx.connection.begin_nested():
+            with tx.attempt():
                 new = {"link_id": baseline.link_id, **values}
                 stored = bool(upsert(tx, table, new, keys=["link_id"], update={}))
         except IntegrityError:

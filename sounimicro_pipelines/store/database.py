@@ -6,7 +6,7 @@ import importlib.util
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,13 @@ from sqlalchemy import (
     Engine,
     Executable,
     Result,
-    Row,
     create_engine,
     event,
     make_url,
 )
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 
 from sounimicro_pipelines.store import migrate
 from sounimicro_pipelines.store.errors import (
@@ -34,6 +33,8 @@ from sounimicro_pipelines.store.errors import (
     Unreachable,
     Unwritable,
 )
+from sounimicro_pipelines.store.prepared import Prepared
+from sounimicro_pipelines.store.raw import as_sqlalchemy, raw_connection
 from sounimicro_pipelines.store.tables import POSTGRES, SQLITE, StoreTables
 
 BUSY_SECONDS = 60.0
@@ -58,24 +59,46 @@ class Transaction:
     def execute(self, statement: Executable, parameters: Any = None) -> Result[Any]:
         return self.connection.execute(statement, parameters)
 
-    def change(self, statement: Executable, parameters: Any = None) -> int:
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """For one statement that may break a constraint: the transaction goes on without it.
+
+        SQLite undoes a statement that fails by itself; Postgres refuses whatever follows it, without a savepoint.
+        """
+        if self.is_postgres:
+            with self.connection.begin_nested():
+                yield
+        else:
+            yield
+
+    def change(self, statement: Executable | Prepared, parameters: Any = None) -> int:
         """Run an INSERT, UPDATE or DELETE; answers how many rows it touched."""
+        if isinstance(statement, Prepared):
+            return statement.change(self.connection, parameters or {})
         result = self.connection.execute(statement, parameters)
         return result.rowcount if isinstance(result, CursorResult) else 0
 
-    def row(self, statement: Executable, parameters: Any = None) -> Row[Any] | None:
-        """The first row, or None."""
+    def row(self, statement: Executable | Prepared, parameters: Any = None) -> Any | None:
+        """The first row, its columns by name, or None."""
+        if isinstance(statement, Prepared):
+            return statement.first(self.connection, parameters or {})
         return self.connection.execute(statement, parameters).first()
 
-    def rows(self, statement: Executable, parameters: Any = None) -> list[Row[Any]]:
+    def rows(self, statement: Executable | Prepared, parameters: Any = None) -> list[Any]:
+        """Every row, its columns by name."""
+        if isinstance(statement, Prepared):
+            return statement.rows(self.connection, parameters or {})
         return list(self.connection.execute(statement, parameters).all())
 
     def column(self, statement: Executable) -> list[Any]:
         """The first column of every row; for whole registers, where rows of their own would cost too much."""
         return list(self.connection.execute(statement).scalars())
 
-    def scalar(self, statement: Executable, parameters: Any = None) -> Any:
+    def scalar(self, statement: Executable | Prepared, parameters: Any = None) -> Any:
         """The first column of the first row, or None."""
+        if isinstance(statement, Prepared):
+            found = statement.first(self.connection, parameters or {})
+            return found[0] if found is not None else None
         return self.connection.execute(statement, parameters).scalar()
 
 
@@ -131,20 +154,8 @@ class Store:
     @contextmanager
     def _connection(self, *, write: bool, durable: bool, leaves_log: bool = False) -> Iterator[Connection]:
         try:
-            with self.engine.connect() as connection:
-                if self.is_postgres:
-                    if not write:
-                        connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-                    with connection.begin():
-                        if write and not durable:
-                            connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
-                        yield connection
-                else:
-                    connection.execution_options(
-                        sounimicro_write=write, sounimicro_durable=durable, sounimicro_leaves_log=leaves_log
-                    )
-                    with connection.begin():
-                        yield connection
+            with self.engine.connect() as connection, self._begun(connection, write, durable, leaves_log):
+                yield connection
         except IntegrityError:
             raise
         except DBAPIError as error:
@@ -152,6 +163,14 @@ class Store:
             if known is None:
                 raise
             raise known from error
+
+    def _begun(
+        self, connection: Connection, write: bool, durable: bool, leaves_log: bool
+    ) -> AbstractContextManager[None]:
+        """A transaction on the connection."""
+        if self.is_postgres:
+            return _begun_on_postgres(connection, write, durable)
+        return _begun_on_sqlite(connection, write, durable, leaves_log)
 
 
 def open_store(url: str) -> Store:
@@ -277,28 +296,44 @@ def _sqlite_engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        options = connection.get_execution_options()
-        if options.get("sounimicro_write", True):
-            level = "FULL" if options.get("sounimicro_durable", True) else "NORMAL"
-            pages = 0 if options.get("sounimicro_leaves_log", False) else LOG_PAGES
-            for setting, value in (("synchronous", level), ("wal_autocheckpoint", pages)):
-                if connection.info.get(setting) != value:
-                    _tell_sqlite(connection, f"PRAGMA {setting} = {value}")
-                    connection.info[setting] = value
-            _tell_sqlite(connection, "BEGIN IMMEDIATE")
-        else:
-            _tell_sqlite(connection, "BEGIN")
+        if not raw_connection(connection).in_transaction:
+            writes = connection.get_execution_options().get("sounimicro_write", True)
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
 
 
-def _tell_sqlite(connection: Connection, words: str) -> None:
-    """Past SQLAlchemy's execution, which takes longer than SQLite and was a seventh of what a transaction cost."""
-    raw: Any = connection.connection.driver_connection
+@contextmanager
+def _begun_on_sqlite(connection: Connection, write: bool, durable: bool, leaves_log: bool) -> Iterator[None]:
+    """A transaction of the driver's own: to begin and end one of SQLAlchemy's takes longer than SQLite does.
+
+    What runs through SQLAlchemy takes part in it, and then ends it as well.
+    """
+    raw = raw_connection(connection)
     try:
-        raw.execute(words)
+        if write:
+            level, pages = "FULL" if durable else "NORMAL", 0 if leaves_log else LOG_PAGES
+            for setting, value in (("synchronous", level), ("wal_autocheckpoint", pages)):
+                if connection.info.get(setting) != value:
+                    raw.execute(f"PRAGMA {setting} = {value}")
+                    connection.info[setting] = value
+        raw.execute("BEGIN IMMEDIATE" if write else "BEGIN")
     except sqlite3.Error as error:
-        raise OperationalError(words, None, error) from error
+        raise as_sqlalchemy(connection, error) from error
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction():
+            connection.rollback()
+        raw.rollback()
+        raise
+    if connection.in_transaction():
+        connection.commit()
+        return
+    try:
+        raw.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise as_sqlalchemy(connection, error) from error
 
 
 def _postgres_engine(url: URL) -> Engine:
@@ -309,6 +344,16 @@ def _postgres_engine(url: URL) -> Engine:
         json_serializer=_json,
         connect_args={"connect_timeout": 10, "application_name": "sounimicro"},
     )
+
+
+@contextmanager
+def _begun_on_postgres(connection: Connection, write: bool, durable: bool) -> Iterator[None]:
+    if not write:
+        connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    with connection.begin():
+        if write and not durable:
+            connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
+        yield
 
 
 def _check_sqlite_file(connection: Connection, shown: str) -> None:

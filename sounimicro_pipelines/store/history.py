@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import null, or_, select, update
 
 from sounimicro_pipelines.store.database import Transaction
-from sounimicro_pipelines.store.rows import build, values_of
+from sounimicro_pipelines.store.rows import build, insert_id, values_of
 from sounimicro_pipelines.store.statements import about_record, record_values
 
 
@@ -45,9 +45,9 @@ class Entry:
 
 
 def add(tx: Transaction, entries: Sequence[Entry]) -> None:
-    """Write lines, in one statement."""
-    if entries:
-        tx.execute(tx.tables.history.insert(), [values_of(entry) for entry in entries])
+    """Write lines."""
+    for entry in entries:
+        insert_id(tx, tx.tables.history, values_of(entry))
 
 
 def of_run(tx: Transaction, run_id: str) -> list[Entry]:

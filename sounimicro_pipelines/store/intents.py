@@ -7,11 +7,12 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sounimicro_pipelines.store.database import Transaction
 from sounimicro_pipelines.store.errors import Outdated
+from sounimicro_pipelines.store.prepared import Prepared
 from sounimicro_pipelines.store.rows import build, insert_id, maybe, values_of
 from sounimicro_pipelines.store.statements import about_record, columns, find_one, kept, named, record_values
 from sounimicro_pipelines.store.tables import StoreTables
@@ -52,7 +53,7 @@ class Intent:
 def add(tx: Transaction, intent: Intent) -> Intent:
     """Store an intent before its call. Raises Outdated when another create for the same place lives already."""
     try:
-        with tx.connection.begin_nested():
+        with tx.attempt():
             intent_id = insert_id(tx, tx.tables.intents, values_of(intent))
     except IntegrityError:
         raise Outdated("Another create for this record is under way.", remedy="Wait for it to end.") from None
@@ -71,10 +72,10 @@ def mark(tx: Transaction, intent_id: int, state: str, **values: Any) -> None:
 
 
 @cache
-def _move(tables: StoreTables, names: tuple[str, ...]) -> Any:
+def _move(tables: StoreTables, names: tuple[str, ...]) -> Prepared:
     table = tables.intents
-    here = update(table).where(table.c.id == bindparam("the_id"), table.c.state.in_(LIVING))
-    return here.values(columns(table, "v_", names))
+    here = update(table).where(table.c.id == bindparam("the_id"), _is_living(tables))
+    return Prepared(here.values(columns(table, "v_", names)))
 
 
 def living(tx: Transaction, *, rule: str | None = None, holder: str | None = None) -> list[Intent]:
@@ -84,10 +85,10 @@ def living(tx: Transaction, *, rule: str | None = None, holder: str | None = Non
 
 
 @cache
-def _living(tables: StoreTables, names: tuple[str, ...]) -> Any:
+def _living(tables: StoreTables, names: tuple[str, ...]) -> Prepared:
     table = tables.intents
     wanted = [table.c[name] == bindparam("the_" + name) for name in names]
-    return select(table).where(table.c.state.in_(LIVING), *wanted).order_by(table.c.id)
+    return Prepared(select(table).where(_is_living(tables), *wanted).order_by(table.c.id))
 
 
 def living_for(
@@ -106,10 +107,14 @@ def living_for(
 
 
 @cache
-def _living_for(tables: StoreTables, in_crm: bool, in_erp: bool) -> Any:
+def _living_for(tables: StoreTables, in_crm: bool, in_erp: bool) -> Prepared:
     table = tables.intents
     here = about_record(table, in_crm, in_erp)
-    return select(table).where(table.c.state.in_(LIVING), here).order_by(table.c.id)
+    return Prepared(select(table).where(_is_living(tables), here).order_by(table.c.id))
+
+
+def _is_living(tables: StoreTables) -> ColumnElement[bool]:
+    return or_(*(tables.intents.c.state == state for state in LIVING))
 
 
 def recent(tx: Transaction, *, kind: str, side: str, since: datetime) -> list[Intent]:

@@ -12,8 +12,9 @@ from sqlalchemy import ColumnElement, Table, func, or_, select, text, update
 
 from sounimicro_pipelines.store.database import Transaction
 from sounimicro_pipelines.store.errors import Outdated
+from sounimicro_pipelines.store.prepared import Prepared
 from sounimicro_pipelines.store.rows import build, insert_or, maybe
-from sounimicro_pipelines.store.statements import about_record, change, columns, find_one, named, record_values
+from sounimicro_pipelines.store.statements import about_record, change, columns, find, find_one, named, record_values
 from sounimicro_pipelines.store.tables import StoreTables
 
 
@@ -89,9 +90,11 @@ def report(
 
 
 @cache
-def _open_or_count(tables: StoreTables, on_postgres: bool, names: tuple[str, ...], changing: tuple[str, ...]) -> Any:
+def _open_or_count(
+    tables: StoreTables, on_postgres: bool, names: tuple[str, ...], changing: tuple[str, ...]
+) -> Prepared:
     table = tables.issues
-    return (
+    return Prepared(
         insert_or(table, on_postgres, names)
         .on_conflict_do_update(
             index_elements=["fingerprint"],
@@ -150,9 +153,7 @@ def told_apart(tx: Transaction, fingerprint: str, **about: Any) -> set[int]:
     `about` are the columns by which the issue's record is found: tenant, crm_entity and crm_id, or company_key,
     erp_entity and erp_id.
     """
-    table = tx.tables.issues
-    here = [table.c[name] == value for name, value in about.items()]
-    rows = tx.rows(select(table.c.details).where(*here, table.c.fingerprint == fingerprint))
+    rows = find(tx, tx.tables.issues, fingerprint=fingerprint, **about)
     return {int(one) for row in rows for one in (row.details or {}).get("apart", ())}
 
 
@@ -195,6 +196,11 @@ def count(
     return int(tx.scalar(select(func.count()).select_from(table).where(*where, *_beyond(table, without))))
 
 
+def is_open(tx: Transaction, kind: str) -> bool:
+    """Whether there is an open issue of this kind."""
+    return find_one(tx, tx.tables.issues, state="open", kind=kind) is not None
+
+
 def _where(table: Table, equal: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     conditions = {name: value for name, value in equal.items() if value is not None}
     if conditions.get("state") == CLOSED:
@@ -223,10 +229,10 @@ def of_record(
 
 
 @cache
-def _of_record(tables: StoreTables, in_crm: bool, in_erp: bool) -> Any:
+def _of_record(tables: StoreTables, in_crm: bool, in_erp: bool) -> Prepared:
     table = tables.issues
     here = about_record(table, in_crm, in_erp)
-    return select(table).where(table.c.state == "open", here).order_by(table.c.last_at.desc())
+    return Prepared(select(table).where(table.c.state == "open", here).order_by(table.c.last_at.desc()))
 
 
 def counts(tx: Transaction) -> dict[str, int]:

@@ -140,7 +140,7 @@ def count(tx: Transaction, rules: Sequence[str]) -> int:
 def add(tx: Transaction, link: Link) -> Link:
     """Store a new link. Raises Outdated when either record has been linked meanwhile."""
     try:
-        with tx.connection.begin_nested():
+        with tx.attempt():
             link_id = insert_id(tx, tx.tables.links, values_of(link))
     except IntegrityError:
         raise Outdated(

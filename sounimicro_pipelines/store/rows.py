@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import cache
+from operator import attrgetter
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Row, Table
+from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sounimicro_pipelines.store.database import Transaction
+from sounimicro_pipelines.store.prepared import Prepared
 from sounimicro_pipelines.store.statements import columns, named
 
 T = TypeVar("T")
 
 
-def build(kind: type[T], row: Row[Any]) -> T:
+def build(kind: type[T], row: Any) -> T:
     """A dataclass from the columns that carry its fields' names."""
-    values = row._mapping
-    return kind(**{name: values[name] for name in _field_names(cast(Any, kind))})
+    return kind(*_reader(cast(Any, kind))(row))
+
+
+@cache
+def _reader(kind: Any) -> Callable[[Any], tuple[Any, ...]]:
+    return attrgetter(*_field_names(kind))
 
 
 @cache
@@ -27,7 +33,7 @@ def _field_names(kind: Any) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind))
 
 
-def maybe(kind: type[T], row: Row[Any] | None) -> T | None:
+def maybe(kind: type[T], row: Any | None) -> T | None:
     return build(kind, row) if row is not None else None
 
 
@@ -38,7 +44,7 @@ def values_of(record: Any, *, without: Sequence[str] = ("id",)) -> dict[str, Any
 
 def insert_id(tx: Transaction, table: Table, values: Mapping[str, Any]) -> int:
     """Insert one row; answers its id."""
-    return int(tx.execute(_insert(table, tuple(values)), named("v_", values)).scalar_one())
+    return int(tx.scalar(_insert(table, tuple(values)), named("v_", values)))
 
 
 def upsert(
@@ -66,15 +72,15 @@ def insert_or(table: Table, on_postgres: bool, names: Sequence[str]) -> Any:
 
 
 @cache
-def _insert(table: Table, names: tuple[str, ...]) -> Any:
-    return table.insert().values(columns(table, "v_", names)).returning(table.c.id)
+def _insert(table: Table, names: tuple[str, ...]) -> Prepared:
+    return Prepared(table.insert().values(columns(table, "v_", names)).returning(table.c.id))
 
 
 @cache
 def _upsert(
     table: Table, on_postgres: bool, names: tuple[str, ...], keys: tuple[str, ...], changes: tuple[str, ...]
-) -> Any:
+) -> Prepared:
     statement = insert_or(table, on_postgres, names)
     if not changes:
-        return statement.on_conflict_do_nothing(index_elements=list(keys))
-    return statement.on_conflict_do_update(index_elements=list(keys), set_=columns(table, "u_", changes))
+        return Prepared(statement.on_conflict_do_nothing(index_elements=list(keys)))
+    return Prepared(statement.on_conflict_do_update(index_elements=list(keys), set_=columns(table, "u_", changes)))

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sounimicro_pipelines.store.database import Transaction
 from sounimicro_pipelines.store.errors import Outdated
 from sounimicro_pipelines.store.rows import build, maybe, upsert
+from sounimicro_pipelines.store.statements import find
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def save(
         return before
     version = RuleVersion(rule, newest + 1, document, digest, now, by, comment, reverts)
     try:
-        with tx.connection.begin_nested():
+        with tx.attempt():
             tx.execute(
                 table.insert().values(
                     rule=rule,
@@ -119,11 +120,9 @@ def revert(tx: Transaction, rule: str, to_version: int, *, by: str, now: datetim
 
 def list_pairs(tx: Transaction, company_key: str, list_name: str | None = None) -> list[ListPair]:
     """The list mappings of a company."""
-    table = tx.tables.list_mappings
-    statement = select(table).where(table.c.company_key == company_key)
-    if list_name is not None:
-        statement = statement.where(table.c.list == list_name)
-    return [build(ListPair, row) for row in tx.rows(statement.order_by(table.c.list, table.c.crm_item))]
+    named = {} if list_name is None else {"list": list_name}
+    rows = find(tx, tx.tables.list_mappings, company_key=company_key, **named)
+    return sorted((build(ListPair, row) for row in rows), key=lambda pair: (pair.list, pair.crm_item))
 
 
 def set_list_pair(tx: Transaction, pair: ListPair) -> None:

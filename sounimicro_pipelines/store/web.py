@@ -56,7 +56,7 @@ def record_delivery(
 ) -> bool:
     """Note a webhook call; False when the same delivery was noted before."""
     try:
-        with tx.connection.begin_nested():
+        with tx.attempt():
             tx.execute(
                 tx.tables.webhook_deliveries.insert().values(
                     vendor=vendor, scope=scope, delivery=delivery, event=event, verdict=verdict, received_at=now

@@ -8,12 +8,16 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, case, func, or_, select, update
+from sqlalchemy import Update, bindparam, case, func, or_, select, update
 
 from sounimicro_pipelines.store.database import Transaction
-from sounimicro_pipelines.store.rows import build, insert_or
-from sounimicro_pipelines.store.statements import change, kept, named, remove, value_of
+from sounimicro_pipelines.store.prepared import Prepared
+from sounimicro_pipelines.store.rows import build, insert_or, maybe
+from sounimicro_pipelines.store.statements import change, find_one, kept, named, remove, value_of
 from sounimicro_pipelines.store.tables import StoreTables
+
+RECORD = ("rule", "side", "company_key", "entity", "record_id")
+"""What an item is about: one on the list for each rule and record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +64,7 @@ def poke(tx: Transaction, pokes: Iterable[Poke], now: datetime) -> int:
     for item in pokes:
         count += 1
         values = {
-            "rule": item.rule,
-            "side": item.side,
-            "company_key": item.company_key,
-            "entity": item.entity,
-            "record_id": item.record_id,
+            **_record(item),
             "origin": item.origin,
             "priority": item.priority,
             "hint": item.hint,
@@ -73,16 +73,16 @@ def poke(tx: Transaction, pokes: Iterable[Poke], now: datetime) -> int:
             "last_at": now,
         }
         statement = _poke(tx.tables, tx.is_postgres, item.not_before is not None, item.hint is not None)
-        tx.execute(statement, named("v_", values))
+        tx.change(statement, named("v_", values))
     return count
 
 
 @cache
-def _poke(tables: StoreTables, on_postgres: bool, later: bool, hinted: bool) -> Any:
+def _poke(tables: StoreTables, on_postgres: bool, later: bool, hinted: bool) -> Prepared:
     """`later`: the poke says from when on the record is due; `hinted`: it brings a hint."""
     table = tables.work_items
-    names = ("rule", "side", "company_key", "entity", "record_id", "origin", "priority", "hint", "not_before")
-    statement = insert_or(table, on_postgres, (*names, "first_at", "last_at"))
+    names = (*RECORD, "origin", "priority", "hint", "not_before", "first_at", "last_at")
+    statement = insert_or(table, on_postgres, names)
     new = statement.excluded
     is_dead, is_held = table.c.state == "dead", table.c.state == "held"
     due = case((is_dead, new.not_before), (table.c.attempts > 0, new.not_before), else_=table.c.not_before)
@@ -97,29 +97,30 @@ def _poke(tables: StoreTables, on_postgres: bool, later: bool, hinted: bool) -> 
     }
     if hinted:
         changes["hint"] = new.hint
-    keys = ["rule", "side", "company_key", "entity", "record_id"]
-    return statement.on_conflict_do_update(index_elements=keys, set_=changes)
+    return Prepared(statement.on_conflict_do_update(index_elements=list(RECORD), set_=changes))
 
 
 def take(
     tx: Transaction, rule: str, *, holder: str, now: datetime, hold: timedelta, limit: int = 100
 ) -> list[WorkItem]:
     """Take due items, most urgent first. What a holder does not give back in time may be taken by another."""
-    ids = [row.id for row in tx.rows(_due(tx), {"the_rule": rule, "now": now, "most": limit})]
-    if not ids:
-        return []
-    table = tx.tables.work_items
-    tx.execute(update(table).where(table.c.id.in_(ids)).values(state="held", holder=holder, held_until=now + hold))
-    taken = {row.id: build(WorkItem, row) for row in tx.rows(select(table).where(table.c.id.in_(ids)))}
-    return [taken[item_id] for item_id in ids]
+    values = {"the_rule": rule, "now": now, "most": limit, "the_holder": holder, "until": now + hold}
+    taken = [build(WorkItem, row) for row in tx.rows(_take(tx), values)]
+    return sorted(taken, key=lambda item: (item.priority, item.not_before, item.id))
 
 
 @kept
-def _due(tables: StoreTables) -> Any:
+def _take(tables: StoreTables) -> Any:
     table = tables.work_items
     urgent = (table.c.priority, table.c.not_before, table.c.id)
-    statement = select(table.c.id).where(_is_due(tables)).order_by(*urgent)
-    return statement.limit(bindparam("most")).with_for_update(skip_locked=True)
+    due = select(table.c.id).where(_is_due(tables)).order_by(*urgent).limit(bindparam("most"))
+    return _hold(tables).where(table.c.id.in_(due.with_for_update(skip_locked=True)))
+
+
+def _hold(tables: StoreTables) -> Update:
+    table = tables.work_items
+    held = {"state": "held", "holder": bindparam("the_holder"), "held_until": bindparam("until")}
+    return update(table).values(**held).returning(*table.c)
 
 
 def _is_due(tables: StoreTables) -> Any:
@@ -132,18 +133,24 @@ def _is_due(tables: StoreTables) -> Any:
 
 def take_one(tx: Transaction, poke: Poke, *, holder: str, now: datetime, hold: timedelta) -> WorkItem | None:
     """Take the item of one record, due or not; None when it is not on the list, or another holder works on it."""
-    table = tx.tables.work_items
-    here = (
-        (table.c.rule == poke.rule)
-        & (table.c.side == poke.side)
-        & (table.c.company_key == poke.company_key)
-        & (table.c.entity == poke.entity)
-        & (table.c.record_id == poke.record_id)
-    )
-    free = or_(table.c.state != "held", table.c.held_until <= now)
-    if not tx.change(update(table).where(here, free).values(state="held", holder=holder, held_until=now + hold)):
-        return None
-    return build(WorkItem, tx.rows(select(table).where(here))[0])
+    values = {**named("w_", _record(poke)), "now": now, "the_holder": holder, "until": now + hold}
+    return maybe(WorkItem, tx.row(_take_one(tx), values))
+
+
+@kept
+def _take_one(tables: StoreTables) -> Any:
+    table = tables.work_items
+    here = [table.c[name] == value_of(table.c[name], "w_" + name) for name in RECORD]
+    return _hold(tables).where(*here, or_(table.c.state != "held", table.c.held_until <= bindparam("now")))
+
+
+def _record(poke: Poke) -> dict[str, Any]:
+    return {name: getattr(poke, name) for name in RECORD}
+
+
+def is_listed(tx: Transaction, poke: Poke) -> bool:
+    """Whether the record is on the list, waiting, held or at rest until a person has looked at it."""
+    return find_one(tx, tx.tables.work_items, **_record(poke)) is not None
 
 
 def finish(tx: Transaction, item: WorkItem, now: datetime) -> bool:
@@ -169,11 +176,11 @@ def _give_back(tx: Transaction, item: WorkItem, state: str, until: datetime | No
     values: dict[str, Any] = {"the_id": item.id, "the_holder": item.holder, "more": int(failed), "the_state": state}
     if until is not None:
         values["until"] = until
-    tx.execute(_back_on_the_list(tx.tables, until is not None), values)
+    tx.change(_back_on_the_list(tx.tables, until is not None), values)
 
 
 @cache
-def _back_on_the_list(tables: StoreTables, later: bool) -> Any:
+def _back_on_the_list(tables: StoreTables, later: bool) -> Prepared:
     table = tables.work_items
     changes: dict[str, Any] = {
         "state": bindparam("the_state"),
@@ -184,7 +191,7 @@ def _back_on_the_list(tables: StoreTables, later: bool) -> Any:
     if later:
         changes["not_before"] = bindparam("until")
     here = (table.c.id == bindparam("the_id"), table.c.holder == bindparam("the_holder"))
-    return update(table).where(*here).values(**changes)
+    return Prepared(update(table).where(*here).values(**changes))
 
 
 def hasten(tx: Transaction, side: str, company_key: str, entity: str, now: datetime) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sounimicro_pipelines.store import Outdated, Transaction, intents, links, work
+from sounimicro_pipelines.store import Outdated, intents, links, work
 from sounimicro_pipelines.store.work import Poke
 from sounimicro_pipelines.sync.linking import take_off
 from sounimicro_pipelines.sync.routing import partner_pairs
@@ -35,21 +35,4 @@ async def recover(world: World, rule: str) -> None:
                 pokes.append(Poke("partner", "crm", one.crm_entity, one.crm_id, "recovery", not_before=one.not_before))
     if pokes:
         with world.store.transaction() as tx:
-            work.poke(tx, [poke for poke in pokes if not _is_listed(tx, poke)], world.now())
-
-
-def _is_listed(tx: Transaction, poke: Poke) -> bool:
-    """Whether the record is on the work list anyway, waiting or at rest until a person has looked at it."""
-    table = tx.tables.work_items
-    return (
-        tx.row(
-            table.select().where(
-                table.c.rule == poke.rule,
-                table.c.side == poke.side,
-                table.c.company_key == poke.company_key,
-                table.c.entity == poke.entity,
-                table.c.record_id == poke.record_id,
-            )
-        )
-        is not None
-    )
+            work.poke(tx, [poke for poke in pokes if not work.is_listed(tx, poke)], world.now())

@@ -26,7 +26,7 @@ def fingerprint_of(item: WorkItem) -> str:
 
 def is_refused(tx: Transaction) -> bool:
     """Whether a right is missing anywhere, as far as is known."""
-    return any(issues.count(tx, kind=kind) for kind in _REFUSALS)
+    return any(issues.is_open(tx, kind) for kind in _REFUSALS)
 
 
 def allowed_again(tx: Transaction, world: World, company_keys: Iterable[str], *, written: bool) -> None:

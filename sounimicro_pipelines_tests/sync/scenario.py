@@ -19,6 +19,7 @@ from sounimicro_pipelines.rules.model import RULE_NAMES, RuleName
 from sounimicro_pipelines.rules.refusals import settle
 from sounimicro_pipelines.rules.versions import RuleInForce, RuleSet
 from sounimicro_pipelines.store import Store, Transaction, intents, issues, links, open_store, work
+from sounimicro_pipelines.store.raw import raw_connection
 from sounimicro_pipelines.store.rows import build
 from sounimicro_pipelines.store.statements import find
 from sounimicro_pipelines.store.work import Poke
@@ -95,12 +96,11 @@ class WatchedStore(Store):
 
     @contextmanager
     def _connection(self, *, write: bool, durable: bool, leaves_log: bool = False) -> Iterator[Connection]:
-        if self.held is None or self.held.in_transaction():
+        if self.held is None or raw_connection(self.held).in_transaction:
             with super()._connection(write=write, durable=durable, leaves_log=leaves_log) as connection:
                 yield connection
             return
-        self.held.execution_options(sounimicro_write=write, sounimicro_durable=durable)
-        with self.held.begin():
+        with self._begun(self.held, write, durable, leaves_log):
             yield self.held
 
     @contextmanager

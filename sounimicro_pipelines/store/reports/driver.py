@@ -7,10 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError
-
 from sounimicro_pipelines.store.database import Transaction
-from sounimicro_pipelines.store.errors import StoreError
+from sounimicro_pipelines.store.raw import as_sqlalchemy, raw_connection, raw_error
 
 Rows = list[tuple[Any, ...]]
 
@@ -23,19 +21,11 @@ def mark(tx: Transaction) -> str:
 @contextmanager
 def cursor(tx: Transaction) -> Iterator[Any]:
     """A cursor of the driver's, whose errors are raised as SQLAlchemy's, so that the store explains them."""
-    connection = tx.connection.connection.driver_connection
-    if connection is None:
-        raise StoreError("The connection to the store was closed.", remedy="Try again.")
-    found: Any = connection.cursor()
-    dialect = tx.connection.dialect
-    kind: type[Exception] = dialect.loaded_dbapi.Error
+    found = raw_connection(tx.connection).cursor()
     try:
         yield found
-    except kind as error:
-        lost = dialect.is_disconnect(error, tx.connection.connection.dbapi_connection, found)  # type: ignore[arg-type]
-        raise DBAPIError.instance(
-            None, None, error, kind, hide_parameters=True, connection_invalidated=lost, dialect=dialect
-        ) from error
+    except raw_error(tx.connection) as error:
+        raise as_sqlalchemy(tx.connection, error, found) from error
     finally:
         found.close()
 
