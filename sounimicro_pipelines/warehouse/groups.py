@@ -179,6 +179,8 @@ def keep_changes(warehouse: duckdb.DuckDBPyConnection, build: int) -> None:
 
 def forget_changes(warehouse: duckdb.DuckDBPyConnection) -> None:
     """Drops what an earlier build on this connection changed."""
+    if not _ask(warehouse, "SELECT build FROM temp.changed_build"):
+        return
     for name in _tables(warehouse, "temp", _CHANGES, "changed_build"):
         warehouse.execute(f'DROP TABLE temp."{name}"')
 

@@ -34,5 +34,6 @@ def test_a_cent_that_comes_or_goes_is_written(connection: duckdb.DuckDBPyConnect
         [Decimal(becomes)],
     )
     connection.execute("update made set variance = actual")
-    replace(connection, "figure", "made", [""], "changes")
+    columns = described(connection.execute("from figure limit 0").description)
+    replace(connection, "figure", columns, "made", [""], "changes")
     assert connection.execute("from figure").fetchall() == [(3, Decimal(becomes), Decimal(becomes))]

@@ -1,4 +1,4 @@
-{{ config(materialized='table', schema='reports_state') }}
+{{ config(materialized='table', schema='reports_state', meta={'when': ['touched_document']}) }}
 
 -- Touched invoices of customers.
 with picked as (

@@ -1,4 +1,4 @@
-{{ config(materialized='table', schema='reports_state') }}
+{{ config(materialized='table', schema='reports_state', meta={'when': ['fresh_customer_invoice']}) }}
 
 -- Lines of touched invoices of customers.
 with picked as (

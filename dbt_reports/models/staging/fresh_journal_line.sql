@@ -1,4 +1,4 @@
-{{ config(materialized='table', schema='reports_state') }}
+{{ config(materialized='table', schema='reports_state', meta={'when': ['touched_entry', 'touched_voucher']}) }}
 
 -- Touched lines of sub-ledgers, and the lines of touched vouchers. Each part is a join of its own, so that nothing is read
 -- where nothing was touched.

@@ -1,4 +1,4 @@
-{{ config(materialized='table', schema='reports_state') }}
+{{ config(materialized='table', schema='reports_state', meta={'when': ['touched_entry']}) }}
 
 -- Pairings of touched lines; each once, whichever of its lines is the touched one.
 with picked as (

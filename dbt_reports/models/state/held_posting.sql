@@ -1,3 +1,5 @@
+{{ config(meta={'when': ['touched_voucher']}) }}
+
 -- What the touched vouchers had posted at the last build.
 {% set voucher_line = previous('reports', 'voucher_line') %}
 {% if voucher_line %}

@@ -1,3 +1,5 @@
+{{ config(meta={'when': ['touched_sales']}) }}
+
 -- Projects that the touched orders and quotes were on at the last build.
 {% set sales_line = previous('reports', 'sales_line') %}
 select distinct was.project_id

@@ -1,3 +1,5 @@
+{{ config(meta={'when': ['touched_document']}) }}
+
 -- What the touched documents had invoiced on projects at the last build.
 {% set invoice = previous('reports', 'invoice') %}
 {% set invoice_line = previous('reports', 'invoice_line') %}

@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='append') }}
+{{ config(materialized='incremental', incremental_strategy='append', meta={'when': ['touched_sales']}) }}
 
 -- What each build since the last full refresh made anew, for the publisher.
 select

@@ -1,3 +1,5 @@
+{{ config(meta={'when': ['touched_settlement']}) }}
+
 -- What the entries whose settlement must be looked at again are paired with.
 select distinct pair.counter_line_id as journal_entry_line_id
 from {{ ref('matching') }} as pair

@@ -1,3 +1,5 @@
+{{ config(meta={'when': ['touched_voucher']}) }}
+
 -- What is posted now on the accounts, dimensions and periods of the touched vouchers, and of what they were at the last build.
 with came as (
     {{ posted(ref('voucher_line'), of_touched('voucher', {'voucher_id': 'line.voucher_id'})) }}

@@ -1,3 +1,5 @@
+{{ config(meta={'when': ['touched_document']}) }}
+
 -- What is invoiced on projects now, where it is not what it was at the last build.
 with came as (
     {{ invoiced_on_projects(

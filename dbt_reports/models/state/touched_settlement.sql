@@ -1,3 +1,5 @@
+{{ config(meta={'when': ['touched_entry']}) }}
+
 -- Entries whose settlement must be looked at again: the touched ones, and those that are paired with one.
 select journal_entry_line_id from {{ ref('touched_entry') }}
 union

@@ -1,3 +1,5 @@
+{{ config(meta={'when': ['touched_document']}) }}
+
 -- What is invoiced now of each product and year on which the touched documents stand, or stood at the last build.
 with came as (
     {{ invoiced_of_products(

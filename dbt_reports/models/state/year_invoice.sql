@@ -1,3 +1,5 @@
+{{ config(meta={'when': ['touched_year']}) }}
+
 -- The invoices and credit notes of the touched years.
 select
     invoice.role,

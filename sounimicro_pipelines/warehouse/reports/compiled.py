@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import duckdb
 
 from sounimicro_pipelines.warehouse.groups import changes_of, forget_changes, keep_changes
 from sounimicro_pipelines.warehouse.reports.errors import ReportBuildFailed
-from sounimicro_pipelines.warehouse.reports.replaced import of_scope, replace
+from sounimicro_pipelines.warehouse.reports.replaced import as_in_table, of_scope, replace
 from sounimicro_pipelines.warehouse.reports.steps import Step, of_parties, passing
 
 _TOLD = {
@@ -27,6 +28,14 @@ _TOLD = {
 """What of a build is known after a step: raw tables and records that changed, and whether another day has come."""
 
 
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a build did: seconds of each model, and how many rows each of the build's own tables got."""
+
+    seconds: Mapping[str, float]
+    rows: Mapping[str, int]
+
+
 def build_compiled(
     connection: duckdb.DuckDBPyConnection,
     steps: Sequence[Step],
@@ -35,8 +44,8 @@ def build_compiled(
     build: int,
     project: str,
     log: Path,
-) -> dict[str, float]:
-    """Runs the steps; seconds of each. Raises ReportBuildFailed, and then nothing has changed.
+) -> Built:
+    """Runs the steps. Raises ReportBuildFailed, and then nothing has changed.
 
     The connection keeps the build's own temporary tables, such as `touched_party` and those of the rows that changed,
     until it is closed.
@@ -64,55 +73,69 @@ def build_compiled(
     except BaseException:
         _roll_back(connection)
         raise
-    return seconds
+    return Built(seconds, running.rows)
 
 
 class _Build:
-    """A build that is going on: which changes were found, what was touched, what was picked."""
+    """A build that is going on: which changes were found, how many rows its own tables have, what was picked."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, steps: Sequence[Step]) -> None:
         self._connection = connection
         self._steps = steps
         self._changes: set[str] = set()
-        self._touched: dict[str, bool] = {}
         self._picked: set[str] = set()
+        self.rows: dict[str, int] = {}
 
     def take(self, step: Step) -> None:
-        if step.when and not self._changes & set(step.when):
-            return
-        if step.materialized == "table":
-            kind = "temp table" if step.is_passing else "table"
-            self._connection.execute(f"create or replace {kind} {step.table} as (\n{step.sql_when(self._changes)}\n)")
+        is_due = not step.when or bool(self._changes & set(step.when))
+        sql = step.sql_when(self._changes)
+        if step.is_passing:
+            self._note(step.name, self._create(step.table, f"as (\n{sql}\n)" if is_due else step.empty))
             if step.name in _TOLD:
                 self._changes.update(name for (name,) in self._connection.execute(_TOLD[step.name]).fetchall())
+        elif not is_due:
+            return
+        elif step.materialized == "table":
+            self._connection.execute(f"create or replace table {step.table} as (\n{sql}\n)")
         elif not step.touched:
-            self._connection.execute(f"insert into {step.table} by name (\n{step.sql}\n)")
+            self._connection.execute(f"insert into {step.table} by name (\n{sql}\n)")
         else:
-            self._make_anew(step)
+            self._make_anew(step, sql)
 
-    def _make_anew(self, step: Step) -> None:
-        self._connection.execute(f"create or replace temp table {step.made} as from {step.table} limit 0")
-        touched = passing(f"touched_{step.touched}")
-        if step.touched not in self._touched:
-            self._touched[step.touched] = bool(self._connection.execute(f"select 1 from {touched} limit 1").fetchall())
-        if not self._touched[step.touched]:
+    def _note(self, name: str, rows: int) -> None:
+        """A table of the build's own that has rows is a change of which other models say that they depend on it."""
+        self.rows[name] = rows
+        if rows:
+            self._changes.add(name)
+
+    def _create(self, table: str, what: str) -> int:
+        """Makes a temporary table; answers how many rows it has."""
+        counted = self._connection.execute(f"create or replace temp table {table} {what}").fetchone()
+        return int(counted[0]) if counted else 0
+
+    def _make_anew(self, step: Step, sql: str) -> None:
+        if not self.rows[f"touched_{step.touched}"]:
+            if step.made:
+                self._create(step.made, step.empty)
             return
         for table in step.of_parties:
             if table not in self._picked:
                 self._pick(table)
-        self._connection.execute(f"insert into {step.made} by name (\n{step.sql_when(self._changes)}\n)")
+        made = f"(\n{sql}\n)"
+        if step.made:
+            self._create(step.made, f"as select {as_in_table(step.shape)} from {made} as made")
+            made = step.made
+        touched = passing(f"touched_{step.touched}")
         of_touched = of_scope("gone", touched, step.columns, step.nullable, step.in_order_of)
-        replace(self._connection, step.table, step.made, of_touched, changes_of(step.name))
+        replace(self._connection, step.table, step.shape, made, of_touched, changes_of(step.name))
 
     def _pick(self, table: str) -> None:
         """Reads the rows of the touched parties once for all steps that ask for them, in the columns that they name."""
         named = set(re.findall(r"\w+", " ".join(step.sql for step in self._steps if table in step.of_parties)))
-        columns = [column[0] for column in self._connection.execute(f"from {table} limit 0").description or ()]
-        listed = ", ".join(f'whole."{column}"' for column in columns if column in named)
+        (shape,) = (step.shape for step in self._steps if f"{step.schema}.{step.name}" == table)
+        listed = ", ".join(f'whole."{column}"' for column, _ in shape if column in named)
         (of_touched,) = of_scope("whole", passing("touched_party"), ("role", "party_id"))
-        self._connection.execute(
-            f"create or replace temp table {of_parties(table)} as select {listed} from {table} as whole {of_touched}"
-        )
+        self._create(of_parties(table), f"as select {listed} from {table} as whole {of_touched}")
         self._picked.add(table)
 
 

@@ -51,16 +51,14 @@ class LastBuild:
 
 def last_build(connection: duckdb.DuckDBPyConnection) -> LastBuild | None:
     """The last build that was begun, when it was also finished; else None."""
-    tables = connection.execute(
-        "select table_name from duckdb_tables()"
-        " where schema_name = 'reports_state' and database_name = current_database()"
-    ).fetchall()
-    if not {("this_build",), ("build",), ("seen",)} <= set(tables):
+    try:
+        row = connection.execute(
+            "select build, project, company from reports_state.build"
+            " where build = (select build from reports_state.this_build)"
+            " and exists (select 1 from reports_state.seen) order by build desc limit 1"
+        ).fetchone()
+    except duckdb.CatalogException:
         return None
-    row = connection.execute(
-        "select build, project, company from reports_state.build"
-        " where build = (select build from reports_state.this_build) order by build desc limit 1"
-    ).fetchone()
     return None if row is None else LastBuild(int(row[0]), str(row[1]), str(row[2]))
 
 

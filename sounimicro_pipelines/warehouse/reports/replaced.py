@@ -10,38 +10,53 @@ from collections.abc import Sequence
 
 import duckdb
 
-from sounimicro_pipelines.warehouse.hashes import described, row_hashes
+from sounimicro_pipelines.warehouse.hashes import row_hashes
 
 
 def replace(
-    connection: duckdb.DuckDBPyConnection, table: str, made: str, of_scope: Sequence[str], keep_as: str
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    columns: Sequence[tuple[str, str]],
+    made: str,
+    of_scope: Sequence[str],
+    keep_as: str,
 ) -> None:
     """Makes the rows of a scope in `table` those of `made`, within the caller's transaction.
 
-    `of_scope` is the SQL of the parts that limit the table, called `gone`, to its rows of the scope; `keep_as` the name
-    of the temporary table of changes, which stands afterwards when there are any.
+    `columns` are the names and types of the table's, `made` is the SQL of a relation that has them in any order,
+    `of_scope` that of the parts that limit the table, called `gone`, to its rows of the scope; `keep_as` is the name of
+    the temporary table of changes, which stands afterwards when there are any.
     """
-    columns = described(connection.execute(f"from {made} limit 0").description)
     listed = ", ".join(f'"{name}"' for name, _ in columns)
     stood = " union all ".join(
-        f"select gone.*, gone.rowid as place, {_digest('gone', columns)} as digest from {table} as gone {part}"
+        f"select false as is_new, gone.rowid as place, {_listed('gone', columns)} from {table} as gone {part}"
         for part in of_scope
     )
+    one, two = row_hashes("side", columns)
     # Equal rows need not be as many on both sides: then all of them go, and all of them come.
     found = connection.execute(
         f"create or replace temp table {keep_as} as with"
-        f" stood as materialized ({stood}),"
-        f" came as (select *, {_digest('made', columns)} as digest from {made} as made),"
-        " other as (select digest from (select digest, 1 as side from stood union all select digest, -1 from came)"
-        " group by digest having sum(side) <> 0)"
-        f" select false as is_new, place, {listed} from stood semi join other on other.digest = stood.digest"
-        f" union all select true, null, {listed} from came semi join other on other.digest = came.digest"
+        f" came as (select true as is_new, null::bigint as place, {as_in_table(columns)} from {made} as made),"
+        f" side as (select * from ({stood}) union all select * from came),"
+        f" told as materialized (select *, (({one}::uhugeint << 64) + {two}) as digest from side),"
+        " other as (select digest from told group by digest"
+        " having count(*) filter (where is_new) <> count(*) filter (where not is_new))"
+        f" select is_new, place, {listed} from told semi join other on other.digest = told.digest"
     ).fetchone()
     if not found or not found[0]:
         connection.execute(f"drop table {keep_as}")
         return
     connection.execute(f"delete from {table} where rowid in (select place from {keep_as} where not is_new)")
     connection.execute(f"insert into {table} ({listed}) select {listed} from {keep_as} where is_new")
+
+
+def _listed(alias: str, columns: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(f'{alias}."{name}"' for name, _ in columns)
+
+
+def as_in_table(columns: Sequence[tuple[str, str]]) -> str:
+    """The SQL of a table's columns, out of a relation that has them in types of its own."""
+    return ", ".join(f'cast("{name}" as {kind}) as "{name}"' for name, kind in columns)
 
 
 def of_scope(
@@ -66,9 +81,3 @@ def of_scope(
         return [limit]
     ordered = f"semi join {touched} as in_order on in_order.{in_order_of} = {alias}.{in_order_of} {limit}"
     return [ordered, f"{limit} where {alias}.{in_order_of} is null"] if in_order_of in nullable else [ordered]
-
-
-def _digest(alias: str, columns: Sequence[tuple[str, str]]) -> str:
-    """Both hashes of a row, as one number."""
-    one, two = row_hashes(alias, columns)
-    return f"(({one}::uhugeint << 64) + {two})"

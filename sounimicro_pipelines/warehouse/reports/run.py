@@ -68,14 +68,14 @@ def build_reports(
             is_full = full_refresh or last is None or not last.is_of(prepared.digest, company)
             steps = None if is_full or by_dbt else kept_steps(prepared)
             if steps is not None:
-                seconds = build_compiled(connection, steps, company, as_of, build, prepared.digest, log / "dbt.log")
-                outcome = _outcome(connection, prepared, seconds, "temp")
+                built = build_compiled(connection, steps, company, as_of, build, prepared.digest, log / "dbt.log")
+                outcome = _outcome(connection, prepared, built.seconds, built.rows)
                 warehouse.hands_on = hands_on
         if steps is None and not is_full and not by_dbt:
             steps = compile_steps(prepared, db_path, log)
             with warehouse as connection:
-                seconds = build_compiled(connection, steps, company, as_of, build, prepared.digest, log / "dbt.log")
-                outcome = _outcome(connection, prepared, seconds, "temp")
+                built = build_compiled(connection, steps, company, as_of, build, prepared.digest, log / "dbt.log")
+                outcome = _outcome(connection, prepared, built.seconds, built.rows)
                 warehouse.hands_on = hands_on
         if steps is None:
             seconds, tests = build_by_dbt(
@@ -90,7 +90,7 @@ def build_reports(
                 data_tests=(full_refresh or by_dbt) if data_tests is None else data_tests,
             )
             with warehouse as connection:
-                outcome = _outcome(connection, prepared, seconds, "" if is_full else "reports_state")
+                outcome = _outcome(connection, prepared, seconds, {} if is_full else _rows_touched(connection))
     return ReportRun(
         company=company,
         as_of=as_of,
@@ -113,30 +113,34 @@ class _Outcome:
 
 
 def _outcome(
-    connection: duckdb.DuckDBPyConnection, prepared: PreparedProject, seconds: Mapping[str, float], state: str
+    connection: duckdb.DuckDBPyConnection,
+    prepared: PreparedProject,
+    seconds: Mapping[str, float],
+    rows: Mapping[str, int],
 ) -> _Outcome:
-    """`state` is the schema in which the build left what was touched; none in a full refresh."""
-    models = _models(connection, prepared, seconds)
-    return _Outcome(models, identities(connection), _touched(connection, state) if state else {})
+    """`rows` are those of the models that say what was touched; none in a full refresh."""
+    touched = {scope: rows[f"touched_{scope}"] for scope in SCOPES} if rows else {}
+    return _Outcome(_models(connection, prepared, seconds), identities(connection), touched)
 
 
 def _models(
     connection: duckdb.DuckDBPyConnection, prepared: PreparedProject, seconds: Mapping[str, float]
 ) -> tuple[ModelResult, ...]:
-    tables = connection.execute(
-        "select schema_name, table_name from duckdb_tables() where schema_name in ('reports', 'intermediate')"
-    ).fetchall()
-    counted = ", ".join(f'(select count(*) from "{schema}"."{name}")' for schema, name in tables)
-    found = connection.execute(f"select {counted}").fetchone() or ()
-    rows = {table: int(count) for table, count in zip(tables, found, strict=True)}
+    models = [model for model in prepared.models if model.materialized != "ephemeral"]
+    tables = [model for model in models if model.schema in ("reports", "intermediate")]
+    rows = _counted(connection, {model.name: f'"{model.schema}"."{model.name}"' for model in tables})
     return tuple(
-        ModelResult(model.name, model.schema, rows.get((model.schema, model.name)), seconds.get(model.name, 0.0))
-        for model in prepared.models
-        if model.materialized != "ephemeral"
+        ModelResult(model.name, model.schema, rows.get(model.name), seconds.get(model.name, 0.0)) for model in models
     )
 
 
-def _touched(connection: duckdb.DuckDBPyConnection, state: str) -> dict[str, int]:
-    counted = ", ".join(f"(select count(*) from {state}.touched_{scope})" for scope in SCOPES)
-    found = connection.execute(f"select {counted}").fetchone() or ()
-    return {scope: int(count) for scope, count in zip(SCOPES, found, strict=True)}
+def _rows_touched(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """After a build by dbt."""
+    return _counted(connection, {f"touched_{scope}": f"reports_state.touched_{scope}" for scope in SCOPES})
+
+
+def _counted(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, str]) -> dict[str, int]:
+    """How many rows there are in tables, by whichever name."""
+    counts = ", ".join(f"(select count(*) from {table})" for table in tables.values())
+    found = connection.execute(f"select {counts}").fetchone() or ()
+    return {name: int(count) for name, count in zip(tables, found, strict=True)}

@@ -8,11 +8,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from graphlib import TopologicalSorter
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from sounimicro_pipelines.warehouse.connection import Warehouse
 from sounimicro_pipelines.warehouse.reports.errors import ReportProjectBroken
 from sounimicro_pipelines.warehouse.reports.project import PreparedProject, bind, common_flags, dbt_on
 
@@ -23,9 +26,10 @@ class Step:
 
     `touched` names the table of what its scope must be made anew for, `columns` the scope's columns, `nullable` those
     of them that may be null, `in_order_of` the one in whose order the table lies, and `made` the temporary table that
-    holds what was made. `is_passing` is true of a table that nobody reads after the build. `of_parties` names the
-    tables of which the model needs the rows of the touched parties, in one temporary table each; `when` names changes
-    of which there must be one for the model to be another one than before (none: always).
+    holds what was made, if other models read it (else none). `is_passing` is true of a table that nobody reads after
+    the build. `of_parties` names the tables of which the model needs the rows of the touched parties, in one temporary
+    table each; `when` names changes of which there must be one for the model to be another one than before, or to have
+    rows at all if it is passing (none: always). `shape` has the name and type of each column of the table.
     """
 
     name: str
@@ -39,12 +43,19 @@ class Step:
     is_passing: bool
     of_parties: tuple[str, ...]
     when: tuple[str, ...]
+    shape: tuple[tuple[str, str], ...]
     sql: str
 
     @property
     def table(self) -> str:
         """The model's own table, quoted."""
         return passing(self.name) if self.is_passing else f'"{self.schema}"."{self.name}"'
+
+    @property
+    def empty(self) -> str:
+        """The SQL of what a table like it is made with when it has no rows."""
+        columns = ", ".join(f'"{name}" {kind}' for name, kind in self.shape)
+        return f"({columns})"
 
     def sql_when(self, changes: Set[str]) -> str:
         """The model's SQL without the parts that can have no rows when only these changes were found."""
@@ -56,9 +67,8 @@ def kept_steps(prepared: PreparedProject) -> Sequence[Step] | None:
     kept = _kept(prepared)
     known = _known.get(kept)
     if known is None and kept.is_file():
-        tuples = ("columns", "nullable", "of_parties", "when")
         known = _known[kept] = [
-            Step(**{**one, **{name: tuple(one[name]) for name in tuples}}) for one in json.loads(kept.read_text())
+            Step(**{name: _with_tuples(value) for name, value in one.items()}) for one in json.loads(kept.read_text())
         ]
     return known
 
@@ -78,13 +88,14 @@ def compile_steps(prepared: PreparedProject, db_path: Path, log: Path) -> Sequen
     return steps
 
 
-FORMAT = 8
+FORMAT = 9
 """Of the kept steps; another number makes them anew."""
 _TOUCHED_OF_TABLE = re.compile(
     r'from "(?P<schema>reports|intermediate)"\."(?P<name>\w+)" as (?P<alias>\w+)\s+'
     r'(?:semi join "reports_state"\."touched_\w+" as near_\d+ on[^\n]+\s+)*'
     r'semi join "reports_state"\."touched_(?P<scope>\w+)" as touched on[^\n]+'
 )
+_MADE = re.compile(r'temp\."made_\w+"')
 _WHEN = re.compile(r"/\* when ([\w. ]+) \*/(.*?)/\* end \*/", re.DOTALL)
 _known: dict[Path, Sequence[Step]] = {}
 
@@ -118,9 +129,14 @@ def compile_project(
         scopes = {node.name: node.config.meta.get("scope", {}).get("touched", "") for node in models.values()}
         passed = [node.name for node in models.values() if _is_passing(node)]
     order = TopologicalSorter({key: _parents(key, prepared.manifest) for key in models}).static_order()
-    return [
-        _step(models[key], db_path.stem, scopes, passed) for key in order if key in models and _is_table(models[key])
+    shapes = _shapes(db_path)
+    steps = [
+        _step(models[key], db_path.stem, scopes, passed, shapes)
+        for key in order
+        if key in models and _is_table(models[key])
     ]
+    read = set(_MADE.findall(" ".join(step.sql for step in steps)))
+    return [step if step.made in read else replace(step, made="") for step in steps]
 
 
 def passing(name: str) -> str:
@@ -147,7 +163,28 @@ def _is_passing(node: Any) -> bool:
     )
 
 
-def _step(node: Any, database: str, scopes: Mapping[str, str], passed: Sequence[str]) -> Step:
+def _shapes(db_path: Path) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Name and type of each column of the company's tables, by table with its schema."""
+    with Warehouse(db_path, checkpoint=False) as connection:
+        found = connection.execute(
+            "select schema_name || '.' || table_name, column_name, data_type from duckdb_columns()"
+            " where database_name = current_database() order by 1, column_index"
+        ).fetchall()
+    return {table: tuple(column[1:] for column in columns) for table, columns in groupby(found, itemgetter(0))}
+
+
+def _with_tuples(value: Any) -> Any:
+    """What JSON has made lists of."""
+    return tuple(map(_with_tuples, value)) if isinstance(value, list) else value
+
+
+def _step(
+    node: Any,
+    database: str,
+    scopes: Mapping[str, str],
+    passed: Sequence[str],
+    shapes: Mapping[str, tuple[tuple[str, str], ...]],
+) -> Step:
     """What a model takes of another one of the same scope was made in this build, and is taken from there at once.
 
     What it takes of a smaller scope, for all that a touched party has, is read once for all models. What it takes of a
@@ -183,5 +220,6 @@ def _step(node: Any, database: str, scopes: Mapping[str, str], passed: Sequence[
         is_passing=node.name in passed,
         of_parties=tuple(dict.fromkeys(needed)),
         when=tuple(meta.get("when", ())),
+        shape=shapes.get(f"{node.schema}.{node.name}", ()),
         sql=sql,
     )
