@@ -61,7 +61,7 @@ async def made_by(
     )
     with world.store.read() as tx:
         linked = {one.id for one in made if _is_linked(tx, world, intent, one)}
-        others = [one for one in intents.living(tx, rule=rule.rule) if one.id != intent.id]
+        others = [one for one in intents.living(tx) if one.id != intent.id and register_of(one) == register_of(intent)]
         outcomes = _outcomes(tx, intent)
     near = [one for one in made if one.id not in linked | outcomes and (parent is None or one.parent == parent)]
     now = {"name": source.identity.name, "org_number": source.identity.org_number} if source is not None else {}

@@ -706,6 +706,29 @@ def test_a_create_waits_while_that_of_another_party_of_its_number_may_still_take
     assert company.markers == {("K1", "customer"): customer.id, ("K1", "supplier"): supplier.id}
 
 
+@pytest.mark.parametrize("found", ["customer", "supplier"])
+def test_what_was_made_for_a_supplier_without_an_answer_is_not_taken_for_what_a_customer_has_become(found: str) -> None:
+    """Of two creates that nobody answered one took effect; which rule looks for its own first must not matter."""
+    active = ("customer", "supplier", "partner")
+    scenario = Scenario(1, StorePool(), Trouble(), active=active, polling_always=True)
+    crm, erp = scenario.crm, scenario.erp["K1"]
+    customer, supplier = scenario.company(erp, "Customer"), scenario.company(erp, "Supplier")
+    scenario.active = ("supplier",) if found == "supplier" else ("customer",)
+    with late(crm, 1):
+        scenario.run_engines()
+    scenario.active = ("customer",) if found == "supplier" else ("supplier",)
+    with never(crm):
+        scenario.run_engines()
+    scenario.hostile.clock.advance(100)
+    scenario.run_engines()
+    assert open_issues(scenario.store) == []
+    scenario.active = active
+    scenario.settle()
+    scenario.check()
+    expected = [{("K1", "customer"): customer.id}, {("K1", "supplier"): supplier.id}]
+    assert sorted((one.markers for one in crm.living("contact")), key=str) == expected
+
+
 def test_a_create_waits_where_its_search_was_too_early_though_what_was_hidden_would_be_found_by_now() -> None:
     active = ("customer", "supplier", "partner")
     scenario = Scenario(1, StorePool(), Trouble(), active=active, polling_always=True)
