@@ -239,7 +239,7 @@ class CrmOverlay(_Overlay):
         self._kept.markers.setdefault((entity, record_id), {})[(company_key, role)] = None
 
     async def dated(self, record: Record, paths: Collection[str]) -> Record:
-        return record if record.id < 0 else await self._crm.dated(record, paths)
+        return record if record.id < 0 else self._as_it_would_be(await self._crm.dated(record, paths))
 
     async def merges(self, since: datetime) -> list[Merged] | None:
         return await self._crm.merges(since)

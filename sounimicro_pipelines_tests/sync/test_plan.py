@@ -111,6 +111,24 @@ def test_a_plan_tells_old_and_new_values_and_what_would_be_asked(calm: Calm) -> 
     assert planned(calm).is_empty
 
 
+def test_a_planned_write_is_as_new_as_the_real_one_would_be(calm: Calm) -> None:
+    """A customer's new address, and then a supplier of the same company with another one, both since the last sync."""
+    line = "Info.InvoiceAddress.AddressLine1"
+    _, customer, _ = calm.linked_company()
+    erp = calm.erp["K1"]
+    erp.person_types(customer, line, "Kaia 1")
+    calm.sync()
+    calm.later(60)
+    erp.person_types(customer, line, "Kaia 2")
+    calm.later(60)
+    values = {"Info.Name": customer.values["Info.Name"], "OrgNumber": customer.values["OrgNumber"], line: "Kaia 3"}
+    supplier = erp.person_creates("Supplier", values, facts={"status": "active"})
+    calm.later(60)
+    found = planned(calm)
+    assert as_told(found) == really(calm)
+    assert [one.values[line] for one in (customer, supplier)] == ["Kaia 2", "Kaia 2"]
+
+
 def test_a_store_is_copied_whole_from_either_kind_of_database(store: Store, tmp_path: Any) -> None:
     with store.transaction() as tx:
         link = links.add(
