@@ -25,7 +25,7 @@ from sounimicro_pipelines.sync.routing import partner_pairs
 WRITES = ("update", "undo", "restore")
 WHY = {
     "one_side_changed": "it was changed on one side only",
-    "both_changed": "both sides were changed to the same value",
+    "both_changed": "both sides were changed, and the field goes this way only",
     "first_meeting": "only one side had a value when the two were linked",
     "one_way": "the field goes this way only, and the other side held something else",
     "policy_erp": "both sides were changed, and the rule says that the ERP is right",

@@ -217,6 +217,18 @@ def test_a_conflict_and_a_kept_loser_are_part_of_the_story(calm: Calm) -> None:
         assert len(conflicts.listing(tx, link_id=link.id)) == 1
 
 
+def test_an_edit_that_gave_way_since_its_field_goes_one_way_is_not_said_to_have_been_the_same(calm: Calm) -> None:
+    crm, erp, _ = calm.linked_company()
+    calm.later()
+    calm.erp["K1"].person_types(erp, "CustomerNumber", "20001")
+    calm.crm.person_types(crm, "Number2", "30001")
+    calm.sync()
+    (story,) = told(calm, f"crm:contact:{crm.id}", "Number2").fields
+    assert (story.crm, story.erp) == ("20001", "20001")
+    assert "because both sides were changed, and the field goes this way only; it replaced «30001»" in story.because
+    assert [one.value for one in story.losers] == ["30001"]
+
+
 def test_what_is_not_known_is_said_with_a_remedy(calm: Calm) -> None:
     crm, _, _ = calm.linked_company()
     with pytest.raises(NothingKnown):
