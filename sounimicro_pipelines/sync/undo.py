@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.rules.values import Side
-from sounimicro_pipelines.store import history, links, runs
+from sounimicro_pipelines.store import history, intents, links, runs
 from sounimicro_pipelines.store.history import Entry
 from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.sync.agreement import agree
@@ -27,7 +27,7 @@ from sounimicro_pipelines.transport import VendorError
 
 Why = Literal[
     "edited_since", "written_since", "as_before", "link_ended", "field_not_synchronized", "created", "linked",
-    "forgotten", "not_live", "refused", "undone",
+    "forgotten", "not_live", "refused", "unanswered", "undone",
 ]  # fmt: skip
 REASONS: dict[Why, str] = {
     "edited_since": "The value is not the one that the run wrote: somebody has edited it since.",
@@ -40,6 +40,7 @@ REASONS: dict[Why, str] = {
     "forgotten": "What the field held before is not kept any more.",
     "not_live": "The sync may not write for this company now.",
     "refused": "The other system did not take the value back.",
+    "unanswered": "The other system has not said whether it took the value back; the next runs find out.",
     "undone": "The write has been undone before.",
 }
 
@@ -88,10 +89,10 @@ class UndoReport:
 
     @property
     def counts(self) -> dict[str, int]:
-        failed = sum(one.why == "refused" for one in self.left)
-        rest = len(self.left) - failed
+        failed, held = (sum(one.why == why for one in self.left) for why in ("refused", "unanswered"))
+        rest = len(self.left) - failed - held
         done = len(self.restored)
-        return {"in": done + len(self.left), "applied": done, "unchanged": rest, "failed": failed}
+        return {"in": done + len(self.left), "applied": done, "unchanged": rest, "held": held, "failed": failed}
 
 
 @dataclass(slots=True)
@@ -242,13 +243,15 @@ def _obstacle(world: World, group: Group, link: Link, step: _Step, records: dict
 
 
 def _account(world: World, link: Link, wanted: list[_Step], report: UndoReport) -> None:
-    """What the journal of this run says was put back; the rest was edited in that very moment, or refused."""
+    """What the journal of this run says was put back; the rest was edited in that very moment, refused or unanswered."""
     with world.store.transaction() as tx:
         done = {
             (one.side, one.field)
             for one in history.of_run(tx, world.run_id)
             if one.link_id == link.id or (one.side == "crm" and one.crm_id == link.crm_id)
         }
+        about = intents.living_for(tx, tenant=link.tenant, crm=(link.crm_entity, link.crm_id))
+        open_writes = {(one.side, key) for one in about if one.run_id == world.run_id for key in one.body}
         for step in wanted:
             entry = step.last
             if (entry.side, entry.field) in done:
@@ -257,7 +260,8 @@ def _account(world: World, link: Link, wanted: list[_Step], report: UndoReport) 
                     Restored(step.side, entry.company_key, _crm(entry), _erp(entry), str(entry.field))
                 )
             else:
-                report.left.append(_left(entry, "refused"))
+                waits = (entry.side, entry.field) in open_writes
+                report.left.append(_left(entry, "unanswered" if waits else "refused"))
         current = links.get(tx, link.id, lock=True)
         data = dict((current.data if current is not None else None) or {})
         if current is not None and data.pop("wishes", None) is not None:

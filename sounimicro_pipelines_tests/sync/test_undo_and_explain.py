@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from unittest.mock import patch
+
 import pytest
 
+from sounimicro_pipelines.rules.values import Scalar
 from sounimicro_pipelines.store import conflicts, history, intents, links, runs
 from sounimicro_pipelines.store.erasure import forget_record
 from sounimicro_pipelines.sync.addresses import (
@@ -14,8 +18,10 @@ from sounimicro_pipelines.sync.addresses import (
     parse_crm_address,
 )
 from sounimicro_pipelines.sync.explain import Explanation, NothingKnown, address_of, explain
+from sounimicro_pipelines.sync.ports import GuidOf, Record, Written
 from sounimicro_pipelines.sync.requests import ErpButton
 from sounimicro_pipelines.sync.undo import NoSuchRun, UndoReport, undo
+from sounimicro_pipelines.transport import Unreachable
 from sounimicro_pipelines_tests.sync.calm import Calm, calm, pool
 from sounimicro_pipelines_tests.sync.simulated import Row
 
@@ -163,6 +169,29 @@ def test_an_edit_in_the_moment_of_undoing_is_not_overwritten(calm: Calm) -> None
     report = undone(calm, run_id)
     assert erp.values[LINE] == "Midt imellom 1"
     assert [one.why for one in report.left] == ["refused"]
+
+
+@pytest.mark.parametrize("happened", [True, False], ids=["it_happened", "it_did_not"])
+def test_what_nobody_answers_is_not_said_to_have_been_refused(calm: Calm, happened: bool) -> None:
+    crm, erp, _ = calm.linked_company()
+    run_id = moved(calm, crm)
+    write = calm.erp["K1"].write
+
+    async def unanswered(record: Record, changes: Mapping[str, Scalar], guid_of: GuidOf) -> Written:
+        if happened:
+            await write(record, changes, guid_of)
+        raise Unreachable("Sim", "write", effect_unknown=True)
+
+    with patch.object(calm.erp["K1"], "write", unanswered):
+        report = undone(calm, run_id)
+    assert [(one.why, report.restored) for one in report.left] == [("unanswered", [])]
+    assert (report.counts["held"], report.counts["failed"], report.counts["in"]) == (1, 0, 1)
+    calm.later(200)
+    calm.sync()
+    assert erp.values[LINE] == ("Postboks 123" if happened else "Postboks 123 Sentrum")
+    assert crm.values[STREET] == "Postboks 123 Sentrum"
+    with calm.store.read() as tx:
+        assert intents.living(tx) == []
 
 
 def told(calm: Calm, address: str, field: str | None = None) -> Explanation:
