@@ -61,12 +61,13 @@ def _bury(tx: Transaction, world: World, intent: Intent, made: Record) -> None:
         ),
     )
     system = "ERP" if in_erp else "CRM"
+    gone = "connected with another one" if _is_linked(tx, intent) else "deleted, moved or merged"
     issues.report(
         tx,
         fingerprint=f"orphan:{intent.id}",
         kind="orphan",
         severity="warning",
-        cause=f"A record was created in the {system} for one that was deleted or merged at that moment.",
+        cause=f"A record was created in the {system} for one that was {gone} at that moment.",
         remedy=f"Delete it in the {system}, or connect it by hand.",
         now=world.now(),
         run_id=world.run_id,
@@ -79,3 +80,11 @@ def _bury(tx: Transaction, world: World, intent: Intent, made: Record) -> None:
         crm_entity=None if in_erp else intent.crm_entity,
         crm_id=None if in_erp else made.id,
     )
+
+
+def _is_linked(tx: Transaction, intent: Intent) -> bool:
+    """Whether the record that an intent creates for is linked in this place by now."""
+    if intent.side == "crm":
+        return links.for_erp(tx, intent.company_key, intent.erp_entity, int(intent.erp_id or 0)) is not None
+    place = (intent.tenant, intent.crm_entity, int(intent.crm_id or 0), intent.company_key, intent.role)
+    return links.for_crm_place(tx, *place) is not None

@@ -676,6 +676,23 @@ def late(system: System, seconds: float) -> AbstractContextManager[object]:
     return patch.object(system, "create", without_answer)
 
 
+def test_what_was_made_for_a_customer_that_was_connected_otherwise_is_not_said_to_be_of_one_that_is_gone() -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
+    customer = scenario.company(scenario.erp["K1"], "Customer", "961589304")
+    with late(scenario.crm, 60):
+        scenario.run_engines()
+    scenario.hostile.clock.advance(20)
+    by_hand = scenario.company(scenario.crm, "contact", "961589304")
+    by_hand.values["Name"] = customer.values["Info.Name"]
+    scenario.run_engines()
+    assert by_hand.markers == {("K1", "customer"): customer.id}
+    scenario.settle()
+    (told,) = open_issues(scenario.store)
+    (made,) = (row for row in scenario.crm.living("contact") if row is not by_hand)
+    assert (told.kind, told.crm_id) == ("orphan", made.id)
+    assert told.cause == "A record was created in the CRM for one that was connected with another one at that moment."
+
+
 @pytest.mark.parametrize("waiting", ["nobody", "itself", "other"])
 def test_a_create_waits_while_that_of_another_party_of_its_number_may_still_take_effect(waiting: str) -> None:
     """Whether it is the first attempt, and whether the other's is."""
