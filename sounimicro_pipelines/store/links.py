@@ -130,6 +130,13 @@ def newest(tx: Transaction, rules: Sequence[str], limit: int) -> list[Link]:
     return [build(Link, row) for row in tx.rows(statement)]
 
 
+def newest_in_crm(tx: Transaction, tenant: str, crm_entity: str, *, before: datetime) -> int:
+    """The highest id of a CRM record that had been linked before a moment; 0 when none had."""
+    table = tx.tables.links
+    mine = (table.c.tenant == tenant, table.c.crm_entity == crm_entity, table.c.created_at < before)
+    return int(tx.scalar(select(func.max(table.c.crm_id)).where(*mine)) or 0)
+
+
 def count(tx: Transaction, rules: Sequence[str]) -> int:
     """How many active links there are by any of these rules."""
     table = tx.tables.links

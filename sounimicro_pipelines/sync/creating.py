@@ -24,7 +24,7 @@ from sounimicro_pipelines.sync.orders import (
     take_over,
 )
 from sounimicro_pipelines.sync.ports import AlreadyThere, GuidOf, Port, Record
-from sounimicro_pipelines.sync.seeking import look_for
+from sounimicro_pipelines.sync.seeking import ask_about_merged, look_for
 from sounimicro_pipelines.sync.world import NotNow, World
 from sounimicro_pipelines.transport import ValidationFailed, VendorError
 
@@ -49,6 +49,8 @@ async def create(world: World, order: Order) -> Link:
         if order.side == "crm":
             await _leave_deleted(world, order, intent)
         await _leave_to_other_half(world, order, intent)
+        if order.side == "crm":
+            await ask_about_merged(world, order, intent)
         intent = take_over(world, order, intent)
     generation = intent.generation
     guid = world.guid_of(*place_of(order), generation)

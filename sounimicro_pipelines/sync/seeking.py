@@ -9,7 +9,7 @@ from typing import Any
 
 from sounimicro_pipelines.rules.model import Rule
 from sounimicro_pipelines.rules.values import Side
-from sounimicro_pipelines.store import Transaction, intents, links
+from sounimicro_pipelines.store import Transaction, history, intents, links
 from sounimicro_pipelines.store.intents import Intent
 from sounimicro_pipelines.sync.match import Identity
 from sounimicro_pipelines.sync.names import normal
@@ -37,6 +37,20 @@ async def look_for(world: World, order: Order, intent: Intent) -> int | None:
     if order.side == "erp" and order.meeting is None:
         await _natural_key(world, order, intent, port)
     return None
+
+
+async def ask_about_merged(world: World, order: Order, intent: Intent) -> None:
+    """Raises Unsure when people have merged away what an earlier attempt may have made, which leaves its id alone.
+
+    That may be whatever is younger than all that had been linked before, and was never linked itself.
+    """
+    merges = await world.crm.merges(intent.created_at - SKEW) or ()
+    with world.store.read() as tx:
+        newest = links.newest_in_crm(tx, world.tenant, order.entity, before=intent.created_at)
+        for one in merges:
+            young = one.entity == order.entity and one.source > newest
+            if young and not history.of_record(tx, tenant=world.tenant, crm=(one.entity, one.source), limit=1):
+                raise Unsure(intent, "What was created has perhaps been merged into another record since.")
 
 
 def wait_for_effect(world: World, intent: Intent) -> None:

@@ -243,7 +243,7 @@ def _obstacle(world: World, group: Group, link: Link, step: _Step, records: dict
 
 
 def _account(world: World, link: Link, wanted: list[_Step], report: UndoReport) -> None:
-    """What the journal of this run says was put back; the rest was edited in that very moment, refused or unanswered."""
+    """What the journal of this run says was put back; the rest was edited in that moment, refused or unanswered."""
     with world.store.transaction() as tx:
         done = {
             (one.side, one.field)

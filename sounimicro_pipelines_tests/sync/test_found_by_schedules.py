@@ -525,6 +525,48 @@ def test_what_was_made_without_an_answer_and_deleted_before_it_was_found_stays_d
         assert intents.living(tx) == []
 
 
+@pytest.mark.parametrize("what", ["company", "person"])
+def test_what_was_made_without_an_answer_and_merged_before_it_was_found_is_asked_about(what: str) -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer", "person"), polling_always=True)
+    crm, erp = scenario.crm, scenario.erp["K1"]
+    company, customer = pair(scenario)
+    other = crm.person_creates("contact", {"Name": "Annet"}) if what == "company" else scenario.person_of(company)
+    scenario.settle()
+    scenario.polling = True
+    scenario.hostile.clock.advance(200)
+    scenario.hostile.creates.clear()
+    source = scenario.company(erp, "Customer") if what == "company" else scenario.contact_of("K1", customer)
+    with unheard(crm):
+        scenario.run_engines()
+    ((_, entity, made),) = scenario.hostile.creates
+    crm.person_merges(crm.rows[(entity, made)], other)
+    scenario.settle()
+    scenario.check()
+    assert len(scenario.hostile.creates) == 1
+    (told,) = open_issues(scenario.store)
+    assert (told.kind, told.erp_id) == ("create_unknown", source.id)
+    assert told.cause == "What was created has perhaps been merged into another record since."
+
+
+@pytest.mark.parametrize("seen", [True, False], ids=["linked_before", "of_before"])
+def test_a_merge_of_what_was_there_before_keeps_no_creation_from_being_repeated(seen: bool) -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
+    crm, erp = scenario.crm, scenario.erp["K1"]
+    kept, old = (crm.person_creates("contact", {"Name": name}) for name in ("Annet", "Noe"))
+    linked, _ = pair(scenario)
+    scenario.settle()
+    scenario.polling = True
+    scenario.hostile.clock.advance(200)
+    scenario.company(erp, "Customer")
+    with never(crm):
+        scenario.run_engines()
+    crm.person_merges(linked if seen else old, kept)
+    scenario.settle()
+    scenario.check()
+    assert len(crm.living("contact")) == 3
+    assert "create_unknown" not in {one.kind for one in open_issues(scenario.store)}
+
+
 def test_a_create_whose_outcome_was_linked_by_another_way_and_deleted_then_is_unfinished_no_longer() -> None:
     scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), companies=2, polling_always=True)
     here, there = scenario.erp["K1"], scenario.erp["K2"]
