@@ -6,7 +6,7 @@ would touch three places of the store's file instead of one. DuckDB answers with
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby, islice
@@ -22,16 +22,30 @@ from sounimicro_pipelines.warehouse.meanwhile import read_ahead
 from sounimicro_pipelines.warehouse.rows import rows_of
 
 Row = tuple[Any, ...]
+AHEAD = 4
+"""Parts of FETCH_ROWS rows: most changes are read as a whole long before they are written, and the warehouse let go."""
 
 
 def write_changes(
-    warehouse: duckdb.DuckDBPyConnection, tx: Transaction, plans: Sequence[Due], company: str
+    warehouse: duckdb.DuckDBPyConnection,
+    tx: Transaction,
+    plans: Sequence[Due],
+    company: str,
+    *,
+    when_read: Callable[[], None],
 ) -> dict[str, int]:
-    """Writes the rows that went and came, and notes the digests of their groups; how many came, by mart."""
+    """Writes the rows that went and came, and notes the digests of their groups; how many came, by mart.
+
+    `when_read` is called, in whichever thread, when all rows are read.
+    """
     written = {plan.table.name: 0 for plan in plans}
     changed = [(plan, plan.changes.table) for plan in plans if plan.changes is not None and plan.changes.table]
-    parts: Iterator[_Lines | _Rows] = (_lines if tx.is_postgres else _rows)(warehouse, changed, company)
-    with closing(read_ahead(parts)) as coming:
+
+    def parts() -> Iterator[_Lines | _Rows]:
+        yield from (_lines if tx.is_postgres else _rows)(warehouse, changed, company)
+        when_read()
+
+    with closing(read_ahead(parts(), AHEAD)) as coming:
         for part in coming:
             written[part.plan.table.name] += part.write(tx, company)
     for plan, _ in changed:

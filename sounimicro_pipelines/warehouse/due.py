@@ -15,7 +15,7 @@ import xxhash
 
 from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.store import Transaction, reports
-from sounimicro_pipelines.store.reports import ReportColumn, ReportTable
+from sounimicro_pipelines.store.reports import Published, PublishedBuild, ReportColumn, ReportTable
 from sounimicro_pipelines.warehouse.groups import (
     BUCKET,
     INTEGERS,
@@ -24,6 +24,7 @@ from sounimicro_pipelines.warehouse.groups import (
     Stand,
     Suspects,
     changes_since,
+    counted,
     suspects_since,
 )
 from sounimicro_pipelines.warehouse.hashes import FORMULA, row_hashes
@@ -101,12 +102,13 @@ def look_at(
     meta: PublishMeta,
     company: str,
     stand: Stand,
-    *,
-    is_first: bool,
+    last: Published | None,
+    standing: PublishedBuild | None,
 ) -> Due:
     """What must be written of a mart for a company.
 
-    `is_first` tells that nothing of it was published: rows that stand in the store all the same are of no version.
+    `last` is what was published of it, and `standing` the build of it; where nothing was, rows that stand in the store
+    all the same are of no version.
 
     Raises PublishError for a mart that is missing, lacks a key column or holds floating-point numbers.
     """
@@ -121,17 +123,17 @@ def look_at(
     suspects, changes = None, None
     changed: dict[str, tuple[str, int]] = {}
     removed: list[str] = []
-    groups_seen = to_write = 0
-    standing = None if is_first else reports.published_build(tx, company, name)
-    if meta.rebuilt and standing is not None and standing.shape == shape and standing.build in stand.builds:
+    groups_seen = to_write = rows = 0
+    is_as_it_was = last is not None and standing is not None and standing.shape == shape
+    if meta.rebuilt and last is not None and standing is not None and is_as_it_was and standing.build in stand.builds:
         changes = changes_since(stand, name, standing.build)
         found = _changed(warehouse, tx, company, table, meta, groups, changes, shape)
         if found is None:
             changes = None
             suspects = suspects_since(warehouse, stand, groups, meta.rebuilt, standing.build)
         else:
-            changed, removed, to_write = found
-            groups_seen = len(changed)
+            changed, removed, to_write, more = found
+            groups_seen, rows = len(changed), last.rows + more
     if changes is None:
         rows_of = f"{source} AS t"
         if suspects is not None:
@@ -139,11 +141,11 @@ def look_at(
             rows_of += groups.only("suspects", nulls=False) + suspects.limit
         now = _digests(warehouse, rows_of, columns, groups, shape)
         among = suspects.names if suspects is not None else None
-        before = {} if is_first else reports.digests(tx, company, name, among)
+        before = {} if last is None else reports.digests(tx, company, name, among)
         changed = {key: value for key, value in now.items() if before.get(key) != value[0]}
         removed = [key for key in before if key not in now]
         to_write = sum(count for _, count in changed.values())
-        groups_seen = len(now)
+        groups_seen, rows = len(now), counted(warehouse, source)
     return Due(
         table=table,
         key=meta.key,
@@ -152,13 +154,13 @@ def look_at(
         suspects=suspects,
         changes=changes,
         shape=shape,
-        rows=stand.rows[name],
+        rows=rows,
         groups=groups_seen,
         changed=changed,
         removed=removed,
         to_write=to_write,
-        is_first=is_first,
-        is_as_it_was=standing is not None and standing.shape == shape,
+        is_first=last is None,
+        is_as_it_was=is_as_it_was,
     )
 
 
@@ -186,8 +188,9 @@ def _changed(
     groups: Groups,
     changes: Changes | None,
     shape: str,
-) -> tuple[dict[str, tuple[str, int]], list[str], int] | None:
-    """The groups that a build's changes leave with other rows, those that they leave with none, and how many rows came.
+) -> tuple[dict[str, tuple[str, int]], list[str], int, int] | None:
+    """The groups that a build's changes leave with other rows, those that they leave with none, how many rows came, and
+    how many more that is than went.
 
     A group's digest is a sum over its rows, so that it follows from the one before and the rows that went and came.
     None when it does not: nothing is known of the changes, or they do not fit what was published.
@@ -196,7 +199,7 @@ def _changed(
     if changes is None or any(kinds[column] not in ("integer", "text") for column in meta.key):
         return None
     if changes.table is None:
-        return {}, [], 0
+        return {}, [], 0, 0
     moved = _sums(warehouse, f"{changes.table} AS t", table.columns, groups, sign="CASE WHEN is_new THEN 1 ELSE -1 END")
     before = reports.digests(tx, company, table.name, [*moved])
     changed: dict[str, tuple[str, int]] = {}
@@ -212,7 +215,7 @@ def _changed(
             changed[name] = _digest(shape, rows, one, two), rows
         else:
             removed.append(name)
-    return changed, removed, sum(came for *_, came in moved.values())
+    return changed, removed, sum(came for *_, came in moved.values()), sum(more for more, *_ in moved.values())
 
 
 def _digests(

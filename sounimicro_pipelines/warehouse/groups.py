@@ -105,7 +105,7 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """What stands in a warehouse: tables with their schema, temporary ones, rows by mart, and its reports' builds.
+    """What stands in a warehouse: tables with their schema, temporary ones, and its reports' builds.
 
     `builds` are the finished ones since the last full refresh, which is the first of them; none where nobody counts
     builds. `changed` is the one of which the changes were kept, if any.
@@ -113,27 +113,21 @@ class Stand:
 
     tables: Set[tuple[str, str]]
     temporary: Set[str]
-    rows: Mapping[str, int]
     builds: Sequence[int]
     changed: int | None
 
     @classmethod
-    def of(cls, warehouse: duckdb.DuckDBPyConnection, schema: str) -> Stand:
-        """`schema` is that of the marts."""
+    def of(cls, warehouse: duckdb.DuckDBPyConnection) -> Stand:
         found = warehouse.execute(
             "SELECT schema_name, table_name, temporary FROM duckdb_tables()"
             " WHERE temporary OR database_name = current_database()"
         ).fetchall()
         tables = {(of_schema, name) for of_schema, name, is_temporary in found if not is_temporary}
-        marts = [name for of_schema, name in tables if of_schema == schema]
-        counted = ", ".join(f'(SELECT count(*) FROM "{schema}"."{name}")' for name in marts)
-        counts = warehouse.execute(f"SELECT {counted}").fetchone() if marts else None
         builds = _ask(warehouse, "SELECT build FROM reports_state.build ORDER BY build")
         changed = _ask(warehouse, "SELECT build FROM temp.changed_build")
         return cls(
             tables,
             {name for _, name, is_temporary in found if is_temporary},
-            dict(zip(marts, counts or (), strict=True)),
             [build for (build,) in builds],
             changed[0][0] if len(changed) == 1 else None,
         )
@@ -143,6 +137,12 @@ class Stand:
         if (schema, name) not in self.tables:
             return []
         return described(warehouse.execute(f'FROM "{schema}"."{name}" LIMIT 0').description)
+
+
+def counted(warehouse: duckdb.DuckDBPyConnection, source: str) -> int:
+    """How many rows there are."""
+    row = warehouse.execute(f"SELECT count(*) FROM {source}").fetchone()
+    return int(row[0]) if row else 0
 
 
 def suspects_since(

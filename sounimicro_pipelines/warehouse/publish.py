@@ -26,7 +26,7 @@ from sounimicro_pipelines.warehouse.connection import Warehouse
 from sounimicro_pipelines.warehouse.due import Due, PublishError, PublishMeta, TableResult, look_at
 from sounimicro_pipelines.warehouse.groups import Stand
 from sounimicro_pipelines.warehouse.leisure import at_leisure
-from sounimicro_pipelines.warehouse.meanwhile import begun
+from sounimicro_pipelines.warehouse.meanwhile import Once
 from sounimicro_pipelines.warehouse.written import write
 
 __all__ = ["PublishError", "PublishMeta", "PublishResult", "TableResult", "TieOut", "meta_from_manifest", "publish"]
@@ -88,16 +88,16 @@ def publish(
         for name, meta in sorted(publish_meta.items())
     }
     opening = Warehouse(Path(source), checkpoint=False) if isinstance(source, (str, Path)) else source
-    with ExitStack() as stack:
+    with ExitStack() as stack, Once(stack.close) as closing:  # closing takes as long as the commit
         # Comparing is most of the work, and holds no lock.
         warehouse = at_leisure(lambda: stack.enter_context(opening))
-        stand = Stand.of(warehouse, schema)
+        stand = Stand.of(warehouse)
 
         def compare() -> tuple[dict[str, Published], list[Due]]:
             with store.read() as tx:
-                version = reports.published(tx, company)
+                version, built = reports.published(tx, company), reports.published_builds(tx, company)
                 plans = [
-                    look_at(warehouse, tx, schema, name, meta, company, stand, is_first=name not in version)
+                    look_at(warehouse, tx, schema, name, meta, company, stand, version.get(name), built.get(name))
                     for name, meta in metas.items()
                 ]
                 return version, plans
@@ -105,11 +105,12 @@ def publish(
         for _ in range(ATTEMPTS):
             version, plans = at_leisure(compare)
             ahead = write_ahead(warehouse, store, schema, plans, company)
-            with store.transaction(leaves_log=True) as tx:
+            with store.transaction(durable=False, leaves_log=True) as tx:
                 reports.hold_company(tx, company)
                 if reports.published(tx, company) != version or not ahead.stands(tx):
                     continue
-                here = write(warehouse, tx, schema, [p for p in plans if p.table.name not in ahead.tables], company)
+                due = [plan for plan in plans if plan.table.name not in ahead.tables]
+                here = write(warehouse, tx, schema, due, company, when_read=closing.begin)
                 results = tuple(here.get(plan.table.name) or plan.result(plan.to_write) for plan in plans)
                 builds = {
                     plan.table.name: PublishedBuild(plan.shape, stand.builds[-1]) for plan in plans if stand.builds
@@ -130,13 +131,13 @@ def publish(
                             finding=verdict.finding,
                         ),
                     )
-                closed = begun(stack.close)  # which takes as long as the commit
-            closed.result()
-            return PublishResult(company, time.perf_counter() - started, results)
-    raise PublishError(
-        f"Another publish of «{company}» got in between {ATTEMPTS} times.",
-        remedy="Let one run publish a company at a time.",
-    )
+            break
+        else:
+            raise PublishError(
+                f"Another publish of «{company}» got in between {ATTEMPTS} times.",
+                remedy="Let one run publish a company at a time.",
+            )
+    return PublishResult(company, time.perf_counter() - started, results)
 
 
 def meta_from_manifest(manifest: Mapping[str, Any], schema: str = "reports") -> dict[str, PublishMeta]:

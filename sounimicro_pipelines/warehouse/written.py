@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import duckdb
 
@@ -13,16 +13,24 @@ from sounimicro_pipelines.warehouse.rows import rows_of
 
 
 def write(
-    warehouse: duckdb.DuckDBPyConnection, tx: Transaction, schema: str, plans: Sequence[Due], company: str
+    warehouse: duckdb.DuckDBPyConnection,
+    tx: Transaction,
+    schema: str,
+    plans: Sequence[Due],
+    company: str,
+    *,
+    when_read: Callable[[], None],
 ) -> dict[str, TableResult]:
     """Writes what marts differ in from what is published of them, and notes their digests; answers by mart.
 
-    Raises PublishError when other rows came than were due.
+    `when_read` is called, in whichever thread, as soon as the warehouse is needed no more. Raises PublishError when
+    other rows came than were due.
     """
-    written = write_changes(warehouse, tx, [plan for plan in plans if plan.changes is not None], company)
-    for plan in plans:
-        if plan.changes is None:
-            written[plan.table.name] = _write_groups(warehouse, tx, schema, plan, company)
+    written = {
+        plan.table.name: _write_groups(warehouse, tx, schema, plan, company) for plan in plans if plan.changes is None
+    }
+    changed = [plan for plan in plans if plan.changes is not None]
+    written |= write_changes(warehouse, tx, changed, company, when_read=when_read)
     for plan in plans:
         if written[plan.table.name] != plan.to_write:
             raise PublishError(

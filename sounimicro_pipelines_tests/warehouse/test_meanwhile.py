@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from sounimicro_pipelines.warehouse.meanwhile import begun, read_ahead
+from sounimicro_pipelines.warehouse.meanwhile import Once, begun, read_ahead
 
 WAIT = 30.0
 
@@ -56,6 +56,34 @@ def test_the_source_is_at_rest_once_it_is_closed() -> None:
         assert working.wait(WAIT)
         enough.set()
     assert fetched == [0, 1]
+
+
+def test_several_elements_are_fetched_ahead_and_none_more_once_it_is_closed() -> None:
+    fetched = threading.Semaphore(0)
+
+    def source() -> Iterator[int]:
+        for number in range(10):
+            fetched.release()
+            yield number
+
+    with closing(read_ahead(source(), 3)) as elements:
+        assert next(elements) == 0
+        for _ in range(4):
+            assert fetched.acquire(timeout=WAIT)
+        assert not fetched.acquire(timeout=0.1)
+    assert not fetched.acquire(blocking=False)
+
+
+def test_work_that_was_begun_once_is_waited_for() -> None:
+    done: list[str] = []
+    with Once(lambda: done.append("never")):
+        pass
+    with Once(lambda: done.append("once")) as work:
+        work.begin()
+        work.begin()
+    assert done == ["once"]
+    with pytest.raises(ZeroDivisionError), Once(lambda: 1 // 0) as failing:
+        failing.begin()
 
 
 def test_begun_work_tells_what_it_answers_or_raises() -> None:

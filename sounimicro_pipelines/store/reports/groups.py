@@ -80,11 +80,10 @@ def drop_digests(tx: Transaction, company: str, table_name: str, keys: Sequence[
         tx.execute(statement.where(table.c.group_key.in_(keys[start : start + 500])))
 
 
-def published_build(tx: Transaction, company: str, table_name: str) -> PublishedBuild | None:
-    """Which build of the reports stands in a table for a company; None when that was never said."""
-    said = digests(tx, company, _BUILDS, [table_name]).get(table_name, "")
-    shape, _, build = said.partition(" ")
-    return PublishedBuild(shape, int(build)) if build else None
+def published_builds(tx: Transaction, company: str) -> dict[str, PublishedBuild]:
+    """Table → which build of the reports stands in it for a company, where that was said."""
+    said = {name: one.partition(" ") for name, one in digests(tx, company, _BUILDS).items()}
+    return {name: PublishedBuild(shape, int(build)) for name, (shape, _, build) in said.items() if build}
 
 
 def set_published_builds(tx: Transaction, company: str, builds: Mapping[str, PublishedBuild]) -> None:
