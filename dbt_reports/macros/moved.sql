@@ -4,8 +4,9 @@
 
 {# The new sums of what moved. `was` is the table of sums as the last build left it, or none; `went` and `came` are relations
    with the columns of `keys` (null or not) and of `sums` (name: type); `near` is a key column that is never null, `in_order_of`
-   another one by which the old sums lie in order. Sums that are what they were stand there too unless `only_other`. #}
-{% macro moved(was, went, came, keys, sums, near, only_other=true, in_order_of=none) -%}
+   another one by which the old sums lie in order. Sums that are what they were stand there too unless `only_other`. `beside`
+   are columns (name: type) that the old sums have beside them, which come out as was_*. #}
+{% macro moved(was, went, came, keys, sums, near, only_other=true, in_order_of=none, beside={}) -%}
 with moved as (
     select {{ keys | join(', ') }}, {% for sum in sums %}-{{ sum }} as {{ sum }}{{ ', ' if not loop.last }}{% endfor %}
     from {{ went }}
@@ -26,7 +27,10 @@ select
     net.{{ key }},
     {% endfor %}
     {% for sum, type in sums.items() %}
-    cast(net.{{ sum }}{% if was %} + coalesce(was.{{ sum }}, 0){% endif %} as {{ type }}) as {{ sum }}{{ ',' if not loop.last }}
+    cast(net.{{ sum }}{% if was %} + coalesce(was.{{ sum }}, 0){% endif %} as {{ type }}) as {{ sum }}{{ ',' if not loop.last or beside }}
+    {% endfor %}
+    {% for column, type in beside.items() %}
+    {{ 'was.' ~ column if was else 'cast(null as ' ~ type ~ ')' }} as was_{{ column }}{{ ',' if not loop.last }}
     {% endfor %}
 from net
 {% if was %}
@@ -60,6 +64,25 @@ from {{ lines }} as line
 {{ only }}
 where line.account_id is not null
 group by line.account_id, line.project_id, line.department_id, line.year, line.period
+{%- endmacro %}
+
+{# What entries of sub-ledgers add up to in each party's years. A statement shows what is not credited. #}
+{% macro ledger_of_years(entries, only='') -%}
+select
+    entry.role,
+    entry.party_id,
+    {{ year_of('entry.financial_date') }} as year,
+    cast(sum(entry.amount) as decimal(19, 2)) as balance,
+    cast(coalesce(sum(entry.amount) filter (where not entry.is_credited), 0) as decimal(19, 2)) as shown_balance,
+    count(*) as entry_count,
+    max(entry.financial_date) filter (where {{ is_shown_payment('entry') }}) as last_payment_date
+from {{ entries }} as entry
+{{ only }}
+group by entry.role, entry.party_id, {{ year_of('entry.financial_date') }}
+{%- endmacro %}
+
+{% macro is_shown_payment(entry) -%}
+    {{ entry }}.kind = 'payment' and {{ entry }}.amount < 0 and not {{ entry }}.is_credited
 {%- endmacro %}
 
 {# What the register budgets for customers, whose budgets it tells apart by their number. #}

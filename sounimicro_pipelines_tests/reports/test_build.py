@@ -254,6 +254,32 @@ def test_a_partys_account_that_is_posted_on_by_itself_shows_its_new_number(
     assert _ask(path, shown) == [("178", Decimal(5))]
 
 
+def test_the_last_payment_is_the_one_before_when_it_is_deleted_or_moved(
+    new_company: NewCompany, dbt_target: Path
+) -> None:
+    path = new_company("paid")
+    payment = {
+        "ID": 77140, "JournalEntryID": 4412, "JournalEntryTypeID": 9, "AccountID": 33, "SubAccountID": 5511,
+        "FinancialDate": "2026-09-15", "Amount": -1000, "RestAmount": -1000,
+    }  # fmt: skip
+    write_raw(path, {**VENDOR_SAMPLE, "JournalEntryLine": [*VENDOR_SAMPLE["JournalEntryLine"], payment]})
+    build_reports(path, company="alpha", as_of=AS_OF, target=dbt_target)
+    shown = "select last_payment_date, balance from reports.party"
+    assert _ask(path, shown) == [(date(2026, 9, 15), Decimal(2000))]
+    changes = [
+        ({"FinancialDate": "2026-09-12"}, date(2026, 9, 12), 2000),
+        ({"FinancialDate": "2025-12-31"}, date(2026, 9, 10), 2000),
+        ({"FinancialDate": "2026-09-16"}, date(2026, 9, 16), 2000),
+        ({"Deleted": True}, date(2026, 9, 10), 3000),
+    ]
+    for minutes, (change, last, balance) in enumerate(changes):
+        write_raw(path, {"JournalEntryLine": [{**payment, **change}]}, fetched_at=LATER + timedelta(minutes=minutes))
+        run = build_reports(path, company="alpha", as_of=AS_OF, target=dbt_target)
+        assert run.way == "compiled"
+        assert _ask(path, shown) == [(last, Decimal(balance))]
+    assert _ask(path, "select year, entry_count from intermediate.int_ledger_year") == [(2026, 2)]
+
+
 def _ask(path: Path, sql: str) -> list[tuple[Any, ...]]:
     with duckdb.connect(str(path)) as connection:
         return connection.execute(sql).fetchall()

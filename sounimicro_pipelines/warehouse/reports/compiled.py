@@ -26,6 +26,9 @@ _TOLD = {
     " union all select 'new_year' from temp.calendar where is_new_year",
 }
 """What of a build is known after a step: raw tables and records that changed, and whether another day has come."""
+SMALL = 50_000
+"""Rows of anything that was touched, up to which a build is done sooner by one thread: two wait for each other longer
+than they work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ def build_compiled(
     """Runs the steps. Raises ReportBuildFailed, and then nothing has changed.
 
     The connection keeps the build's own temporary tables, such as `touched_party` and those of the rows that changed,
-    until it is closed.
+    until it is closed; and one thread, when little was touched.
     """
     seconds: dict[str, float] = {}
     name = "this_build"
@@ -84,7 +87,9 @@ class _Build:
         self._steps = steps
         self._changes: set[str] = set()
         self._picked: set[str] = set()
+        self._threads = _threads(connection)
         self.rows: dict[str, int] = {}
+        self._work_with(1)
 
     def take(self, step: Step) -> None:
         is_due = not step.when or bool(self._changes & set(step.when))
@@ -107,6 +112,12 @@ class _Build:
         self.rows[name] = rows
         if rows:
             self._changes.add(name)
+        if rows > SMALL:
+            self._work_with(self._threads)
+
+    def _work_with(self, threads: int) -> None:
+        if _threads(self._connection) != threads:
+            self._connection.execute(f"set threads = {threads}")
 
     def _create(self, table: str, what: str) -> int:
         """Makes a temporary table; answers how many rows it has."""
@@ -137,6 +148,11 @@ class _Build:
         (of_touched,) = of_scope("whole", passing("touched_party"), ("role", "party_id"))
         self._create(of_parties(table), f"as select {listed} from {table} as whole {of_touched}")
         self._picked.add(table)
+
+
+def _threads(connection: duckdb.DuckDBPyConnection) -> int:
+    found = connection.execute("select current_setting('threads')").fetchone()
+    return int(found[0]) if found else 1
 
 
 def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
