@@ -5,8 +5,9 @@
 {# The new sums of what moved. `was` is the table of sums as the last build left it, or none; `went` and `came` are relations
    with the columns of `keys` (null or not) and of `sums` (name: type); `near` is a key column that is never null, `in_order_of`
    another one by which the old sums lie in order. Sums that are what they were stand there too unless `only_other`. `beside`
-   are columns (name: type) that the old sums have beside them, which come out as was_*. #}
-{% macro moved(was, went, came, keys, sums, near, only_other=true, in_order_of=none, beside={}) -%}
+   are columns (name: type) that the old sums have beside them, which come out as was_*; `unordered` is the change without
+   which `in_order_of` is never null. #}
+{% macro moved(was, went, came, keys, sums, near, only_other=true, in_order_of=none, beside={}, unordered=none) -%}
 with moved as (
     select {{ keys | join(', ') }}, {% for sum in sums %}-{{ sum }} as {{ sum }}{{ ', ' if not loop.last }}{% endfor %}
     from {{ went }}
@@ -40,10 +41,12 @@ left join (
     semi join net as near on near.{{ near }} = was.{{ near }}
     {% if in_order_of %}
     semi join net as near_2 on near_2.{{ in_order_of }} = was.{{ in_order_of }}
+    {{ when(unordered) if unordered else '' }}
     union all
     select was.*
     from {{ was }} as was
     where was.{{ in_order_of }} is null
+    {{ end() if unordered else '' }}
     {% endif %}
 ) as was
     on {% for key in keys %}was.{{ key }} {{ '=' if key == near else 'is not distinct from' }} net.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}

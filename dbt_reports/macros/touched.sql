@@ -57,7 +57,7 @@
 {%- endmacro %}
 
 {# The same in every build. What is of no year stands by itself, so that the others are looked for by their year or day, in
-   whose order a table lies, or nearly so. #}
+   whose order a table lies, or nearly so; and is not looked for unless something `undated` was touched. #}
 {% macro of_touched_years(scope, table, day='') -%}
     {%- set touched = ref('touched_' ~ scope) -%}
     {%- set year = year_of('part.' ~ day) if day else 'part.year' -%}
@@ -73,12 +73,14 @@
         {% endif %}
         semi join {{ touched }} as touched
             on touched.role = part.role and touched.party_id = part.party_id and touched.year = {{ year }}
+        {{ when('undated') }}
         union all
         select part.*
         from {{ table }} as part
         semi join {{ touched }} as touched
             on touched.role = part.role and touched.party_id = part.party_id and touched.year is null
         where part.{{ day or 'year' }} is null
+        {{ end() }}
 {%- endmacro %}
 
 {# Parties' years in which the touched rows of a table stand, or stood in the table of the last build, which may be none.
@@ -128,7 +130,7 @@ where false
 {%- endmacro %}
 
 {# Between `when` and `end` stands a part of a union that has no rows unless one of these was found to be changed: records, raw
-   tables (`raw.` before them), or the calendar (`new_day`, `new_year`). A build without dbt's start leaves it out then. #}
+   tables (`raw.` before them), the calendar (`new_day`, `new_year`), or a document without a day (`undated`). A build without dbt's start leaves it out then. #}
 {% macro when(changes) -%}
     /* when {{ ([changes] if changes is string else changes) | join(' ') }} */
 {%- endmacro %}

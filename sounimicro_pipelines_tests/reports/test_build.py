@@ -280,6 +280,24 @@ def test_the_last_payment_is_the_one_before_when_it_is_deleted_or_moved(
     assert _ask(path, "select year, entry_count from intermediate.int_ledger_year") == [(2026, 2)]
 
 
+def test_an_invoice_that_has_no_day_for_a_while_leaves_nothing_where_it_stood(
+    new_company: NewCompany, dbt_target: Path
+) -> None:
+    path = new_company("undated")
+    (invoice,) = VENDOR_SAMPLE["CustomerInvoice"]
+    write_raw(path, VENDOR_SAMPLE)
+    build_reports(path, company="alpha", as_of=AS_OF, target=dbt_target)
+    for minutes, (day, year) in enumerate([(None, None), ("2026-08-21", 2026), (None, None), ("2025-02-01", 2025)]):
+        write_raw(
+            path, {"CustomerInvoice": [{**invoice, "InvoiceDate": day}]}, fetched_at=LATER + timedelta(minutes=minutes)
+        )
+        run = build_reports(path, company="alpha", as_of=AS_OF, target=dbt_target)
+        assert (run.way, run.ties_out) == ("compiled", True)
+        for name in ("month", "product", "seller"):
+            found = _ask(path, f"select year, gross_amount from reports.turnover_{name}")
+            assert found == [(year, Decimal(10000))], name
+
+
 def _ask(path: Path, sql: str) -> list[tuple[Any, ...]]:
     with duckdb.connect(str(path)) as connection:
         return connection.execute(sql).fetchall()

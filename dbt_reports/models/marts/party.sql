@@ -12,9 +12,10 @@ with today as (
 ),
 
 party as (
-    select party.*
-    from {{ ref('int_party') }} as party
-    {{ only_touched('party', {'role': 'party.role', 'party_id': 'party.party_id'}) }}
+    {{ parties(
+        only_touched('party', {'role': "'customer'", 'party_id': 'customer.customer_id'}),
+        only_touched('party', {'role': "'supplier'", 'party_id': 'supplier.supplier_id'}),
+    ) }}
 ),
 
 ledger as (

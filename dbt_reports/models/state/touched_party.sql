@@ -13,18 +13,20 @@ with calendar as (
 -- The lines that are paired with a changed line, or were paired with it, show it.
 changed_line as (
     select id from {{ changed_record('journal_line') }}
-    {% for line, other in [('line_1_id', 'line_2_id'), ('line_2_id', 'line_1_id')] %}
+    {% for line, other in [(1, 2), (2, 1)] %}
     {{ when('matching') }}
     union all
-    select pair.{{ line }} as id
+    select pair.line_{{ line }}_id as id
     from {{ ref('stg_matching') }} as pair
     semi join {{ changed_record('matching') }} as changed on changed.id = pair.matching_id
     {{ end() }}
     {{ when('journal_line') }}
+    -- by the raw column, whose order tells where to look
     union all
-    select pair.{{ line }} as id
-    from {{ ref('stg_matching') }} as pair
-    semi join {{ changed_record('journal_line') }} as changed on changed.id = pair.{{ other }}
+    select pair."JournalEntryLine{{ line }}ID" as id
+    from {{ source('raw', 'post_post') }} as pair
+    semi join {{ changed_record('journal_line') }} as changed on changed.id = pair."JournalEntryLine{{ other }}ID"
+    where not coalesce(pair."Deleted", false)
     {{ end() }}
     {% endfor %}
 ),

@@ -17,7 +17,7 @@ total as (
             'quantity': 'decimal(19, 6)', 'net_amount': 'decimal(19, 2)', 'vat_amount': 'decimal(19, 2)',
             'gross_amount': 'decimal(19, 2)', 'invoice_count': 'bigint',
         },
-        'party_id', only_other=false, in_order_of='year',
+        'party_id', only_other=false, in_order_of='year', unordered='undated',
     ) }}
 ),
 
@@ -67,3 +67,4 @@ left join called
     and called.product_number is not distinct from total.product_number
     and called.kind = total.kind
     and called.year is not distinct from total.year
+-- depends_on: {{ ref('touched_year') }}

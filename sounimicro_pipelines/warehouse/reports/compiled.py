@@ -24,8 +24,10 @@ _TOLD = {
     "changed_record": "select distinct record from temp.changed_record",
     "calendar": "select 'new_day' from temp.calendar where is_new_day"
     " union all select 'new_year' from temp.calendar where is_new_year",
+    "touched_year": "select 'undated' from temp.touched_year where year is null limit 1",
 }
-"""What of a build is known after a step: raw tables and records that changed, and whether another day has come."""
+"""What of a build is known after a step: raw tables and records that changed, whether another day has come, and whether
+a touched document has no day."""
 SMALL = 50_000
 """Rows of anything that was touched, up to which a build is done sooner by one thread: two wait for each other longer
 than they work."""
@@ -137,8 +139,13 @@ class _Build:
             self._create(step.made, f"as select {as_in_table(step.shape)} from {made} as made")
             made = step.made
         touched = passing(f"touched_{step.touched}")
-        of_touched = of_scope("gone", touched, step.columns, step.nullable, step.in_order_of)
+        nullable = [column for column in step.nullable if column != step.in_order_of or self._has_null(touched, column)]
+        of_touched = of_scope("gone", touched, step.columns, nullable, step.in_order_of)
         replace(self._connection, step.table, step.shape, made, of_touched, changes_of(step.name))
+
+    def _has_null(self, table: str, column: str) -> bool:
+        """A scan for what is null looks at everything, so it is not begun for nothing."""
+        return bool(self._connection.execute(f"select 1 from {table} where {column} is null limit 1").fetchall())
 
     def _pick(self, table: str) -> None:
         """Reads the rows of the touched parties once for all steps that ask for them, in the columns that they name."""
