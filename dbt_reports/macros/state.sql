@@ -17,8 +17,10 @@
     );
 {%- endmacro %}
 
-{# A model's table as the last build left it, or none. Used where a new build must know what the old one held. #}
+{# A model's table as the last build left it, or none. Used where a new build must know what the old one held; a full refresh
+   need not, and the old one may have been another version's, with other columns. #}
 {% macro previous(schema, name) -%}
+    {%- if flags.FULL_REFRESH %}{{ return(none) }}{% endif -%}
     {{ return(adapter.get_relation(database=target.database, schema=schema, identifier=name)) }}
 {%- endmacro %}
 

@@ -298,6 +298,24 @@ def test_an_invoice_that_has_no_day_for_a_while_leaves_nothing_where_it_stood(
             assert found == [(year, Decimal(10000))], name
 
 
+def test_a_full_refresh_asks_nothing_of_what_another_version_left(new_company: NewCompany, dbt_target: Path) -> None:
+    """Its tables had other columns: the ledger's years came to be counted later than they were summed up."""
+    path = new_company("older")
+    write_raw(path, VENDOR_SAMPLE)
+    build_reports(path, company="alpha", as_of=AS_OF, target=dbt_target)
+    was = _ask(path, "from reports.party")
+    with duckdb.connect(str(path)) as connection:
+        tables = connection.execute(
+            "select schema_name, table_name from duckdb_tables() where schema_name in ('reports', 'intermediate')"
+            " or schema_name = 'reports_state' and table_name not in ('build', 'this_build')"
+        ).fetchall()
+        for schema, name in tables:
+            connection.execute(f'create or replace table "{schema}"."{name}" as select 1 as older')
+    run = build_reports(path, company="alpha", as_of=AS_OF, target=dbt_target, full_refresh=True, data_tests=False)
+    assert (run.is_full, run.ties_out) == (True, True)
+    assert _ask(path, "from reports.party") == was
+
+
 def _ask(path: Path, sql: str) -> list[tuple[Any, ...]]:
     with duckdb.connect(str(path)) as connection:
         return connection.execute(sql).fetchall()
