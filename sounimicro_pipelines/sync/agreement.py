@@ -14,8 +14,7 @@ from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.sync.allotting import own_numbers
 from sounimicro_pipelines.sync.decide import CRM
 from sounimicro_pipelines.sync.ports import Port, Record, Written
-from sounimicro_pipelines.sync.remember import KINDS, number_issue, remember
-from sounimicro_pipelines.sync.translate import read_field
+from sounimicro_pipelines.sync.remember import KINDS, left_by, number_issue, remember
 from sounimicro_pipelines.sync.weigh import FieldWrite, Group, Scene, Weighed, is_answered, place_of, weigh
 from sounimicro_pipelines.sync.world import Again, NotNow, World
 from sounimicro_pipelines.transport import NotFound, PreconditionFailed, ValidationFailed, VendorError
@@ -316,17 +315,17 @@ async def _send(
 def _answered(
     scene: Scene, writes: Sequence[FieldWrite], planned: Sequence[Intent], written: Mapping[int, Written]
 ) -> dict[int, dict[str, Any]]:
-    """The intents of writes whose own answer tells what they have left, with that: nobody need guess it later."""
+    """The intents of writes that were answered, with what they have left: nobody need guess it later."""
     found: dict[int, dict[str, Any]] = {}
     for intent in planned:
         place = place_of(scene.group, intent)
-        if intent.kind != "update" or place not in written or not written[place].exact:
+        if intent.kind != "update" or place not in written:
             continue
         body = dict(intent.body)
         for one in writes:
             if one.place == place:
-                after = read_field(one.field, written[place].record, scene.items).text
-                body[one.field.key] = {**body[one.field.key], "after": after}
+                after, _ = left_by(one, written[place], scene)
+                body[one.field.key] = {**body[one.field.key], "after": after.text}
         found[intent.id] = body
     return found
 

@@ -48,7 +48,7 @@ def remember(
     again = False
     for one in writes:
         done = written[one.place]
-        after, certain = _after(one, done, scene)
+        after, certain = left_by(one, done, scene)
         settled[one.field.key][one.place] = after.text
         again = again or not certain
         if certain and after.key != one.sent.key and (after.key == one.old.key or one.sent.text.startswith(after.text)):
@@ -119,7 +119,7 @@ def _end_intent(tx: Transaction, world: World, scene: Scene, found: Weighed, int
     intents.mark(tx, intent.id, "done" if sure else "abandoned", finished_at=world.now())
 
 
-def _after(one: FieldWrite, done: Written, scene: Scene) -> tuple[Reading, bool]:
+def left_by(one: FieldWrite, done: Written, scene: Scene) -> tuple[Reading, bool]:
     """What the baseline should hold at the written place, and whether that is certain.
 
     A value that differs from what was sent is the system's own spelling only if the answer is that of the write

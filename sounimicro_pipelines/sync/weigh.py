@@ -231,7 +231,8 @@ def _views(scene: Scene, one: RuleField, found: Weighed) -> tuple[View, ...]:
         if source < len(now):
             before[place] = now[place] if after is None else _kept(scene, one, place, str(after))
             value = _kept(scene, one, source, str(body["source"]))
-            if not (now[source].key == value.key and _goes_on(one, now, value)):
+            others = [(now[at], before[at]) for at in range(CRM + 1, len(now)) if at != place]
+            if not (now[source].key == value.key and one.writes_erp and _goes_on(others, value)):
                 before[source] = value
             found.confirmed.setdefault(intent.id, []).append(one.key)
             found.settled[one.key] = {p: r.text for p, r in enumerate(before) if r is not None}
@@ -253,10 +254,9 @@ def _views(scene: Scene, one: RuleField, found: Weighed) -> tuple[View, ...]:
     return tuple(views)
 
 
-def _goes_on(one: RuleField, now: Sequence[Reading], value: Reading) -> bool:
-    """Whether an ERP row has not got a value yet that an interrupted run has written elsewhere: it is still news."""
-    rows = range(CRM + 1, len(now))
-    return one.writes_erp and any(now[place].key != value.key for place in rows)
+def _goes_on(rows: Sequence[tuple[Reading, Reading | None]], value: Reading) -> bool:
+    """Whether other ERP rows have never got a value that an interrupted run has written elsewhere: it is still news."""
+    return any(value.key not in (now.key, before.key if before is not None else None) for now, before in rows)
 
 
 def _before(scene: Scene, one: RuleField) -> list[Reading | None]:

@@ -364,7 +364,7 @@ MUTANTS = (
     Mutant("everybody writes the shared record", "it comes to rest",
            instead(weigh, "effective_direction", _everybody_owns), two_companies, first=11),
     Mutant("own write taken as news", "our own writes are not news",
-           wrapped(remember, "_after", _old_baseline), troubled(edit_between=0.1)),
+           wrapped(remember, "left_by", _old_baseline), troubled(edit_between=0.1)),
     Mutant("child before parent", "parents before children",
            wrapped(meeting, "_parents_of_contact", _foster_parents), troubled(often="contact_in_erp", broken=0.2)),
     Mutant("number not brought back", "the number comes back",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from sounimicro_pipelines.store.work import Poke
 from sounimicro_pipelines.sync import answering
 from sounimicro_pipelines.sync.match import Identity
 from sounimicro_pipelines.sync.ports import GuidOf, Record, Written
-from sounimicro_pipelines.transport import ServerFailed, Unreachable
+from sounimicro_pipelines.transport import RateLimited, ServerFailed, Unreachable
 from sounimicro_pipelines_tests.sync.scenario import Broken, Scenario, StorePool, open_issues
 from sounimicro_pipelines_tests.sync.simulated import Crash, Row, System, Trouble
 
@@ -284,6 +284,33 @@ def test_what_is_typed_on_a_value_that_we_are_known_to_have_written_is_news_thou
     scenario.settle()
     scenario.check()
     assert company.values["Address.Postal.City"] == customer.values["Info.InvoiceAddress.City"] == typed
+
+
+@pytest.mark.parametrize("typed_at_once", [False, True])
+def test_what_is_typed_on_a_value_that_the_erp_has_answered_for_is_news_though_the_mark_was_refused(
+    typed_at_once: bool,
+) -> None:
+    """`typed_at_once`: before we read back what the write has left, so that only what we sent is known."""
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
+    crm, customer = pair(scenario)
+    erp = scenario.erp["K1"]
+    scenario.crm.person_types(crm, "Urls[first].Value")
+    read, typed = erp.read, []
+
+    async def after_an_edit(entity: str, record_id: int, paths: Sequence[str]) -> Record | None:
+        if customer.touched.get("WebUrl", (None, ""))[1] == "us" and typed_at_once and not typed:
+            typed.append(erp.person_types(customer, "WebUrl"))
+        return await read(entity, record_id, paths)
+
+    refused = AsyncMock(side_effect=RateLimited("Sim", "mark", status=429))
+    with patch.object(scenario.crm, "mark", refused), patch.object(erp, "read", after_an_edit):
+        scenario.run_engines()
+    refused.assert_awaited()
+    scenario.hostile.clock.advance(70)
+    typed = typed or [erp.person_types(customer, "WebUrl")]
+    scenario.settle()
+    scenario.check()
+    assert crm.values["Urls[first].Value"] == customer.values["WebUrl"] == typed[-1]
 
 
 def test_what_our_mark_names_is_asked_about_where_the_restored_store_has_linked_it_with_another() -> None:
