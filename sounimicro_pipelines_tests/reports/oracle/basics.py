@@ -125,7 +125,8 @@ class World:
         behind = range(last.toordinal() + 1, _moved(last, 10).toordinal() + 1)
         found = dict(own)
         for ordinal in (*before, *behind):
-            outside, years = date.fromordinal(ordinal), 0
+            outside = date.fromordinal(ordinal)
+            years = (first if outside < first else last).year - outside.year
             while not first <= _moved(outside, years) <= last and abs(years) <= 31:
                 years += 1 if outside < first else -1
             if (known := own.get(_moved(outside, years))) is not None:
