@@ -7,7 +7,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
@@ -15,6 +15,9 @@ from xdist.scheduler import LoadFileScheduling
 
 from sounimicro_pipelines.store import Store, open_store
 from sounimicro_pipelines_tests import machines
+
+if TYPE_CHECKING:
+    from sounimicro_pipelines_tests.reports_project import ReadProject
 
 MEMORY = Path("/dev/shm")
 ROOM = 8_000_000_000
@@ -107,6 +110,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("nightly"):
                 item.add_marker(pytest.mark.skip(reason="waits for the night"))
+
+
+@pytest.fixture(scope="session")
+def reports_project(tmp_path_factory: pytest.TempPathFactory) -> ReadProject:
+    """The reports' project, known to this process without dbt's having read it in each."""
+    from sounimicro_pipelines_tests.reports_project import read_project
+
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return read_project(shared, tmp_path_factory.mktemp("reports") / "project")
 
 
 @pytest.fixture(scope="session")

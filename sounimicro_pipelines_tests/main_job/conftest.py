@@ -15,6 +15,7 @@ import pytest
 from sounimicro_pipelines.sandbox import FaultPlan, Sandbox
 from sounimicro_pipelines_tests.main_job.plant import Plant
 from sounimicro_pipelines_tests.main_job.raw_records import raw_records
+from sounimicro_pipelines_tests.reports_project import ReadProject
 
 ONLY_COMPANY = 1
 
@@ -33,8 +34,8 @@ class Trouble(FaultPlan):
 class Small:
     """A sandbox with one company, and an installation that has run twice and is never run again.
 
-    The second run has nothing to do; what it compiles to build by parts, no copy has to compile again. `records` are
-    the company's rows as they were read; tests change the sandbox afterwards.
+    The second run has nothing to do. `records` are the company's rows as they were read; tests change the sandbox
+    afterwards.
     """
 
     sandbox: Sandbox
@@ -70,7 +71,7 @@ class Small:
 
 
 @pytest.fixture(scope="session")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
+def small(tmp_path_factory: pytest.TempPathFactory, reports_project: ReadProject) -> Iterator[Small]:
     trouble = Trouble()
     folder = tmp_path_factory.mktemp("plants")
     with Sandbox(seed=11, parties=12, companies=1, faults=trouble) as sandbox:

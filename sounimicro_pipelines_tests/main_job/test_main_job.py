@@ -14,10 +14,11 @@ from sounimicro_pipelines.sandbox import Sandbox
 from sounimicro_pipelines.store import reports
 from sounimicro_pipelines_tests.main_job.ledger_oracle import PartyFigures, party_figures
 from sounimicro_pipelines_tests.main_job.plant import Plant, environment
+from sounimicro_pipelines_tests.reports_project import ReadProject
 
 
 @pytest.fixture(scope="module")
-def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
+def plant(tmp_path_factory: pytest.TempPathFactory, reports_project: ReadProject) -> Iterator[Plant]:
     with Sandbox(seed=7, parties=30) as sandbox:
         plant = Plant(sandbox, tmp_path_factory.mktemp("home"))
         with environment(plant.environment):

@@ -16,6 +16,7 @@ from sounimicro_pipelines.sandbox.unimicro.options import ErpOptions
 from sounimicro_pipelines.unimicro.entities import ESSENTIAL, SPECS
 from sounimicro_pipelines_tests.main_job.odd_erp import OddErp, Rows, comparable
 from sounimicro_pipelines_tests.main_job.plant import Plant
+from sounimicro_pipelines_tests.reports_project import ReadProject
 
 AMOUNTS = {
     "party_id",
@@ -30,7 +31,7 @@ AMOUNTS = {
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
+def sandbox(reports_project: ReadProject) -> Iterator[Sandbox]:
     with Sandbox(seed=23, parties=6, companies=1) as sandbox:
         yield sandbox
 

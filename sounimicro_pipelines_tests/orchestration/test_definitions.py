@@ -31,10 +31,11 @@ from sounimicro_pipelines.orchestration.instance import (
 from sounimicro_pipelines.orchestration.jobs import SCHEDULES
 from sounimicro_pipelines.orchestration.partitions import COMPANY, keep_partitions
 from sounimicro_pipelines_tests.main_job.plant import environment
+from sounimicro_pipelines_tests.reports_project import ReadProject
 
 
 @pytest.fixture(scope="module")
-def etl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.Definitions]:
+def etl(tmp_path_factory: pytest.TempPathFactory, reports_project: ReadProject) -> Iterator[dg.Definitions]:
     with environment({"SOUNIMICRO_HOME": str(tmp_path_factory.mktemp("home"))}):
         from sounimicro_pipelines.definitions import defs
 
