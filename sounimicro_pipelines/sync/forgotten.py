@@ -88,7 +88,6 @@ async def _account_for_ours(world: World, rule: Rule, side: Side, company_key: s
     with world.store.read() as tx:
         looked = watermarks.get(tx, name)
         since = looked.watermark if looked is not None else _began(tx)
-        under_way = [one for one in intents.living(tx) if (one.kind, one.side) == ("create", side)]
     now = world.now()
     if since is None or now - since < GAP:
         with world.store.transaction(durable=False) as tx:
@@ -96,6 +95,8 @@ async def _account_for_ours(world: World, rule: Rule, side: Side, company_key: s
         return
     paths = rule.crm_paths() if side == "crm" else rule.erp_paths()
     made = await world.port(side, company_key).created_by_us(entity, since - SKEW, paths)
+    with world.store.read() as tx:  # only now: what is created while they are listed may be among them
+        under_way = [one for one in intents.living(tx) if (one.kind, one.side) == ("create", side)]
     lost = [one for one in made if is_orphan(world, one, company_key)]
     if lost and under_way:
         return  # what is being created is cleared up first: it may be one of these

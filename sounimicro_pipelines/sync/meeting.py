@@ -293,7 +293,8 @@ def _is_being_made(world: World, rule: Rule, company_key: str) -> bool:
 
 
 def _creates_under_way(tx: Transaction, rule: Rule) -> bool:
-    return any((one.kind, one.side) == ("create", "crm") for one in intents.living(tx, rule=rule.rule))
+    """Whether some create in the CRM, for a customer or a supplier alike, has not been cleared up."""
+    return any((one.kind, one.side, one.crm_entity) == ("create", "crm", rule.crm) for one in intents.living(tx))
 
 
 def _link(

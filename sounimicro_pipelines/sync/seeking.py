@@ -19,6 +19,8 @@ from sounimicro_pipelines.sync.world import NotNow, World
 
 SKEW = timedelta(minutes=2)
 """How far the systems' clocks may be behind ours when we search for what we have just created."""
+LOOKED_BACK = timedelta(hours=1)
+"""Farther back than either side looks for what we have created, by whatever clock."""
 LINKED_OTHERWISE = "The record that was created for it is linked with another one meanwhile."
 
 
@@ -93,8 +95,8 @@ async def made_by(
 
 
 def _outcomes(tx: Transaction, intent: Intent) -> set[int]:
-    """The records of which other creates have known, since this one, that they made them."""
-    since = intents.recent(tx, kind="create", side=intent.side, since=intent.created_at - SKEW)
+    """The records of which other creates have known, since this one or not long before, that they made them."""
+    since = intents.recent(tx, kind="create", side=intent.side, since=intent.created_at - LOOKED_BACK)
     return {int(one.outcome["id"]) for one in since if one.outcome and register_of(one) == register_of(intent)}
 
 

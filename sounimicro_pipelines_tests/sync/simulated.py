@@ -85,6 +85,8 @@ class Row:
     touched: dict[str, tuple[datetime, str]] = field(default_factory=dict)
 
 
+LOOKED_BACK = timedelta(minutes=10)
+"""How much farther back than asked both sides look for what we have created: the systems' clocks may be off."""
 CHILD_PATHS = ("Phones", "Emails", "Info.DefaultPhone", "Info.DefaultEmail", "Info.InvoiceAddress", "MobilePhones")
 
 
@@ -477,7 +479,7 @@ class System:
             return [
                 self._record(row, paths)
                 for row in self.living(entity)
-                if row.created_by == "us" and row.created >= since and row.visible_from <= self.world.at()
+                if row.created_by == "us" and row.created >= since - LOOKED_BACK and row.visible_from <= self.world.at()
             ]
 
         found: list[Record] = await self.world.call(write=False, effect=effect)

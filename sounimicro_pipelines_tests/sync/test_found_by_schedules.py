@@ -792,6 +792,87 @@ def test_a_create_waits_while_that_of_another_party_of_its_number_may_still_take
     assert company.markers == {("K1", "customer"): customer.id, ("K1", "supplier"): supplier.id}
 
 
+def test_what_was_made_minutes_before_and_is_known_for_what_is_not_taken_for_a_later_unanswered_creation() -> None:
+    active = ("customer", "supplier", "partner")
+    scenario = Scenario(1, StorePool(), Trouble(), active=active, polling_always=True)
+    crm, erp = scenario.crm, scenario.erp["K1"]
+    customer = scenario.company(erp, "Customer", "")
+    scenario.settle()
+    scenario.polling = True
+    (first,) = crm.living("contact")
+    scenario.hostile.clock.advance(300)
+    supplier = scenario.company(erp, "Supplier", "")
+    with unheard(crm):
+        scenario.run_engines()
+    (second,) = (row for row in crm.living("contact") if row is not first)
+    crm.person_types(first, "Name", supplier.values["Info.Name"])
+    scenario.hostile.clock.advance(100)
+    scenario.run_engines()
+    assert open_issues(scenario.store) == []
+    assert (first.markers, second.markers) == ({("K1", "customer"): customer.id}, {("K1", "supplier"): supplier.id})
+    scenario.settle()
+    assert len(scenario.hostile.creates) == 2
+
+
+def test_what_is_made_while_ours_are_listed_is_not_said_to_be_for_nothing() -> None:
+    active = ("customer", "supplier", "partner")
+    scenario = Scenario(1, StorePool(), Trouble(), active=active, polling_always=True)
+    crm, erp = scenario.crm, scenario.erp["K1"]
+    scenario.company(erp, "Customer")
+    scenario.settle()
+    scenario.polling = True
+    scenario.hostile.clock.advance(300)
+    scenario.company(erp, "Customer")
+    scenario.company(erp, "Supplier")
+    created_by_us, asked = crm.created_by_us, 0
+
+    async def meanwhile(*args: Any) -> list[Record]:
+        """While the supplier's engine asks what we have made, another one makes the customer's company."""
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            scenario.active = active[:1]
+            with unheard(crm):
+                await scenario.once()
+            scenario.active = active[1:]
+        return await created_by_us(*args)
+
+    scenario.active = active[1:]
+    with patch.object(crm, "created_by_us", meanwhile):
+        scenario.run_engines()
+    assert len(scenario.hostile.creates) > 1
+    assert open_issues(scenario.store) == []
+    scenario.active = active
+    scenario.settle()
+    scenario.check()
+    assert open_issues(scenario.store) == []
+    assert len(crm.living("contact")) == 3
+
+
+def test_what_is_being_made_for_a_supplier_is_not_said_to_be_for_nothing_when_customers_are_looked_for() -> None:
+    active = ("customer", "supplier", "partner")
+    scenario = Scenario(1, StorePool(), Trouble(), active=active, polling_always=True)
+    crm, erp = scenario.crm, scenario.erp["K1"]
+    scenario.company(erp, "Customer")
+    scenario.settle()
+    scenario.polling = True
+    scenario.hostile.clock.advance(300)
+    supplier = scenario.company(erp, "Supplier")
+    scenario.active = ("supplier",)
+    with unheard(crm):
+        scenario.run_engines()
+    made = next(row for row in crm.living("contact") if not row.markers)
+    made.facts["category_group"] = "customer"
+    scenario.active = ("customer",)
+    scenario.hostile.clock.advance(30)
+    scenario.run_engines()
+    assert open_issues(scenario.store) == []
+    scenario.active = active
+    scenario.settle()
+    scenario.check()
+    assert made.markers[("K1", "supplier")] == supplier.id
+
+
 @pytest.mark.parametrize("found", ["customer", "supplier"])
 def test_what_was_made_for_a_supplier_without_an_answer_is_not_taken_for_what_a_customer_has_become(found: str) -> None:
     """Of two creates that nobody answered one took effect; which rule looks for its own first must not matter."""
