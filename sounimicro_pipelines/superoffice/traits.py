@@ -139,10 +139,15 @@ _DICTIONARIES = frozenset(name.lower() for name in CUSTOM_DICTIONARIES)
 
 def _facts(data: Mapping[str, Any], **names: str) -> dict[str, str]:
     facts = {fact: str(as_int(member(member(data, name), "Id")) or "") for fact, name in names.items()}
-    group = _text(member(data, "Category"), "CategoryGroup")
+    group = category_group_of(data)
     if "category" in names and group:
-        facts["category_group"] = group_word(group)
+        facts["category_group"] = group
     return facts
+
+
+def category_group_of(data: Mapping[str, Any]) -> str:
+    """The group of a company's category as rules write it, "" when the answer does not tell it."""
+    return group_word(_text(member(data, "Category"), "CategoryGroup"))
 
 
 def group_word(group: str) -> str:

@@ -33,6 +33,7 @@ from sounimicro_pipelines.superoffice import (
 from sounimicro_pipelines.superoffice.traits import (
     RECOGNISED_BY,
     Traits,
+    category_group_of,
     group_word,
     tells,
     traits_of,
@@ -380,6 +381,8 @@ class CrmSide:
                     chosen[path] = int(wanted[0])
                 continue
             groups = conditions.get("category_group", ()) if fact == "category" else ()
+            if groups and category_group_of(default) in groups:
+                continue
             if not groups and (held or fact not in _MANDATORY.get(entity, ())):
                 continue
             item = await self._item(list_name, held, groups)

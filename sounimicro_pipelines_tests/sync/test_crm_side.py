@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
+from unittest.mock import AsyncMock, patch
 
 import pytest
 
@@ -240,6 +242,29 @@ def test_a_new_company_meets_the_rules_conditions_and_is_found_among_what_we_mad
         assert [one.id for one in await sides.crm.created_by_us("person", since, PERSON)] == [person]
         systems.sandbox.crm.create("contact", {"Name": "Personens egen AS"})
         assert [one.id for one in await sides.crm.created_by_us("contact", since, CONTACT)] == [made]
+
+    systems.run(work)
+
+
+def test_a_new_company_keeps_the_tenants_own_category_where_no_list_tells_its_group(systems: Systems) -> None:
+    async def work(sides: Sides) -> None:
+        conditions = {"category_group": ("customer", "potential_customer")}
+
+        async def category(name: str) -> str:
+            made = await sides.crm.create(
+                "contact", {"Name": name}, parent=None, conditions=conditions, guid_of=guids("x")
+            )
+            return (await must(await sides.crm.read("contact", made, CONTACT))).facts["category"]
+
+        usual = await category("Vanlig AS")
+        lists = sides.crm._client.lists
+        items = {name: await lists.items(name) for name in ("category", "business")}
+        items["category"] = tuple(
+            replace(one, group=None if str(one.id) == usual else one.group) for one in items["category"]
+        )
+        assert any(one.group == "PotentialCustomer" for one in items["category"])
+        with patch.object(lists, "items", AsyncMock(side_effect=items.__getitem__)):
+            assert await category("Likeså AS") == usual
 
     systems.run(work)
 
