@@ -41,7 +41,7 @@ def make_link(
     known: dict[str, Any] = {"children": rule.crm == "contact", **(data or {})}
     if rule.rule == "person":
         known["crm_parent"] = crm.parent
-        known["erp_parent"] = erp.parent if erp is not None else None
+        known["erp_parent"] = erp.parent if erp is not None else known.get("erp_parent")
     link = links.add(
         tx,
         Link(

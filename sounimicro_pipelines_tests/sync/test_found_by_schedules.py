@@ -194,6 +194,21 @@ def test_a_person_whose_company_went_while_it_was_made_is_told_and_waited_for_no
         assert intents.living(tx) == []
 
 
+def test_a_contact_that_we_made_and_that_moves_in_the_erp_is_told() -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer", "person"), polling_always=True)
+    company, _ = pair(scenario)
+    _, other = pair(scenario)
+    person = scenario.person_of(company)
+    scenario.settle()
+    scenario.polling = True
+    scenario.hostile.clock.advance(200)
+    (contact,) = scenario.erp["K1"].living("Contact")
+    contact.parent, contact.updated, contact.updated_by = other.relation, scenario.hostile.at(), "person"
+    scenario.settle()
+    scenario.check()
+    assert ("moved", person.id) in {(one.kind, one.crm_id) for one in open_issues(scenario.store)}
+
+
 def test_what_was_made_for_one_customer_and_is_linked_with_another_is_asked_about() -> None:
     scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
     company, _ = pair(scenario)
