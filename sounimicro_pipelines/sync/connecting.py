@@ -350,6 +350,11 @@ def _parent_link(world: World, crm: Record, company_key: str, role: str) -> Link
 def _demand_unlinked(world: World, place: Place, crm: Record) -> None:
     with world.store.read() as tx:
         link = links.for_crm_place(tx, world.tenant, crm.entity, crm.id, place.company_key, place.role)
+        if link is None and place.rule.rule == "person":
+            # Customer and supplier may share a business relation, and its contacts with it.
+            linked = links.for_crm(tx, world.tenant, crm.entity, crm.id)
+            there = (place.company_key, place.relation)
+            link = next((one for one in linked if (one.company_key, (one.data or {}).get("erp_parent")) == there), None)
     if link is not None:
         raise RequestRefused(
             "already_linked",

@@ -104,9 +104,7 @@ async def meet_crm(world: World, rule: Rule, crm: Record) -> list[Link]:
     places: list[tuple[str, str, Link | None]] = []
     with world.store.read() as tx:
         if rule.rule == "person":
-            if crm.parent is not None:
-                for above in links.for_crm(tx, world.tenant, "contact", crm.parent):
-                    places.append((above.company_key, above.role, above))
+            places += [(above.company_key, above.role, above) for above in _companies_of(tx, world, crm)]
         else:
             places = [(key, rule.role, None) for key in world.erp]
         stones = links.tombstones_for_crm(tx, world.tenant, crm.entity, crm.id)
@@ -210,6 +208,23 @@ async def _meet_in_erp(
     if not creates or await should_be_asked(world, rule, crm, near, key, identity.parent):
         return []
     return None
+
+
+def _companies_of(tx: Transaction, world: World, person: Record) -> list[Link]:
+    """The links of a person's company, of each of the ERP's business relations one.
+
+    Where customer and supplier share one, so do they share its contacts: the person is there already when linked.
+    """
+    if person.parent is None:
+        return []
+    mine = links.for_crm(tx, world.tenant, person.entity, person.id)
+    taken = {(one.company_key, (one.data or {}).get("erp_parent")): one.role for one in mine}
+    found: list[Link] = []
+    for above in links.for_crm(tx, world.tenant, "contact", person.parent):
+        relation = (above.data or {}).get("erp_relation")
+        if relation is None or taken.setdefault((above.company_key, relation), above.role) == above.role:
+            found.append(above)
+    return found
 
 
 def _without_place(

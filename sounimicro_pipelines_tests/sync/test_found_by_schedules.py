@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -14,8 +15,10 @@ from sounimicro_pipelines.rules.values import Scalar
 from sounimicro_pipelines.store import conflicts, intents, issues, links, work
 from sounimicro_pipelines.store.work import Poke
 from sounimicro_pipelines.sync import answering
+from sounimicro_pipelines.sync.addresses import CrmAddress
 from sounimicro_pipelines.sync.match import Identity
 from sounimicro_pipelines.sync.ports import GuidOf, Record, Written
+from sounimicro_pipelines.sync.requests import ErpButton, RequestRefused
 from sounimicro_pipelines.transport import RateLimited, ServerFailed, Unreachable
 from sounimicro_pipelines_tests.sync.scenario import Broken, Scenario, StorePool, open_issues
 from sounimicro_pipelines_tests.sync.simulated import Crash, Row, System, Trouble
@@ -192,6 +195,35 @@ def test_a_person_whose_company_went_while_it_was_made_is_told_and_waited_for_no
     assert {"deleted", "orphan"} <= {one.kind for one in open_issues(scenario.store)}
     with scenario.store.read() as tx:
         assert intents.living(tx) == []
+
+
+@pytest.mark.parametrize("made_in", ["crm", "erp"])
+def test_a_person_of_a_customer_and_supplier_that_share_their_contacts_is_made_once(made_in: str) -> None:
+    active = ("customer", "supplier", "partner", "person")
+    scenario = Scenario(1, StorePool(), Trouble(), active=active, polling_always=True)
+    crm, erp = scenario.crm, scenario.erp["K1"]
+    company, customer = pair(scenario)
+    supplier = scenario.company(erp, "Supplier", customer.values["OrgNumber"])
+    supplier.values["Info.Name"], supplier.relation = customer.values["Info.Name"], customer.relation
+    scenario.settle()
+    assert set(company.markers) == {("K1", "customer"), ("K1", "supplier")}
+    scenario.polling = True
+    scenario.hostile.clock.advance(200)
+    person = scenario.person_of(company) if made_in == "crm" else None
+    contact = scenario.contact_of("K1", customer) if made_in == "erp" else None
+    scenario.settle()
+    assert ([person] if person else crm.living("person")) == crm.living("person")
+    assert ([contact] if contact else erp.living("Contact")) == erp.living("Contact")
+    assert (len(crm.living("person")), len(erp.living("Contact"))) == (1, 1)
+    with scenario.store.transaction() as tx:
+        work.poke(tx, [Poke("person", "crm", "person", crm.living("person")[0].id, "webhook")], scenario.hostile.at())
+    scenario.settle()
+    scenario.check()
+    address = CrmAddress("person", crm.living("person")[0].id)
+    for role in ("customer", "supplier"):
+        with pytest.raises(RequestRefused, match="is linked with Contact"):
+            asyncio.run(ErpButton(scenario.world()).create(address, "K1", role))
+    assert (len(crm.living("person")), len(erp.living("Contact"))) == (1, 1)
 
 
 def test_a_contact_that_we_made_and_that_moves_in_the_erp_is_told() -> None:
