@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import uuid
 from datetime import datetime, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -50,9 +51,9 @@ CLAIMED_WITHIN = timedelta(minutes=5)
 def write_configuration(dagster_home: Path) -> None:
     """Writes dagster.yaml unless a person keeps one of their own."""
     path = dagster_home / "dagster.yaml"
-    if path.is_file() and not path.read_text(encoding="utf-8").startswith(OUR_MARK):
+    held = path.read_text(encoding="utf-8") if path.is_file() else None
+    if held is not None and not held.startswith(OUR_MARK):
         return
-    draft = path.with_suffix(".draft")
     # One event database instead of one for each run: a third of the time for runs of many assets.
     events = {
         "module": "sounimicro_pipelines.orchestration.event_storage",
@@ -60,7 +61,11 @@ def write_configuration(dagster_home: Path) -> None:
         "config": {"base_dir": str(dagster_home / "events")},
     }
     configuration = {**CONFIGURATION, "event_log_storage": events}
-    draft.write_text(OUR_MARK + yaml.safe_dump(configuration, sort_keys=False), encoding="utf-8")
+    text = OUR_MARK + yaml.safe_dump(configuration, sort_keys=False)
+    if held == text:
+        return
+    draft = path.with_suffix(f".{uuid.uuid4().hex}.draft")  # each process has its own: several may start at once
+    draft.write_text(text, encoding="utf-8")
     draft.replace(path)
 
 

@@ -174,6 +174,23 @@ def test_a_configuration_of_a_persons_own_is_kept(tmp_path: Path) -> None:
     assert path.read_text(encoding="utf-8") == "telemetry: {enabled: true}\n"
 
 
+def test_two_processes_that_start_at_once_both_find_the_configuration_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_text = Path.write_text
+
+    def meanwhile(path: Path, text: str, encoding: str) -> int:
+        """The other process begins and ends between our draft and our putting it in its place."""
+        written = write_text(path, text, encoding=encoding)
+        monkeypatch.undo()
+        write_configuration(tmp_path)
+        return written
+
+    monkeypatch.setattr(Path, "write_text", meanwhile)
+    write_configuration(tmp_path)
+    assert [one.name for one in tmp_path.iterdir()] == ["dagster.yaml"]
+
+
 def _tick(instance: dg.DagsterInstance, at: datetime, etl: dg.Definitions) -> dg.ScheduleEvaluationContext:
     return dg.build_schedule_context(
         instance=instance, scheduled_execution_time=at, repository_def=etl.get_repository_def()
