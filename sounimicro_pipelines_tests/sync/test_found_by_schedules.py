@@ -943,6 +943,23 @@ def test_what_was_made_for_a_supplier_without_an_answer_is_not_taken_for_what_a_
     assert sorted((one.markers for one in crm.living("contact")), key=str) == expected
 
 
+def test_what_a_suppliers_creation_may_have_come_to_is_no_new_customer_while_a_person_is_asked() -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer", "supplier", "partner"), polling_always=True)
+    crm, erp = scenario.crm, scenario.erp["K1"]
+    supplier = scenario.company(erp, "Supplier", "")
+    with unheard(crm):
+        scenario.run_engines()
+    (made,) = crm.living("contact")
+    crm.person_types(made, "Name")
+    scenario.settle()
+    scenario.check()
+    (asked,) = open_issues(scenario.store)
+    assert (asked.kind, asked.rule, asked.erp_id) == ("create_unknown", "supplier", supplier.id)
+    assert (made.markers, erp.living("Customer")) == ({}, [])
+    with scenario.store.read() as tx:
+        assert ("customer", made.id) in {(one.rule, one.record_id) for one in work.listing(tx)}
+
+
 def test_a_create_waits_where_its_search_was_too_early_though_what_was_hidden_would_be_found_by_now() -> None:
     active = ("customer", "supplier", "partner")
     scenario = Scenario(1, StorePool(), Trouble(), active=active, polling_always=True)
