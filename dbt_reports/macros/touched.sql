@@ -130,7 +130,8 @@ where false
 {%- endmacro %}
 
 {# Between `when` and `end` stands a part of a union that has no rows unless one of these was found to be changed: records, raw
-   tables (`raw.` before them), the calendar (`new_day`, `new_year`), or a document without a day (`undated`). A build without dbt's start leaves it out then. #}
+   tables (`raw.` before them), the calendar (`new_day`, `new_year`), or a document without a day (`undated`). A build without
+   dbt's start leaves it out then. #}
 {% macro when(changes) -%}
     /* when {{ ([changes] if changes is string else changes) | join(' ') }} */
 {%- endmacro %}

@@ -45,7 +45,7 @@ async def create(world: World, order: Order) -> Link:
     if not fresh:
         found = await look_for(world, order, intent)
         if found is not None:
-            return _finish(world, order, intent, found, attempts_of(intent))
+            return _finish(world, order, intent, found.id, found.attempts)
         if order.side == "crm":
             await _leave_deleted(world, order, intent)
         await _leave_to_other_half(world, order, intent)

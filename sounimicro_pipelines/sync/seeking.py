@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -24,18 +24,35 @@ LOOKED_BACK = timedelta(hours=1)
 LINKED_OTHERWISE = "The record that was created for it is linked with another one meanwhile."
 
 
-async def look_for(world: World, order: Order, intent: Intent) -> int | None:
+NOBODY_KNOWS: dict[str, Any] = {"sent": {}}
+"""An attempt of which it is not known what it has sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a creation has come to: the record's id, and the attempts of which one has made it, as far as is known.
+
+    Where another creation may have made it as well, such as that of a customer's supplier, one of them is nobody's.
+    """
+
+    id: int
+    attempts: Sequence[Mapping[str, Any]]
+
+
+async def look_for(world: World, order: Order, intent: Intent) -> Found | None:
     """What an earlier attempt has made, or None when it has surely made nothing. Raises NotNow or Unsure."""
     wait_for_effect(world, intent)
     if order.side == "crm":
         marked = await world.crm.marked(order.entity, order.company_key, order.role, order.source.id)
         if marked is not None:
-            return marked
+            return Found(marked, attempts_of(intent))
     port = world.port(order.side, order.company_key)
     parent = order.parent if order.rule.rule == "person" else None
     found = await made_by(world, order.rule, order.entity, intent, order.source, parent)
     if found is not None:
-        return found.id
+        with world.store.read() as tx:
+            is_mine = not _explained(found, _others(tx, intent))
+        return Found(found.id, attempts_of(intent) if is_mine else [*attempts_of(intent), NOBODY_KNOWS])
     if order.side == "erp" and order.meeting is None:
         await _natural_key(world, order, intent, port)
     return None
@@ -77,7 +94,7 @@ async def made_by(
     )
     with world.store.read() as tx:
         linked = {one.id for one in made if _is_linked(tx, world, intent, one)}
-        others = [one for one in intents.living(tx) if one.id != intent.id and register_of(one) == register_of(intent)]
+        others = _others(tx, intent)
         outcomes = _outcomes(tx, intent)
     near = [one for one in made if one.id not in linked | outcomes and (parent is None or one.parent == parent)]
     now = {"name": source.identity.name, "org_number": source.identity.org_number} if source is not None else {}
@@ -92,6 +109,11 @@ async def made_by(
     if not mine and any(not _explained(one, others) for one in near):
         raise Unsure(intent, "A record that we created cannot be told: its name has been changed since.")
     return mine[0] if mine else None
+
+
+def _others(tx: Transaction, intent: Intent) -> list[Intent]:
+    """What else is unfinished in the register, by whichever rule."""
+    return [one for one in intents.living(tx) if one.id != intent.id and register_of(one) == register_of(intent)]
 
 
 def _outcomes(tx: Transaction, intent: Intent) -> set[int]:

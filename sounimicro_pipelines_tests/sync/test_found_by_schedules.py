@@ -862,13 +862,8 @@ def test_what_was_made_minutes_before_and_is_known_for_what_is_not_taken_for_a_l
 
 
 def test_what_is_made_while_ours_are_listed_is_not_said_to_be_for_nothing() -> None:
-    active = ("customer", "supplier", "partner")
-    scenario = Scenario(1, StorePool(), Trouble(), active=active, polling_always=True)
-    crm, erp = scenario.crm, scenario.erp["K1"]
-    scenario.company(erp, "Customer")
-    scenario.settle()
-    scenario.polling = True
-    scenario.hostile.clock.advance(300)
+    scenario = minutes_after_a_customer()
+    active, crm, erp = scenario.active, scenario.crm, scenario.erp["K1"]
     scenario.company(erp, "Customer")
     scenario.company(erp, "Supplier")
     created_by_us, asked = crm.created_by_us, 0
@@ -897,13 +892,8 @@ def test_what_is_made_while_ours_are_listed_is_not_said_to_be_for_nothing() -> N
 
 
 def test_what_is_being_made_for_a_supplier_is_not_said_to_be_for_nothing_when_customers_are_looked_for() -> None:
-    active = ("customer", "supplier", "partner")
-    scenario = Scenario(1, StorePool(), Trouble(), active=active, polling_always=True)
-    crm, erp = scenario.crm, scenario.erp["K1"]
-    scenario.company(erp, "Customer")
-    scenario.settle()
-    scenario.polling = True
-    scenario.hostile.clock.advance(300)
+    scenario = minutes_after_a_customer()
+    active, crm, erp = scenario.active, scenario.crm, scenario.erp["K1"]
     supplier = scenario.company(erp, "Supplier")
     scenario.active = ("supplier",)
     with unheard(crm):
@@ -941,6 +931,35 @@ def test_what_was_made_for_a_supplier_without_an_answer_is_not_taken_for_what_a_
     scenario.check()
     expected = [{("K1", "customer"): customer.id}, {("K1", "supplier"): supplier.id}]
     assert sorted((one.markers for one in crm.living("contact")), key=str) == expected
+
+
+@pytest.mark.parametrize("waiting", ["customer", "supplier"])
+def test_what_the_other_role_of_its_number_has_sent_is_no_edit_on_what_a_creation_itself_has_sent(waiting: str) -> None:
+    """Of two creates that nobody answered one took effect; the other finds what it made, and nobody's value is lost."""
+    active = ("customer", "supplier", "partner")
+    scenario = Scenario(1, StorePool(), Trouble(), active=active, polling_always=True)
+    crm, erp = scenario.crm, scenario.erp["K1"]
+    number = next(scenario._orgs)
+    rows = {name: scenario.company(erp, name.capitalize(), number) for name in ("customer", "supplier")}
+    for row in rows.values():
+        row.values["Info.Name"] = "Fossheim AS"
+        erp.person_types(row, "WebUrl")
+    made = "supplier" if waiting == "customer" else "customer"
+    scenario.active = (waiting,)
+    with never(crm):
+        scenario.run_engines()
+    scenario.hostile.clock.advance(200)
+    scenario.active = (made,)
+    with unheard(crm):
+        scenario.run_engines()
+    scenario.hostile.clock.advance(100)
+    scenario.active = (waiting,)
+    scenario.run_engines()
+    scenario.active = active
+    scenario.settle()
+    scenario.check()
+    (company,) = crm.living("contact")
+    assert company.markers == {("K1", name): row.id for name, row in rows.items()}
 
 
 def test_what_a_suppliers_creation_may_have_come_to_is_no_new_customer_while_a_person_is_asked() -> None:
@@ -1016,6 +1035,16 @@ def test_a_create_in_the_erp_that_waited_is_not_repeated_where_a_person_has_made
 def never(system: System) -> AbstractContextManager[object]:
     """No create takes effect, and none is answered."""
     return patch.object(system, "create", side_effect=Unreachable("Sim", "create", effect_unknown=True))
+
+
+def minutes_after_a_customer() -> Scenario:
+    """A customer has become a company of the CRM, and nothing has happened since."""
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer", "supplier", "partner"), polling_always=True)
+    scenario.company(scenario.erp["K1"], "Customer")
+    scenario.settle()
+    scenario.polling = True
+    scenario.hostile.clock.advance(300)
+    return scenario
 
 
 def pair(scenario: Scenario) -> tuple[Row, Row]:
