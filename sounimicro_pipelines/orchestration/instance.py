@@ -12,6 +12,7 @@ from pathlib import Path
 import dagster as dg
 import yaml
 from dagster import DagsterRunStatus, RunsFilter
+from filelock import FileLock
 
 from sounimicro_pipelines.clock import UTC, SystemClock
 
@@ -69,10 +70,21 @@ def write_configuration(dagster_home: Path) -> None:
     draft.replace(path)
 
 
+def open_configured(dagster_home: Path) -> dg.DagsterInstance:
+    """The instance in this home, which is made and configured if need be.
+
+    One process at a time: Dagster makes and upgrades its databases at the first opening, and does not see to it that
+    no other process does so as well.
+    """
+    dagster_home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with FileLock(dagster_home / "opening.lock"):
+        write_configuration(dagster_home)
+        return dg.DagsterInstance.from_config(str(dagster_home))
+
+
 def open_instance(dagster_home: Path) -> dg.DagsterInstance:
     """The instance in this home, configured, with nothing held by dead runs."""
-    write_configuration(dagster_home)
-    instance = dg.DagsterInstance.from_config(str(dagster_home))
+    instance = open_configured(dagster_home)
     let_go_of_dead_runs(instance)
     return instance
 

@@ -49,12 +49,17 @@ class RunlessEvents:
         instance: dg.DagsterInstance | None = None
         while (outcome := self._waiting.get()) is not None:
             try:
-                instance = instance or _open(self._home)
+                instance = instance or self._open()
                 report(instance, outcome)
             except Exception as error:
                 _log.warning("Dagster was not told of a request (%s).", type(error).__name__)
         if instance is not None:
             instance.dispose()
+
+    def _open(self) -> dg.DagsterInstance:
+        from sounimicro_pipelines.orchestration.instance import open_configured
+
+        return open_configured(self._home)
 
 
 def report(instance: dg.DagsterInstance, outcome: Outcome) -> None:
@@ -72,16 +77,6 @@ def report(instance: dg.DagsterInstance, outcome: Outcome) -> None:
             metadata=_metadata(outcome),
         )
     )
-
-
-def _open(home: Path) -> dg.DagsterInstance:
-    import dagster as dg
-
-    from sounimicro_pipelines.orchestration.instance import write_configuration
-
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_configuration(home)
-    return dg.DagsterInstance.from_config(str(home))
 
 
 def _metadata(outcome: Outcome) -> Mapping[str, Any]:

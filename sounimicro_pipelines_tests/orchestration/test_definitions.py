@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import platform
 import subprocess
@@ -189,6 +190,23 @@ def test_two_processes_that_start_at_once_both_find_the_configuration_written(
     monkeypatch.setattr(Path, "write_text", meanwhile)
     write_configuration(tmp_path)
     assert [one.name for one in tmp_path.iterdir()] == ["dagster.yaml"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="forks")
+def test_processes_that_start_at_once_make_dagsters_databases_one_after_the_other(tmp_path: Path) -> None:
+    processes = multiprocessing.get_context("fork")
+    start = processes.Barrier(4)
+
+    def open_it() -> None:
+        start.wait(60)
+        open_instance(tmp_path / "home" / "dagster").dispose()
+
+    starting = [processes.Process(target=open_it) for _ in range(4)]
+    for one in starting:
+        one.start()
+    for one in starting:
+        one.join(60)
+    assert [one.exitcode for one in starting] == [0] * 4
 
 
 def _tick(instance: dg.DagsterInstance, at: datetime, etl: dg.Definitions) -> dg.ScheduleEvaluationContext:
