@@ -96,10 +96,11 @@ async def made_by(
         linked = {one.id for one in made if _is_linked(tx, world, intent, one)}
         others = _others(tx, intent)
         outcomes = _outcomes(tx, intent)
+        merged = {one.id for one in made if side == "crm" and _took_up(tx, world, one)}
     near = [one for one in made if one.id not in linked | outcomes and (parent is None or one.parent == parent)]
     now = {"name": source.identity.name, "org_number": source.identity.org_number} if source is not None else {}
     mine = [one for one in near if _is_of(one, intent) or _says(one, now)]
-    taken = [one for one in made if one.id in linked - outcomes and _is_of(one, intent)]
+    taken = [one for one in made if one.id in linked - outcomes and (_is_of(one, intent) or one.id in merged)]
     if taken and not mine:
         if source is None:
             return None
@@ -154,6 +155,12 @@ def _says(made: Record, sent: Mapping[str, Any]) -> bool:
     if sent.get("org_number") and made.identity.org_number:
         return bool(made.identity.org_number == sent["org_number"])
     return normal(made.identity.name) == normal(str(sent.get("name") or ""))
+
+
+def _took_up(tx: Transaction, world: World, made: Record) -> bool:
+    """Whether a record of the CRM got its link by a merge, which says nothing of what it was made for."""
+    told = history.of_record(tx, tenant=world.tenant, crm=(made.entity, made.id))
+    return any(one.kind == "link" and one.reason == "merged" for one in told)
 
 
 def _is_linked(tx: Transaction, world: World, intent: Intent, made: Record) -> bool:

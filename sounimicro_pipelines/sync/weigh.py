@@ -260,24 +260,41 @@ def _goes_on(rows: Sequence[tuple[Reading, Reading | None]], value: Reading) -> 
 
 
 def _before(scene: Scene, one: RuleField) -> list[Reading | None]:
-    found: list[Reading | None] = []
-    for place in range(len(scene.records)):
-        baseline = scene.baselines.get(scene.group.link_at(place).id)
+    return [_agreed(scene, one, place) or _made_of(scene, one, place) for place in range(len(scene.records))]
+
+
+def _links_of(scene: Scene, place: int) -> Sequence[tuple[int, Link]]:
+    """The links that know what a place held, each with the place of its ERP row; of the CRM's, either may be young."""
+    links = list(enumerate(scene.group.links, start=1))
+    return links if place == CRM else links[place - 1 : place]
+
+
+def _agreed(scene: Scene, one: RuleField, place: int) -> Reading | None:
+    """What a place held at the last agreement."""
+    for _, link in _links_of(scene, place):
+        baseline = scene.baselines.get(link.id)
         values = None if baseline is None else baseline.crm if place == CRM else baseline.erp
         text = None if values is None else values.get(one.key)
-        found.append(_made_of(scene, one, place) if text is None else _kept(scene, one, place, str(text)))
-    return found
+        if text is not None:
+            return _kept(scene, one, place, str(text))
+    return None
 
 
 def _made_of(scene: Scene, one: RuleField, place: int) -> Reading | None:
-    """What a record that we created, or its source, held then: before the first agreement that is the baseline.
+    """What a record that we created, or its source, held then: before the first agreement that is the baseline."""
+    found = (_made_by(scene, one, place, row, link) for row, link in _links_of(scene, place))
+    return next((reading for reading in found if reading is not None), None)
+
+
+def _made_by(scene: Scene, one: RuleField, place: int, row: int, link: Link) -> Reading | None:
+    """What a place held when the record of a link was created.
 
     Of several attempts nobody knows which one made it, unless the new record still holds what one of them has sent.
     What it has not taken, or not whole, it has never held.
     """
-    link, record = scene.group.link_at(place), scene.records[place]
+    record = scene.records[place]
     sent = [attempt.get(one.key) for attempt in (link.data or {}).get("made_of") or ()]
-    at = CRM if link.origin == "created_in_crm" else max(place, CRM + 1)
+    at = CRM if link.origin == "created_in_crm" else row
     made, side = read_field(one, scene.records[at], scene.items), scene.records[at].side
     kept = [values for values in sent if values and _kept(scene, one, at, str(values[side])).key == made.key]
     found = {str(values[record.side]) if values else None for values in kept or sent}

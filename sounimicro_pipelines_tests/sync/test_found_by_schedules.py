@@ -457,6 +457,24 @@ def test_what_was_made_for_one_customer_and_took_up_another_by_a_merge_is_asked_
     assert ("create_unknown", customer.id) in {(one.kind, one.erp_id) for one in open_issues(scenario.store)}
 
 
+def test_what_was_made_and_renamed_before_it_took_up_another_customer_by_a_merge_is_asked_about() -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
+    company, _ = pair(scenario)
+    scenario.settle()
+    scenario.polling = True
+    scenario.hostile.clock.advance(200)
+    customer = scenario.company(scenario.erp["K1"], "Customer", "")
+    with unheard(scenario.crm):
+        scenario.run_engines()
+    (made,) = [row for row in scenario.crm.living("contact") if row is not company]
+    scenario.crm.person_types(made, "Name")
+    scenario.crm.person_merges(company, made)
+    scenario.settle()
+    scenario.check()
+    assert scenario.crm.living("contact") == [made]
+    assert ("create_unknown", customer.id) in {(one.kind, one.erp_id) for one in open_issues(scenario.store)}
+
+
 def test_what_was_made_for_a_company_that_took_up_another_customer_meanwhile_is_told_and_given_no_company() -> None:
     scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
     company, _ = pair(scenario)
@@ -729,6 +747,32 @@ def test_what_was_typed_before_a_partners_second_row_joined_does_not_give_way_to
     typed = scenario.crm.person_types(company, path)
     scenario.active = active[1:]
     scenario.run_engines()
+    scenario.active = active
+    scenario.settle()
+    scenario.check()
+    assert company.values[path] == customer.values[other] == supplier.values[other] == typed
+
+
+@pytest.mark.parametrize(
+    ("path", "other"), [("Address.Postal.City", "Info.InvoiceAddress.City"), ("Urls[first].Value", "WebUrl")]
+)
+def test_what_is_typed_on_what_a_supplier_has_agreed_on_does_not_give_way_to_it_when_a_customer_joins(
+    path: str, other: str
+) -> None:
+    active = ("customer", "supplier", "partner")
+    scenario = Scenario(1, StorePool(), Trouble(), active=active, polling_always=True)
+    erp = scenario.erp["K1"]
+    company = scenario.company(scenario.crm, "contact")
+    number, name = company.values["OrgNr"], company.values["Name"]
+    supplier, customer = scenario.company(erp, "Supplier", number), scenario.company(erp, "Customer", number)
+    supplier.values["Info.Name"] = customer.values["Info.Name"] = name
+    scenario.crm.person_types(company, path)
+    scenario.active = ("supplier",)
+    scenario.run_engines()
+    scenario.hostile.clock.advance(200)
+    wins = scenario.rules.get("partner").field(path)
+    assert wins is not None
+    typed = scenario.crm.person_types(company, path) if wins.conflict == "erp" else erp.person_types(supplier, other)
     scenario.active = active
     scenario.settle()
     scenario.check()
