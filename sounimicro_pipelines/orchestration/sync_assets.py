@@ -13,6 +13,7 @@ import dagster as dg
 from sounimicro_pipelines.installation import Installation
 from sounimicro_pipelines.orchestration.engine_room import engine_room
 from sounimicro_pipelines.orchestration.failing import plainly
+from sounimicro_pipelines.orchestration.turns import take_turns_again
 from sounimicro_pipelines.rules.model import RULE_NAMES, RuleName
 from sounimicro_pipelines.settings import Settings
 from sounimicro_pipelines.store import Store, companies, history, issues
@@ -22,6 +23,7 @@ from sounimicro_pipelines.sync.engine import drain
 from sounimicro_pipelines.sync.feeds import Pace, Polled, poll
 from sounimicro_pipelines.sync.opening import Connection
 from sounimicro_pipelines.sync.run_report import RunReport
+from sounimicro_pipelines.sync.world import World
 
 GROUP = "sync"
 AT_ONCE = 4
@@ -57,10 +59,14 @@ class SyncConfig(dg.Config):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one run of a rule did; `report` is None when no company has gone live."""
+    """What one run of a rule did; `report` is None when no company has gone live.
+
+    `again` is what rules before it did, once more, with what it had left for them.
+    """
 
     polled: Polled
     report: RunReport | None
+    again: Sequence[RunReport] = ()
 
 
 class Log:
@@ -105,12 +111,16 @@ def _asset(rule: RuleName) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, config: SyncConfig, installation: dg.ResourceParam[Installation]
     ) -> dg.MaterializeResult[Any]:
         async def work(connection: Connection) -> Outcome:
-            world = await connection.world(
-                run_id=context.run_id if _alone(context, rule) else part_of(context.run_id, rule),
-                reporter=Log(context.log),
-                company=config.company or None,
-                live_only=True,
-            )
+            async def open_world(part: str = "") -> World:
+                return await connection.world(
+                    run_id=part_of(context.run_id, part) if part else context.run_id,
+                    reporter=Log(context.log),
+                    company=config.company or None,
+                    live_only=True,
+                )
+
+            alone = _alone(context, rule)
+            world = await open_world("" if alone else rule)
             if not world.erp:
                 return Outcome(Polled(), None)
             if config.every_feed:
@@ -118,13 +128,20 @@ def _asset(rule: RuleName) -> dg.AssetsDefinition:
             polled = Polled()
             if config.read_feeds:
                 polled = await poll(world, rule, pace_of(installation.settings), now_due=config.every_feed)
-            return Outcome(polled, await drain(world, rule, at_once=config.at_once))
+            report = await drain(world, rule, at_once=config.at_once)
+            if alone:
+                return Outcome(polled, report)
+            again = await take_turns_again(connection.store, context.run_id, open_world, at_once=config.at_once)
+            return Outcome(polled, report, again)
 
         with plainly():
             outcome = engine_room(installation).run(work)
         if outcome.report is None:
             context.log.warning("No ERP company has gone live, so nothing was written. Accept a go-live report first.")
             return dg.MaterializeResult(metadata={"in": 0, "finding": "No company has gone live."})
+        for one in outcome.again:
+            key = rule_key(one.rule or rule)
+            context.log_event(dg.AssetMaterialization(key, metadata=metadata_of(one, Polled(), installation)))
         return dg.MaterializeResult(metadata=metadata_of(outcome.report, outcome.polled, installation))
 
     return sync_rule

@@ -99,15 +99,14 @@ def _told(result: ExecuteInProcessResult) -> Told:
 
 def _said(events: Sequence[DagsterEvent]) -> list[Mapping[str, Any]]:
     """What each step said of its work, once: an asset's materialisation says the same as the step's output."""
-    said = {
-        event.step_key: event.materialization.metadata
+    made = [event for event in events if event.event_type == DagsterEventType.ASSET_MATERIALIZATION]
+    assets = {event.step_key for event in made}
+    put_out = [
+        event.step_output_data.metadata
         for event in events
-        if event.event_type == DagsterEventType.ASSET_MATERIALIZATION
-    }
-    for event in events:
-        if event.event_type == DagsterEventType.STEP_OUTPUT:
-            said.setdefault(event.step_key, event.step_output_data.metadata)
-    return list(said.values())
+        if event.event_type == DagsterEventType.STEP_OUTPUT and event.step_key not in assets
+    ]
+    return [*(event.materialization.metadata for event in made), *put_out]
 
 
 def _reason(result: ExecuteInProcessResult) -> tuple[str, int]:
