@@ -47,6 +47,11 @@ class RuleSet:
     def document(self, name: str) -> str:
         return self._rules[name].document  # type: ignore[index]
 
+    def is_superseded(self, tx: Transaction) -> bool:
+        """Whether a newer version of any of the rules is in force."""
+        newest = rule_versions.newest(tx)
+        return any(newest.get(name, DEFAULT_VERSION) > entry.version for name, entry in self._rules.items())
+
     def replacing(self, name: RuleName, document: str, registries: Registries) -> RuleSet:
         """The same rules with another document for one of them, as a try. Raises RuleError."""
         rule = settle(read_rule(document, f"{name}.yaml", registries), registries)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import and_, bindparam, func, select
 from sqlalchemy.exc import IntegrityError
 
 from sounimicro_pipelines.store.database import Transaction
@@ -115,6 +115,17 @@ def of_rule(
     statement = select(table).where(table.c.rule == rule, table.c.id > after_id).order_by(table.c.id).limit(limit)
     if company_key is not None:
         statement = statement.where(table.c.company_key == company_key)
+    return [build(Link, row) for row in tx.rows(statement)]
+
+
+def of_partners(tx: Transaction, company_key: str, role: str) -> list[Link]:
+    """The links in one role of companies that are both customer and supplier in an ERP company."""
+    table = tx.tables.links
+    other = table.alias()
+    both = (table.c[name] == other.c[name] for name in ("tenant", "crm_entity", "crm_id", "company_key"))
+    roles = (table.c.role == role, other.c.role != role, other.c.role.in_(("customer", "supplier")))
+    here = (table.c.company_key == company_key, table.c.crm_entity == "contact")
+    statement = select(table).join(other, and_(*both)).where(*roles, *here).order_by(table.c.id)
     return [build(Link, row) for row in tx.rows(statement)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
@@ -12,7 +13,8 @@ from sqlalchemy.exc import IntegrityError
 from sounimicro_pipelines.store.database import Transaction
 from sounimicro_pipelines.store.errors import Outdated
 from sounimicro_pipelines.store.rows import build, maybe, upsert
-from sounimicro_pipelines.store.statements import find
+from sounimicro_pipelines.store.statements import find, kept
+from sounimicro_pipelines.store.tables import StoreTables
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,24 @@ def versions(tx: Transaction, rule: str) -> list[RuleVersion]:
         build(RuleVersion, row)
         for row in tx.rows(select(table).where(table.c.rule == rule).order_by(table.c.version.desc()))
     ]
+
+
+def between(tx: Transaction, rule: str, after: int, before: int) -> list[RuleVersion]:
+    """The versions that came after one and before another, oldest first."""
+    table = tx.tables.rule_versions
+    here = (table.c.rule == rule, table.c.version > after, table.c.version < before)
+    return [build(RuleVersion, row) for row in tx.rows(select(table).where(*here).order_by(table.c.version))]
+
+
+def newest(tx: Transaction) -> dict[str, int]:
+    """The number of each rule's version in force; a rule that nobody has changed is not among them."""
+    return {row.rule: int(row.version) for row in tx.rows(_newest(tx))}
+
+
+@kept
+def _newest(tables: StoreTables) -> Any:
+    table = tables.rule_versions
+    return select(table.c.rule, func.max(table.c.version).label("version")).group_by(table.c.rule)
 
 
 def save(

@@ -148,6 +148,14 @@ def _record(poke: Poke) -> dict[str, Any]:
     return {name: getattr(poke, name) for name in RECORD}
 
 
+def hints(tx: Transaction, rule: str) -> dict[tuple[str, str, int], dict[str, Any]]:
+    """The hints of a rule's items by company, register and record."""
+    table = tx.tables.work_items
+    here = (table.c.rule == rule, table.c.hint.is_not(None))
+    rows = tx.rows(select(table.c.company_key, table.c.entity, table.c.record_id, table.c.hint).where(*here))
+    return {(row.company_key, row.entity, row.record_id): row.hint for row in rows if row.hint}
+
+
 def is_listed(tx: Transaction, poke: Poke) -> bool:
     """Whether the record is on the list, waiting, held or at rest until a person has looked at it."""
     return find_one(tx, tx.tables.work_items, **_record(poke)) is not None

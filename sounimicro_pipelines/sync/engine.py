@@ -21,6 +21,7 @@ from sounimicro_pipelines.sync.meeting import meet_crm, meet_erp
 from sounimicro_pipelines.sync.orphans import creates_for, give_up_creates
 from sounimicro_pipelines.sync.recovering import recover
 from sounimicro_pipelines.sync.routing import partner_pairs, pokes_for
+from sounimicro_pipelines.sync.rule_changes import redefined_in
 from sounimicro_pipelines.sync.run_report import RunReport
 from sounimicro_pipelines.sync.troubles import allowed_again, failed, fingerprint_of, is_refused
 from sounimicro_pipelines.sync.weigh import Group
@@ -59,8 +60,9 @@ async def drain(
 ) -> RunReport:
     """Work off a rule's list and record the run.
 
-    `at_once` items go in parallel. It ends when nothing is due, after `limit` items, or when the clock's monotonic
-    time passes `until`; what is left stays on the list.
+    `at_once` items go in parallel. It ends when nothing is due, after `limit` items, when the clock's monotonic time
+    passes `until`, or when a rule has been changed, which is for a run with the new rules; what is left stays on the
+    list.
     """
     report = RunReport(world.run_id, rule)
     with world.store.transaction() as tx:
@@ -70,15 +72,8 @@ async def drain(
         await recover(world, rule)
         await look_again(world, world.rules.get(rule))
         while (limit is None or report.counts["in"] < limit) and (until is None or world.clock.monotonic() < until):
-            with world.store.transaction() as tx:
-                items = work.take(
-                    tx,
-                    rule,
-                    holder=world.holder,
-                    now=world.now(),
-                    hold=timedelta(seconds=world.patience.lease),
-                    limit=min(TAKEN_AT_ONCE, limit - report.counts["in"]) if limit is not None else TAKEN_AT_ONCE,
-                )
+            most = TAKEN_AT_ONCE if limit is None else min(TAKEN_AT_ONCE, limit - report.counts["in"])
+            items = _take(world, rule, most)
             if not items:
                 break
             await _work_on_all(world, items, report, at_once)
@@ -91,6 +86,20 @@ async def drain(
     with world.store.transaction() as tx:
         runs.finish(tx, world.run_id, now=world.now(), counts=report.counts)
     return report
+
+
+def _take(world: World, rule: str, most: int) -> list[WorkItem]:
+    """Due items, and list mappings as they are now; none when a newer rule is in force, whose work they may be."""
+    hold = timedelta(seconds=world.patience.lease)
+    world.forget_items()
+    with world.store.transaction() as tx:
+        items = work.take(tx, rule, holder=world.holder, now=world.now(), hold=hold, limit=most)
+        if not items or not world.rules.is_superseded(tx):
+            return items
+        for item in items:
+            work.postpone(tx, item, world.now(), failed=False)
+    world.reporter.info("A rule was changed meanwhile; what is left is for the next run, which goes by the new one.")
+    return []
 
 
 async def _work_on_all(world: World, items: Sequence[WorkItem], report: RunReport, at_once: int) -> None:
@@ -174,10 +183,10 @@ async def _process_crm(world: World, rule: Rule, item: WorkItem, done: _Done) ->
         mine, held = _usable(tx, world, about), _usable(tx, world, about, state="held")
     if rule.rule == "partner":
         version = world.rules.version("partner")
-        pairs = [Group(rule, version, rule.fields, pair) for pair in partner_pairs(mine)]
+        pairs = [Group(rule, version, rule.fields, pair, redefined_in(item)) for pair in partner_pairs(mine)]
         await _agree_with_each(world, pairs, done)
         return
-    groups = [single(world, rule, link, linked) for link in mine]
+    groups = [single(world, rule, link, linked, redefined_in(item)) for link in mine]
     stopped = [single(world, rule, link, linked) for link in held]
     if (item.hint or {}).get("deleted") and await world.crm.is_deleted(item.entity, item.record_id):
         await _end_each(world, [*groups, *stopped], CRM, done)
@@ -211,7 +220,7 @@ async def _process_erp(world: World, rule: Rule, item: WorkItem, done: _Done) ->
         left = creates_for(tx, world, rule, erp=(item.company_key, item.entity, item.record_id))
     if link is not None:
         if link.state == "active":
-            await _agree(world, single(world, rule, link, linked), done)
+            await _agree(world, single(world, rule, link, linked, redefined_in(item)), done)
         elif await world.erp[item.company_key].read(item.entity, item.record_id, rule.erp_paths()) is None:
             await _end_each(world, [single(world, rule, link, linked)], CRM + 1, done)
         await give_up_creates(world, rule, left)
@@ -291,12 +300,14 @@ async def _poke_children(world: World, link: Link) -> None:
             links.change(tx, current.id, data={**(fresh.data or {}), "children": False})
 
 
-def single(world: World, rule: Rule, link: Link, linked: Sequence[Link]) -> Group:
+def single(
+    world: World, rule: Rule, link: Link, linked: Sequence[Link], redefined: frozenset[str] = frozenset()
+) -> Group:
     """One link alone; where the partner rule governs, its fields are left to it."""
     fields = rule.fields
     if any(link.id in (one.id, other.id) for one, other in partner_pairs(linked)):
         fields = tuple(one for one in fields if not world.rules.is_partner_field(one))
-    return Group(rule, world.rules.version(rule.rule), fields, (link,))
+    return Group(rule, world.rules.version(rule.rule), fields, (link,), redefined)
 
 
 def _usable(tx: Transaction, world: World, linked: Sequence[Link], *, state: str = "active") -> list[Link]:

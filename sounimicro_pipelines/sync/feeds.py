@@ -16,6 +16,7 @@ from sounimicro_pipelines.store.watermarks import Feed as StoredFeed
 from sounimicro_pipelines.sync.ending import apply_merge
 from sounimicro_pipelines.sync.ports import Changed, Changes, Merged
 from sounimicro_pipelines.sync.routing import TOLD_DELETED, pokes_for
+from sounimicro_pipelines.sync.rule_changes import names_of, poke_changed
 from sounimicro_pipelines.sync.world import World
 from sounimicro_pipelines.transport import AccessDenied, AuthenticationFailed, VendorError
 
@@ -81,11 +82,15 @@ def feeds_of(world: World, rule_name: str, pace: Pace) -> list[Feed]:
 
 
 async def poll(world: World, rule_name: str, pace: Pace | None = None, *, now_due: bool = False) -> Polled:
-    """Read the rule's feeds that are due (`now_due`: all of them) and write the work they tell of."""
+    """Read the rule's feeds that are due (`now_due`: all of them) and write the work they tell of.
+
+    Where the rule was changed since its links were compared, they become work too.
+    """
     result = Polled()
     wanted = feeds_of(world, rule_name, pace or Pace())
     with world.store.read() as tx:
-        known = watermarks.by_name(tx, {feed.name for feed in wanted})
+        known = watermarks.by_name(tx, {*(feed.name for feed in wanted), *names_of(world, rule_name)})
+    result.items += poke_changed(world, rule_name, known)
     due = [feed for feed in wanted if now_due or _is_due(known.get(feed.name), feed, world.now())]
     for feed in due:
         every = timedelta(0) if now_due else timedelta(seconds=feed.every)

@@ -47,7 +47,7 @@ class Connection:
         self._clock = clock
         self._patience = patience or Patience()
         self._live = {one.key for one in companies if "all" in go_live or one.alias in go_live}
-        self._rules: tuple[tuple[str, ...], RuleSet] | None = None
+        self._rules: tuple[tuple[tuple[str, int], ...], RuleSet] | None = None
         self._fields_known = False
 
     async def world(
@@ -105,13 +105,14 @@ class Connection:
     async def _rules_in_force(self) -> RuleSet:
         with self.store.read() as tx:
             stored = [rule_versions.current(tx, name) for name in RULE_NAMES]
-        documents = tuple(one.document for one in stored if one is not None)
-        if self._rules is None or self._rules[0] != documents:
+        versions = tuple((one.rule, one.version) for one in stored if one is not None)
+        if self._rules is None or self._rules[0] != versions:
+            documents = [one.document for one in stored if one is not None]
             if not self._fields_known and any(mark in one for one in documents for mark in _CUSTOM):
                 await self.crm.load_fields()
                 self._fields_known = True
             with self.store.read() as tx:
-                self._rules = documents, load_rules(tx, self.registries)
+                self._rules = versions, load_rules(tx, self.registries)
         return self._rules[1]
 
     @property

@@ -17,6 +17,7 @@ from sounimicro_pipelines.sync.addresses import Address, CrmAddress
 from sounimicro_pipelines.sync.allotting import is_known
 from sounimicro_pipelines.sync.overlay import CrmOverlay, ErpOverlay, copy_store
 from sounimicro_pipelines.sync.routing import pokes_for
+from sounimicro_pipelines.sync.rule_changes import with_redefined
 from sounimicro_pipelines.sync.run_report import WORDS
 from sounimicro_pipelines.sync.world import World
 
@@ -136,7 +137,7 @@ def _poke(tx: Transaction, world: World, record: Address) -> None:
     key = "" if isinstance(record, CrmAddress) else record.company_key
     side = "crm" if in_crm else "erp"
     pokes = pokes_for(tx, world.rules, world.tenant, side, key, record.entity, [record.id], origin="person")  # type: ignore[arg-type]
-    work.poke(tx, pokes, world.now())
+    work.poke(tx, [with_redefined(tx, world, one) for one in pokes], world.now())
 
 
 def _last_entry(store: Store) -> int:

@@ -24,11 +24,10 @@ from sounimicro_pipelines.store.work import Poke
 from sounimicro_pipelines.sync.ending import allowed, confirm_register, stop_register
 from sounimicro_pipelines.sync.ports import Record
 from sounimicro_pipelines.sync.registers import Register
-from sounimicro_pipelines.sync.routing import pokes_for
+from sounimicro_pipelines.sync.routing import WHEN_IDLE, pokes_for
 from sounimicro_pipelines.sync.translate import initiates, paths_of, read_field, reread, takes_part
 from sounimicro_pipelines.sync.world import World
 
-PRIORITY = 8
 LEASE = timedelta(minutes=30)
 _AT_ONCE = 500
 
@@ -117,7 +116,7 @@ def _compare(world: World, register: Register, entity: str, everything: bool) ->
             entity,
             different,
             origin="nightly",
-            priority=PRIORITY,
+            priority=WHEN_IDLE,
         )
         work.poke(tx, pokes, world.now())
         watermarks.advance(tx, name, holder=world.holder, now=world.now(), watermark=newest, full=everything)

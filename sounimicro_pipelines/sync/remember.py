@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -65,7 +65,7 @@ def remember(
         for key in (*found.confirmed.get(intent.id, ()), *found.overtaken.get(intent.id, ())):
             if intent.body[key].get("loser"):
                 losers.append(_loser(world, scene, key, place, intent.body[key]))
-    changed = _changed_baselines(world, scene, settled)
+    changed = _changed_baselines(world, scene, found.forgotten, settled)
     solved = _solved(scene, found, open_issues)
     strays = [(place, path) for place, done in written.items() for path in done.strayed]
     said = [_left_to_do(scene, found, link.data or {}, writes) for link in scene.group.links]
@@ -143,11 +143,16 @@ def _mirror_shared(
             settled[one.field.key][one.place] = settled[one.field.key][1]
 
 
-def _changed_baselines(world: World, scene: Scene, settled: Mapping[str, Mapping[int, str]]) -> list[Baseline]:
+def _changed_baselines(
+    world: World, scene: Scene, forgotten: Collection[str], settled: Mapping[str, Mapping[int, str]]
+) -> list[Baseline]:
     found: list[Baseline] = []
     for place, link in enumerate(scene.group.links, start=1):
         old = scene.baselines.get(link.id)
         crm, erp = dict(old.crm) if old else {}, dict(old.erp) if old else {}
+        for key in forgotten:
+            crm.pop(key, None)
+            erp.pop(key, None)
         for key, values in settled.items():
             if CRM in values:
                 crm[key] = values[CRM]

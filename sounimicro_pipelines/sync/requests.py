@@ -419,6 +419,9 @@ async def resync(world: World, record: Address, *, kind: str = "resync") -> RunR
     for poke in pokes:
         with world.store.transaction() as tx:
             item = work.take_one(tx, poke, holder=world.holder, now=world.now(), hold=lasting)
+            if item is not None and world.rules.is_superseded(tx):
+                work.postpone(tx, item, world.now(), failed=False)
+                item = None
         if item is not None:
             await work_on(world, item, report)
     with world.store.transaction() as tx:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 TOLD_DELETED = {"deleted": True}
 """The hint of a CRM record of which the CRM itself has said that it is deleted."""
 AT_ONCE = 1
-"""The priority of what a person waits for; feeds use 5, a nightly comparison 8."""
+"""The priority of what a person waits for; feeds use 5."""
+WHEN_IDLE = 8
+"""The priority of what a comparison of a whole register brings."""
 
 
 def pokes_for(

@@ -29,12 +29,16 @@ from sounimicro_pipelines.sync.translate import (
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What is agreed on at once: a CRM record and its ERP row, or its two rows under the partner rule."""
+    """What is agreed on at once: a CRM record and its ERP row, or its two rows under the partner rule.
+
+    `redefined` are fields of which the rule says something else than when the links were compared before.
+    """
 
     rule: Rule
     version: int
     fields: tuple[RuleField, ...]
     links: tuple[Link, ...]
+    redefined: frozenset[str] = frozenset()
 
     @property
     def crm_id(self) -> int:
@@ -119,7 +123,8 @@ class Weighed:
     `confirmed` are unfinished writes (by intent, the fields) that have turned out to have happened; `overtaken` are
     those of which that cannot be told any more, because a third value stands there. `withheld` are numbers that
     another record of the CRM has, with its id. `by_time` are paths of the CRM of which it matters when they were
-    changed, or is told, so that it must be known for the very row that holds them.
+    changed, or is told, so that it must be known for the very row that holds them. `forgotten` are fields that were
+    redefined: that they were left different has been no agreement on what they mean now.
     """
 
     writes: list[FieldWrite] = field(default_factory=list)
@@ -130,6 +135,7 @@ class Weighed:
     equal: list[str] = field(default_factory=list)
     withheld: list[tuple[FieldWrite, int]] = field(default_factory=list)
     by_time: set[str] = field(default_factory=set)
+    forgotten: set[str] = field(default_factory=set)
     quiet_until: datetime | None = None
 
 
@@ -236,6 +242,9 @@ def _views(scene: Scene, one: RuleField, found: Weighed) -> tuple[View, ...]:
                 before[source] = value
             found.confirmed.setdefault(intent.id, []).append(one.key)
             found.settled[one.key] = {p: r.text for p, r in enumerate(before) if r is not None}
+    if one.key in scene.group.redefined and _rest_different(now, before):
+        found.forgotten.add(one.key)
+        before = [None] * len(before)
     views = []
     first = None in before
     for place, record in enumerate(scene.records):
@@ -252,6 +261,12 @@ def _views(scene: Scene, one: RuleField, found: Weighed) -> tuple[View, ...]:
             )
         )
     return tuple(views)
+
+
+def _rest_different(now: Sequence[Reading], before: Sequence[Reading | None]) -> bool:
+    """Whether the places hold what they held at the last agreement, each something else."""
+    unchanged = all(kept is not None and kept.key == value.key for value, kept in zip(now, before, strict=True))
+    return unchanged and len({value.key for value in now}) > 1
 
 
 def _goes_on(rows: Sequence[tuple[Reading, Reading | None]], value: Reading) -> bool:

@@ -96,10 +96,14 @@ class World:
         return runs.is_live(tx, self.tenant, company_key)
 
     def items(self, tx: Transaction, company_key: str) -> Mapping[str, ItemMap]:
-        """The company's list mappings, read once a run."""
+        """The company's list mappings, read once for each batch of work."""
         if company_key not in self._items:
             self._items[company_key] = list_items(tx, company_key)
         return self._items[company_key]
+
+    def forget_items(self) -> None:
+        """Let the list mappings be read anew."""
+        self._items.clear()
 
     def guid_of(self, crm_entity: str, crm_id: int, company_key: str, role: str, generation: int) -> GuidOf:
         """The idempotency keys of the ERP record made for a CRM record, and of the objects within it."""

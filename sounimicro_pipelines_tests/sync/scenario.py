@@ -18,7 +18,7 @@ from sounimicro_pipelines.rules import read_rule
 from sounimicro_pipelines.rules.model import RULE_NAMES, RuleName
 from sounimicro_pipelines.rules.refusals import settle
 from sounimicro_pipelines.rules.versions import RuleInForce, RuleSet
-from sounimicro_pipelines.store import Store, Transaction, intents, issues, links, open_store, work
+from sounimicro_pipelines.store import Store, Transaction, intents, issues, links, open_store, rule_versions, work
 from sounimicro_pipelines.store.raw import raw_connection
 from sounimicro_pipelines.store.rows import build
 from sounimicro_pipelines.store.statements import find
@@ -64,6 +64,7 @@ DOCUMENTS: dict[RuleName, str] = {
     "create: {in_erp: on_request, in_crm: automatic}\nfields:\n"
     "  - {erp: Name, crm: Name, direction: both, conflict: ask, on_create: required}\n",
 }
+COMPANY_RULES: tuple[RuleName, ...] = ("customer", "supplier", "partner")
 PATIENCE = Patience(late_effect=90, search_lag=30, lease=200, overlap=120, backoff=20, longest_backoff=600, attempts=40)
 TIRELESS = 12
 """After so many rounds in a quiet world an engine that still writes will never stop."""
@@ -235,6 +236,7 @@ class Scenario:
         self._orgs = _org_numbers(self.seed)
         self._runs = 0
         self.snapshot: sqlite3.Connection | None = None
+        self._taken_out: set[str] = set()
 
     # -- engines
 
@@ -362,6 +364,29 @@ class Scenario:
         else:
             self._poke_by_webhook(key)
 
+    def change_rule(self, name: RuleName, document: str) -> None:
+        """Somebody saves a rule."""
+        known = {
+            one: RuleInForce(self.rules.get(one), self.rules.version(one), self.rules.document(one))
+            for one in RULE_NAMES
+        }
+        with self.store.transaction() as tx:
+            for text in (known[name].document, document):
+                saved = rule_versions.save(tx, name, text, by="person", now=self.hostile.at(), expected=None)
+        rule = settle(read_rule(document, f"{name}.yaml", REGISTRIES), REGISTRIES)
+        self.rules = RuleSet({**known, name: RuleInForce(rule, saved.version, document)})
+
+    def _rule_changed(self) -> None:
+        """A field no longer travels, or does again."""
+        self._take_out_or_put_back(self.rng.choice(COMPANY_FIELDS.strip("\n").splitlines()[2:]))
+        self.hostile.counts["rule_changed"] += 1
+
+    def _take_out_or_put_back(self, row: str) -> None:
+        for name in COMPANY_RULES:
+            document = self.rules.document(name)
+            self.change_rule(name, f"{document}{row}\n" if row in self._taken_out else document.replace(f"{row}\n", ""))
+        self._taken_out ^= {row}
+
     def _person_somewhere(self, key: str) -> None:
         companies = self.crm.living("contact")
         parties = self.erp[key].living("Customer")
@@ -476,6 +501,8 @@ class Scenario:
         self.hostile.crash_at = None
         self.hostile.dead = False
         self.hostile.clock.advance(400)
+        for row in sorted(self._taken_out):
+            self._take_out_or_put_back(row)
         self.engines = 1
         for number in range(rounds):
             if number == TIRELESS:

@@ -10,11 +10,13 @@ from typing import Any, TypeVar
 
 import pytest
 
+from sounimicro_pipelines.rules.versions import default_document, save_rule
 from sounimicro_pipelines.store import links, runs, work
 from sounimicro_pipelines.superoffice.bulk import SuperOfficeBulkReader
 from sounimicro_pipelines.sync import engine, golive
 from sounimicro_pipelines.sync.ending import allowed
 from sounimicro_pipelines.sync.golive import NoReport, RuleReport
+from sounimicro_pipelines.sync.opening import plain_registries
 from sounimicro_pipelines.sync.reconcile import Compared, Reconciled, reconcile
 from sounimicro_pipelines.sync.registers import Files, Register, open_crm, open_erp
 from sounimicro_pipelines.sync.requests import ErpButton, RequestRefused
@@ -79,6 +81,10 @@ class Warehoused(Bench):
 
             count += self.do(main)
         return count
+
+    def save(self, name: str, document: str) -> None:
+        """Somebody changes a rule."""
+        save_rule(self.store, name, document, plain_registries(), by="person", now=self.systems.clock.now())
 
     def reconcile(self) -> dict[str, Compared]:
         found: Reconciled = self.over(lambda world, crm, erp: reconcile(world, [crm, erp]))
@@ -227,6 +233,35 @@ def test_the_night_finds_what_the_feeds_have_missed_and_nothing_else(linked: War
         assert {(one.origin, one.priority) for one in work.listing(tx) if one.state == "ready"} >= {("nightly", 8)}
     bench.drain()
     assert bench.contact(ABB)["Address"]["Postal"]["Address1"] == "Postboks 123 Sentrum"
+
+
+def test_an_edit_that_the_night_has_passed_over_while_its_rule_was_off_arrives_when_it_is_on(
+    linked: Warehoused,
+) -> None:
+    bench = linked
+    bench.settle()
+    with bench.store.read() as tx:
+        mine = links.of_rule(tx, "customer")
+        link = next(one for one in mine if len(links.for_crm(tx, bench.tenant, "contact", one.crm_id)) == 1)
+
+    def line() -> str:
+        held = bench.sandbox.erp.read(1, "Customer", link.erp_id, expand="Info.InvoiceAddress")
+        return str(held["Info"]["InvoiceAddress"]["AddressLine1"])
+
+    rule = default_document("customer")
+    bench.save("customer", rule.replace("active: true", "active: false"))
+    bench.settle()
+    bench.sandbox.crm.edit("contact", link.crm_id, {"Address": {"Postal": {"Address1": "Postboks 7"}}})
+    bench.extract()
+    assert bench.reconcile()["contact"].looked_at >= 1
+    bench.settle()
+    assert line() != "Postboks 7"
+    bench.save("customer", rule)
+    bench.settle()
+    assert line() == "Postboks 7"
+    mark = bench.sandbox.journal.mark()
+    bench.settle()
+    assert bench.sandbox.journal.writes(since=mark) == []
 
 
 def test_too_many_missing_records_stop_a_register_until_a_second_listing(linked: Warehoused) -> None:

@@ -36,7 +36,7 @@ class WorkedTables(Declaring):
             ),
             self._index("work_items_next", "rule", "state", "not_before"),
             comment="Records that somebody must look at; a row is removed when it has been dealt with. company_key is "
-            "'' for a CRM record. origin: feed, webhook, nightly, person, retry, initial. version is raised "
+            "'' for a CRM record. origin: feed, webhook, nightly, person, retry, initial, rule. version is raised "
             "by every new poke, so that a change which comes while the item is worked on is not lost. state: "
             "ready, held (by holder until held_until), dead (waits for a person)",
         )
@@ -52,7 +52,8 @@ class WorkedTables(Declaring):
             Column("failures", Integer, nullable=False, server_default="0"),
             Column("holder", String(80)),
             Column("held_until", Moment),
-            comment="How far each change feed has been read. name: crm:<tenant>:contact, erp:<CompanyKey>:Customer …. "
+            comment="How far each change feed has been read. name: crm:<tenant>:contact, erp:<CompanyKey>:Customer …; "
+            "rule:<tenant>:<CompanyKey>:customer for the rule that a register was last compared with, in cursor. "
             "The watermark moves in the transaction that writes the work items. holder and held_until: the "
             "lease of the one who polls it now",
         )
