@@ -180,6 +180,24 @@ def give_up(tx: Transaction, item: WorkItem) -> None:
     _give_back(tx, item, "dead", None, failed=True)
 
 
+def put_away(tx: Transaction, item: WorkItem) -> None:
+    """The item rests, at no cost, until its ERP company is in use again; see `bring_back`."""
+    _give_back(tx, item, "away", None, failed=False)
+
+
+def bring_back(tx: Transaction, rule: str, company_keys: Iterable[str]) -> int:
+    """Let what rests for these ERP companies be worked on; answers how many items there were."""
+    return sum(
+        change(tx, tx.tables.work_items, {"state": "ready"}, rule=rule, state="away", company_key=key)
+        for key in company_keys
+    )
+
+
+def any_away(tx: Transaction, rule: str) -> bool:
+    """Whether anything rests because its ERP company was not in use."""
+    return find_one(tx, tx.tables.work_items, rule=rule, state="away") is not None
+
+
 def _give_back(tx: Transaction, item: WorkItem, state: str, until: datetime | None, *, failed: bool) -> None:
     values: dict[str, Any] = {"the_id": item.id, "the_holder": item.holder, "more": int(failed), "the_state": state}
     if until is not None:

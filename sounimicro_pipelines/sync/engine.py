@@ -89,16 +89,25 @@ async def drain(
 
 
 def _take(world: World, rule: str, most: int) -> list[WorkItem]:
-    """Due items, and list mappings as they are now; none when a newer rule is in force, whose work they may be."""
+    """Due items, and list mappings as they are now; none when a newer rule is in force, whose work they may be.
+
+    What is for ERP companies that are not in use is put away.
+    """
     hold = timedelta(seconds=world.patience.lease)
     world.forget_items()
     with world.store.transaction() as tx:
-        items = work.take(tx, rule, holder=world.holder, now=world.now(), hold=hold, limit=most)
-        if not items or not world.rules.is_superseded(tx):
-            return items
+        while items := work.take(tx, rule, holder=world.holder, now=world.now(), hold=hold, limit=most):
+            if world.rules.is_superseded(tx):
+                break
+            away = [item for item in items if item.company_key and item.company_key not in world.erp]
+            for item in away:
+                work.put_away(tx, item)
+            if len(away) < len(items):
+                return [item for item in items if item not in away]
         for item in items:
             work.postpone(tx, item, world.now(), failed=False)
-    world.reporter.info("A rule was changed meanwhile; what is left is for the next run, which goes by the new one.")
+    if items:
+        world.reporter.info("A rule was changed meanwhile; what is left is for the next run, with the new one.")
     return []
 
 
@@ -181,6 +190,7 @@ async def _process_crm(world: World, rule: Rule, item: WorkItem, done: _Done) ->
         linked = links.for_crm(tx, world.tenant, item.entity, item.record_id)
         about = [one for one in linked if one.rule == rule.rule or rule.rule == "partner"]
         mine, held = _usable(tx, world, about), _usable(tx, world, about, state="held")
+    _leave_for_later(world, item, about)
     if rule.rule == "partner":
         version = world.rules.version("partner")
         pairs = [Group(rule, version, rule.fields, pair, redefined_in(item)) for pair in partner_pairs(mine)]
@@ -308,6 +318,15 @@ def single(
     if any(link.id in (one.id, other.id) for one, other in partner_pairs(linked)):
         fields = tuple(one for one in fields if not world.rules.is_partner_field(one))
     return Group(rule, world.rules.version(rule.rule), fields, (link,), redefined)
+
+
+def _leave_for_later(world: World, item: WorkItem, linked: Sequence[Link]) -> None:
+    """Companies that are not in use hear of a CRM record when they are again."""
+    keys = sorted({one.company_key for one in linked} - set(world.erp))
+    if keys:
+        pokes = [Poke(item.rule, "crm", item.entity, item.record_id, "away", key, hint=item.hint) for key in keys]
+        with world.store.transaction() as tx:
+            work.poke(tx, pokes, world.now())
 
 
 def _usable(tx: Transaction, world: World, linked: Sequence[Link], *, state: str = "active") -> list[Link]:

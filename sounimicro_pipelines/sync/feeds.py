@@ -84,13 +84,18 @@ def feeds_of(world: World, rule_name: str, pace: Pace) -> list[Feed]:
 async def poll(world: World, rule_name: str, pace: Pace | None = None, *, now_due: bool = False) -> Polled:
     """Read the rule's feeds that are due (`now_due`: all of them) and write the work they tell of.
 
-    Where the rule was changed since its links were compared, they become work too.
+    Where the rule was changed since its links were compared, they become work too, and so does what has been waiting
+    for an ERP company to be in use again.
     """
     result = Polled()
     wanted = feeds_of(world, rule_name, pace or Pace())
     with world.store.read() as tx:
         known = watermarks.by_name(tx, {*(feed.name for feed in wanted), *names_of(world, rule_name)})
+        is_awaited = work.any_away(tx, rule_name)
     result.items += poke_changed(world, rule_name, known)
+    if is_awaited:
+        with world.store.transaction() as tx:
+            result.items += work.bring_back(tx, rule_name, world.erp)
     due = [feed for feed in wanted if now_due or _is_due(known.get(feed.name), feed, world.now())]
     for feed in due:
         every = timedelta(0) if now_due else timedelta(seconds=feed.every)

@@ -540,7 +540,7 @@ class Scenario:
 
     def _waiting(self) -> bool:
         with self.store.read() as tx:
-            return any(item.state != "dead" for item in work.listing(tx))
+            return any(item.state not in ("dead", "away") for item in work.listing(tx))
 
     def poke_everything(self) -> None:
         with self.store.transaction() as tx:

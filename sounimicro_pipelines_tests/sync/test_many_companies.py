@@ -83,6 +83,33 @@ def test_a_company_without_access_keeps_no_other_from_a_change_and_is_told_as_it
     assert refusals(both) == []
 
 
+@pytest.mark.parametrize("partner", [False, True], ids=["customer", "partner"])
+def test_what_changes_while_a_company_is_not_in_use_reaches_it_when_it_is_again(pool: StorePool, partner: bool) -> None:
+    active = ("customer", "supplier", "partner")
+    both = Calm(1, pool, Trouble(), active=active, companies=2)
+    both.name_companies()
+    crm, erp = customers(both)
+    away = list(erp)[1]
+    rows = [erp[away]]
+    if partner:
+        values = {name: crm.values[other] for name, other in (("Info.Name", "Name"), ("OrgNumber", "OrgNr"))}
+        rows.append(both.erp[away].person_creates("Supplier", values, facts={"status": "active"}))
+        both.sync()
+    companies, both.erp = both.erp, {key: one for key, one in both.erp.items() if key != away}
+    both.crm.person_types(crm, CITY, "Drammen")
+    both.sync()
+    assert [row.values.get(ERP_CITY) == "Drammen" for row in (*erp.values(), *rows[1:])].count(True) == 1
+    runs_before = len(both.reports)
+    both.later(3600)
+    both.polling = False
+    both.run_engines()
+    assert len(both.reports) == runs_before
+    both.erp = companies
+    both.sync()
+    assert {row.values[ERP_CITY] for row in rows} == {"Drammen"}
+    both.check()
+
+
 def test_items_about_one_record_are_dealt_with_in_one_run_whatever_goes_in_parallel(both: Calm) -> None:
     crm, erp = customers(both)
     for key in erp:

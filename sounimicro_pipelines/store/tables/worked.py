@@ -36,9 +36,10 @@ class WorkedTables(Declaring):
             ),
             self._index("work_items_next", "rule", "state", "not_before"),
             comment="Records that somebody must look at; a row is removed when it has been dealt with. company_key is "
-            "'' for a CRM record. origin: feed, webhook, nightly, person, retry, initial, rule. version is raised "
-            "by every new poke, so that a change which comes while the item is worked on is not lost. state: "
-            "ready, held (by holder until held_until), dead (waits for a person)",
+            "'' for a CRM record, but where one ERP company alone has to hear of it. origin: feed, webhook, nightly, "
+            "person, retry, initial, rule, away. version is raised by every new poke, so that a change which comes "
+            "while the item is worked on is not lost. state: ready, held (by holder until held_until), dead (waits for "
+            "a person), away (until its ERP company is in use again)",
         )
         self.feeds = self._table(
             "feeds",
