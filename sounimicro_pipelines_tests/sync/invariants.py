@@ -392,6 +392,7 @@ def own_writes_are_not_news(scenario: Scenario) -> None:
     """
     hostile = scenario.hostile
     unheard = ("timeout_before_effect", "timeout_after_effect", "timeout_late_effect", "failed_500", "html_answer")
+    unheard += ("read_back_failed",)
     if hostile.counts["old_database_restored"] or scenario.companies > 1 or hostile.counts["merge"]:
         return
     blind = any(hostile.counts[name] for name in ("restart", *unheard))

@@ -402,6 +402,7 @@ class System:
             try:
                 again = await self.read(record.entity, record.id, list(record.values))
             except VendorError as error:
+                self.world.counts["read_back_failed"] += 1
                 raise Unreachable("Sim", "read back", effect_unknown=True) from error
             if again is None:
                 raise NotFound("Sim", "read", status=404)
