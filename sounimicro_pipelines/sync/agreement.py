@@ -51,18 +51,27 @@ class Agreed:
 
 
 async def agree(world: World, group: Group) -> Agreed:
-    """Bring a group into agreement. Raises NotNow, Again after too many rounds, and the transport's errors."""
+    """Bring a group into agreement.
+
+    Raises NotNow for a record that moves under our hands in every round, and the transport's errors: also that of a
+    write which is refused each time as if the record had moved or gone, though it is read and has not.
+    """
     certain: set[int] = set()
     refused: set[str] = set()
+    trouble: VendorError | None = None
     for _ in range(world.patience.rounds):
         try:
             return await _round(world, group, certain, refused)
-        except (Again, PreconditionFailed, Outdated):
+        except (Again, PreconditionFailed, Outdated) as error:
+            cause = error if isinstance(error, PreconditionFailed) else error.__cause__
+            trouble = cause if isinstance(cause, VendorError) else None
             with world.store.read() as tx:
                 current = [links.get(tx, link.id) for link in group.links]
             if any(link is None for link in current):
                 return Agreed()
             group = replace(group, links=tuple(link for link in current if link is not None))
+    if trouble is not None:
+        raise trouble
     raise NotNow(world.later(world.patience.backoff), "moving")
 
 

@@ -162,8 +162,7 @@ async def work_on(world: World, item: WorkItem, report: RunReport) -> None:
             work.finish(tx, item, world.now())
             issues.solve(tx, fingerprint_of(item), now=world.now())
             if report.refused:
-                keys = {item.company_key, *(group.company_key for group, _ in done.agreed)}
-                allowed_again(tx, world, keys, written=any(result.fields for _, result in done.agreed))
+                allowed_again(tx, world, item, [link for group, _ in done.agreed for link in group.links])
         report.count(done.word)
     for group, result in done.agreed:
         report.tell(group, result)

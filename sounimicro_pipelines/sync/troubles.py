@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.store import Transaction, issues, work
+from sounimicro_pipelines.store.issues import Issue
+from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.store.work import WorkItem
 from sounimicro_pipelines.sync.filling import Incomplete
 from sounimicro_pipelines.sync.orders import Unsure
@@ -16,6 +18,7 @@ from sounimicro_pipelines.sync.world import World
 from sounimicro_pipelines.transport import AccessDenied, AuthenticationFailed, VendorError
 
 _HOUSE = Path(__file__).parent.parent
+_ACCESS = "access:"
 _REFUSALS = (AccessDenied.__name__.lower(), AuthenticationFailed.__name__.lower())
 
 
@@ -29,11 +32,26 @@ def is_refused(tx: Transaction) -> bool:
     return any(issues.is_open(tx, kind) for kind in _REFUSALS)
 
 
-def allowed_again(tx: Transaction, world: World, company_keys: Iterable[str], *, written: bool) -> None:
-    """What was refused somewhere has just been done there, a read or also a write: the right is there again."""
-    for key in company_keys:
-        for way in ("read", "write") if written else ("read",):
-            issues.solve_prefix(tx, f"access:{key}:{way}:", now=world.now())
+def allowed_again(tx: Transaction, world: World, item: WorkItem, linked: Sequence[Link]) -> None:
+    """A record that was refused, or one that it is linked with, has been dealt with: the right is there again.
+
+    Another record's success says nothing: it needs other calls, or the right is missing for one record alone.
+    """
+    for kind in _REFUSALS:
+        for one in issues.listing(tx, rule=item.rule, kind=kind):
+            if one.fingerprint.startswith(_ACCESS) and _is_about(one, item, linked):
+                issues.solve(tx, one.fingerprint, now=world.now())
+
+
+def _is_about(issue: Issue, item: WorkItem, linked: Sequence[Link]) -> bool:
+    crm, erp = (issue.crm_entity, issue.crm_id), (issue.erp_entity, issue.erp_id)
+    if (item.entity, item.record_id) == (crm if item.side == "crm" else erp):
+        return item.side == "crm" or item.company_key == issue.company_key
+    return any(
+        link.company_key == issue.company_key
+        and (crm == (link.crm_entity, link.crm_id) or erp == (link.erp_entity, link.erp_id))
+        for link in linked
+    )
 
 
 def failed(
@@ -83,8 +101,7 @@ def failed(
 
 
 def _refusal(error: AccessDenied | AuthenticationFailed, company_key: str) -> str:
-    way = "read" if isinstance(error, AuthenticationFailed) or error.call.startswith("GET") else "write"
-    return f"access:{company_key}:{way}:{error.system}:{error.call}"
+    return f"{_ACCESS}{company_key}:{error.system}:{error.call}"
 
 
 def _explain(error: Exception, dead: bool) -> tuple[str, str, str, dict[str, object] | None, bool]:

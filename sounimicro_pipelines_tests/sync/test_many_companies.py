@@ -110,6 +110,34 @@ def test_what_changes_while_a_company_is_not_in_use_reaches_it_when_it_is_again(
     both.check()
 
 
+def test_a_record_that_is_refused_stays_told_until_it_is_dealt_with_whatever_else_succeeds(both: Calm) -> None:
+    refused, erp = customers(both)
+    other, _ = customers(both)
+    key, row = next(iter(erp.items()))
+    read = both.erp[key].read
+
+    async def refuse(entity: str, record_id: int, paths: Sequence[str]) -> Record | None:
+        if record_id == row.id:
+            raise AccessDenied("Unimicro", "GET customers/ID", status=403)
+        return await read(entity, record_id, paths)
+
+    for one in (refused, other):
+        both.crm.person_types(one, CITY)
+    with both.store.transaction() as tx:
+        pokes = [
+            Poke("customer", "crm", "contact", one.id, "feed", priority=place)
+            for place, one in enumerate((refused, other), start=1)
+        ]
+        work.poke(tx, pokes, both.hostile.at())
+    with patch.object(both.erp[key], "read", refuse):
+        asyncio.run(drain(both.world(), "customer"))
+    assert [(one.company_key, one.crm_id) for one in refusals(both)] == [(key, refused.id)]
+    both.poke_everything()
+    both.sync()
+    assert row.values[ERP_CITY] == refused.values[CITY]
+    assert refusals(both) == []
+
+
 def test_items_about_one_record_are_dealt_with_in_one_run_whatever_goes_in_parallel(both: Calm) -> None:
     crm, erp = customers(both)
     for key in erp:
