@@ -41,7 +41,7 @@ from sounimicro_pipelines.superoffice.traits import (
 )
 from sounimicro_pipelines.sync.match import Identity
 from sounimicro_pipelines.sync.names import normal
-from sounimicro_pipelines.sync.ports import Changed, Changes, GuidOf, Merged, Record, Touch, Written
+from sounimicro_pipelines.sync.ports import Changed, Changes, GuidOf, Merged, Record, Touch, Written, without_effect
 from sounimicro_pipelines.sync.recognise import country_of, identity_of, phone_spellings, search_words
 from sounimicro_pipelines.transport import AccessDenied, BadAnswer, NotFound, ValidationFailed, VendorError
 
@@ -111,6 +111,8 @@ class CrmSide:
             # The write has happened, whatever the calls that complete its answer come to.
             error.effect_unknown = True
             raise
+        if not after.written and written.is_as_before(record, changes):
+            raise without_effect("SuperOffice", f"PATCH {record.entity}")
         return Written(written, exact=after.written)
 
     async def create(

@@ -16,7 +16,16 @@ from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.rules.values import Scalar
 from sounimicro_pipelines.sync.erp_window import Window
 from sounimicro_pipelines.sync.match import Identity
-from sounimicro_pipelines.sync.ports import AlreadyThere, Changed, Changes, GuidOf, Record, Touch, Written
+from sounimicro_pipelines.sync.ports import (
+    AlreadyThere,
+    Changed,
+    Changes,
+    GuidOf,
+    Record,
+    Touch,
+    Written,
+    without_effect,
+)
 from sounimicro_pipelines.sync.recognise import country_of, identity_of, phone_spellings, search_words
 from sounimicro_pipelines.transport import (
     BadAnswer,
@@ -104,6 +113,9 @@ class ErpSide:
     ) -> Written:
         """What a PUT has come to; what it changed without having been sent is put back."""
         after, seen = await asyncio.gather(self._read_back(record, paths), self._what_happened(record, now, changes))
+        written = await self._record(record.entity, after, paths)
+        if written.is_as_before(await self._record(record.entity, now, paths), changes):
+            raise without_effect(SYSTEM, f"PUT {record.entity}")
         strays = emptied_beside(self._fields, record.entity, now, after, changes)
         strays = [one for one in strays if not seen.was_emptied_by_a_person(one)]
         if strays:

@@ -6,14 +6,14 @@ have happened all the same, and PreconditionFailed means that the record is no l
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from sounimicro_pipelines.rules.values import Scalar, Side
 from sounimicro_pipelines.sync.match import Identity
-from sounimicro_pipelines.transport import VendorError
+from sounimicro_pipelines.transport import BadAnswer, VendorError
 
 GuidOf = Callable[[str], str]
 """The idempotency key for the object at a place of a new record; the same place gives the same key."""
@@ -62,6 +62,13 @@ class Record:
         """Who changed the object at a path last; the record's own touch where no more is known."""
         return self.touches.get(path, self.touch)
 
+    def is_as_before(self, before: Record, paths: Iterable[str]) -> bool:
+        """Whether these paths hold what they held, and nobody, we included, has changed their objects meanwhile."""
+        return all(
+            self.values.get(path) == before.values.get(path) and self.touch_of(path).at == before.touch_of(path).at
+            for path in paths
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Edit:
@@ -71,6 +78,17 @@ class Edit:
     value: Scalar
     by: str | None
     at: datetime | None
+
+
+def without_effect(system: str, call: str) -> BadAnswer:
+    """A write that was answered as if it had been done, though the record is as it was: it may still come to be."""
+    return BadAnswer(
+        system,
+        call,
+        detail="it tells of a change, but the record is as it was before",
+        remedy="It is tried again. If this stays, type the value there by hand, and see whether that system keeps it.",
+        effect_unknown=True,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ import pytest
 
 from sounimicro_pipelines.sandbox import Fault
 from sounimicro_pipelines.sandbox.superoffice import CrmOptions
+from sounimicro_pipelines.superoffice import SuperOfficeClient
+from sounimicro_pipelines.superoffice.entity import Entity
 from sounimicro_pipelines.sync.match import Identity
 from sounimicro_pipelines.sync.ports import Record
 from sounimicro_pipelines.transport import BadAnswer, PreconditionFailed, ValidationFailed, VendorError
@@ -210,6 +212,28 @@ def test_a_lost_answer_says_that_the_write_may_have_happened(systems: Systems) -
         again = await must(await sides.crm.read("contact", key, CONTACT))
         assert again.values["Name"] == "Kom Frem AS"
         assert again.touch.by_us
+
+    systems.run(work)
+
+
+def test_a_write_that_is_answered_without_having_changed_anything_is_not_taken_for_done(systems: Systems) -> None:
+    key = contacts(systems)[7]
+
+    async def work(sides: Sides) -> None:
+        record = await must(await sides.crm.read("contact", key, CONTACT))
+        change = {"Name": "Kom Ikke Frem AS", "Phones[first].Value": "22 33 44 77"}
+
+        async def answer(self: SuperOfficeClient, entity: str, record_id: int, *_: object, **__: object) -> Entity:
+            return await self.read(entity, record_id)
+
+        with (
+            patch.object(SuperOfficeClient, "patch", answer),
+            pytest.raises(BadAnswer, match="the record is as it was before") as caught,
+        ):
+            await sides.crm.write(record, change, guids("x"))
+        assert caught.value.effect_unknown
+        written = await sides.crm.write(record, change, guids("x"))
+        assert written.record.values["Name"] == "Kom Ikke Frem AS"
 
     systems.run(work)
 

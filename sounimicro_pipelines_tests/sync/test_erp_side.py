@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any
+from unittest.mock import AsyncMock, patch
 
 import pytest
 
@@ -12,7 +13,7 @@ from sounimicro_pipelines.sandbox import Fault
 from sounimicro_pipelines.sandbox.unimicro.options import ErpOptions
 from sounimicro_pipelines.sync.match import Identity
 from sounimicro_pipelines.sync.ports import AlreadyThere, Record
-from sounimicro_pipelines.transport import NotFound, PreconditionFailed, ValidationFailed, VendorError
+from sounimicro_pipelines.transport import BadAnswer, NotFound, PreconditionFailed, ValidationFailed, VendorError
 from sounimicro_pipelines.unimicro.company import CompanyClient
 from sounimicro_pipelines_tests.sync.systems import Sides, Systems, guids
 
@@ -231,6 +232,27 @@ def test_a_write_whose_reading_back_fails_may_have_happened(systems: Systems) ->
 
     systems.run(work)
     systems.later(1 - systems.clock.now().microsecond / 1e6)  # the waits between repeats are no whole milliseconds
+
+
+@pytest.mark.parametrize("path", ["Info.Name", "WebUrl", "Info.InvoiceAddress.AddressLine2"])
+def test_a_write_that_is_answered_without_having_changed_anything_is_not_taken_for_done(
+    systems: Systems, path: str
+) -> None:
+    """What the record still holds would be taken for an edit, and travel over the one that was to be written."""
+    customer = ids(systems, "Customer")[1]
+
+    async def work(sides: Sides) -> None:
+        record = await read(sides, "Customer", customer, (*CUSTOMER, path))
+        with (
+            patch.object(CompanyClient, "update", AsyncMock(return_value=None)),
+            pytest.raises(BadAnswer, match="the record is as it was before") as caught,
+        ):
+            await sides.erp.write(record, {path: "Et annet sted"}, guids(path))
+        assert caught.value.effect_unknown
+        written = await sides.erp.write(record, {path: "Et annet sted"}, guids(path))
+        assert written.record.values[path] == "Et annet sted"
+
+    systems.run(work)
 
 
 def test_a_contacts_mobile_is_written_beside_the_other_numbers(systems: Systems) -> None:
