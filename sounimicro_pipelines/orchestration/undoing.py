@@ -9,12 +9,14 @@ from sounimicro_pipelines.sync.undo import UndoReport
 
 
 def parts_of(store: Store, run_id: str) -> list[str]:
-    """Our runs that an id stands for, the newest first: itself, or the parts of a run that had several."""
+    """Our runs that an id stands for, the newest first: the parts of a run that had several, and itself.
+
+    The first part of an undo has the run's own id.
+    """
     with store.read() as tx:
-        if runs.get(tx, run_id) is not None:
-            return [run_id]
-        parts = runs.starting_with(tx, part_of(run_id, ""))
-    return [one.run_id for one in parts] or [run_id]
+        itself = runs.get(tx, run_id)
+        parts = [one.run_id for one in runs.starting_with(tx, part_of(run_id, ""))]
+    return parts if itself is None and parts else [*parts, run_id]
 
 
 def undo_metadata(reports: Sequence[UndoReport], store: Store) -> dict[str, Any]:

@@ -288,6 +288,9 @@ def test_the_parts_of_a_run_of_several_rules_are_undone_together(
     assert undone.success
     assert output(undone)["fields_put_back"] >= 1
     assert [one["Value"] for one in sandbox.crm.read("contact", crm_id)["Urls"]] != ["https://www.feil.no"]
+    again = run("undo_run", settled, instance, {"ops": {"put_back": {"config": {"run": undone.run_id}}}})
+    assert output(again)["fields_put_back"] == output(undone)["fields_put_back"]
+    assert sandbox.crm.read("contact", crm_id)["Urls"][0]["Value"] == "https://www.feil.no"
 
 
 def test_a_new_company_in_the_erp_is_loaded_with_its_register(
