@@ -54,14 +54,14 @@ def remember(
         if certain and after.key != one.sent.key and (after.key == one.old.key or one.sent.text.startswith(after.text)):
             lost.append(one)
         told = one.told(scene.records)
-        entries.append(_entry(world, scene, one.field.key, one.place, {**told, "to": after.text}, None))
+        entries.append(_entry(world, scene, one.field.key, one.place, {**told, "to": after.text}))
         if told["loser"]:
             losers.append(_loser(world, scene, one.field.key, one.place, told))
     _mirror_shared(scene, found.writes, writes, settled)
     for intent in finished:
         place = place_of(scene.group, intent)
         for key in found.confirmed.get(intent.id, ()):
-            entries.append(_entry(world, scene, key, place, intent.body[key], intent.id))
+            entries.append(_entry(world, scene, key, place, intent.body[key], intent))
         for key in (*found.confirmed.get(intent.id, ()), *found.overtaken.get(intent.id, ())):
             if intent.body[key].get("loser"):
                 losers.append(_loser(world, scene, key, place, intent.body[key]))
@@ -189,15 +189,18 @@ def _about(scene: Scene, place: int) -> dict[str, Any]:
     }
 
 
-def _entry(world: World, scene: Scene, key: str, place: int, told: Mapping[str, Any], intent_id: int | None) -> Entry:
+def _entry(
+    world: World, scene: Scene, key: str, place: int, told: Mapping[str, Any], sent: Intent | None = None
+) -> Entry:
+    """A line of the journal. `sent`: a write of an earlier run that has turned out to have happened, and is its own."""
     return Entry(
         **_about(scene, place),
-        at=world.now(),
+        at=sent.sent_at or sent.created_at if sent is not None else world.now(),
         kind=KINDS.get(str(told["reason"]), "update"),
         role=scene.group.link_at(place).role,
         reason=str(told["reason"]),
-        run_id=world.run_id,
-        intent_id=intent_id,
+        run_id=sent.run_id if sent is not None else world.run_id,
+        intent_id=sent.id if sent is not None else None,
         rule_version=scene.group.version,
         side=scene.records[place].side,
         field=key,

@@ -27,7 +27,7 @@ from sounimicro_pipelines.transport import VendorError
 
 Why = Literal[
     "edited_since", "written_since", "as_before", "link_ended", "field_not_synchronized", "created", "linked",
-    "forgotten", "not_live", "refused", "unanswered", "undone",
+    "forgotten", "not_live", "refused", "unanswered", "undone", "unsettled",
 ]  # fmt: skip
 REASONS: dict[Why, str] = {
     "edited_since": "The value is not the one that the run wrote: somebody has edited it since.",
@@ -42,6 +42,7 @@ REASONS: dict[Why, str] = {
     "refused": "The other system did not take the value back.",
     "unanswered": "The other system has not said whether it took the value back; the next runs find out.",
     "undone": "The write has been undone before.",
+    "unsettled": "Nobody knows yet whether the run's write has happened; undo the run again when that is known.",
 }
 
 
@@ -89,7 +90,8 @@ class UndoReport:
 
     @property
     def counts(self) -> dict[str, int]:
-        failed, held = (sum(one.why == why for one in self.left) for why in ("refused", "unanswered"))
+        failed = sum(one.why == "refused" for one in self.left)
+        held = sum(one.why in ("unanswered", "unsettled") for one in self.left)
         rest = len(self.left) - failed - held
         done = len(self.restored)
         return {"in": done + len(self.left), "applied": done, "unchanged": rest, "held": held, "failed": failed}
@@ -128,6 +130,7 @@ async def undo(world: World, run_id: str) -> UndoReport:
     for one in entries:
         if one.field is None:
             report.left.append(_left(one, "created" if one.kind == "create" else "linked"))
+    report.left += _unsettled(world, run_id)
     steps = _steps([one for one in entries if one.field is not None])
     for link_id in dict.fromkeys(step.last.link_id for step in steps):
         mine = [step for step in steps if step.last.link_id == link_id]
@@ -266,6 +269,24 @@ def _account(world: World, link: Link, wanted: list[_Step], report: UndoReport) 
         data = dict((current.data if current is not None else None) or {})
         if current is not None and data.pop("wishes", None) is not None:
             links.change(tx, link.id, data=data)
+
+
+def _unsettled(world: World, run_id: str) -> list[LeftAlone]:
+    """The fields of which the run heard no answer, and that no later run has looked at."""
+    with world.store.read() as tx:
+        sent = [one for one in intents.living(tx) if one.run_id == run_id and one.kind == "update"]
+    return [
+        LeftAlone(
+            one.side,
+            one.company_key,
+            f"crm:{one.crm_entity}:{one.crm_id}",
+            f"{one.erp_entity}:{one.erp_id}",
+            key,
+            "unsettled",
+        )
+        for one in sent
+        for key in one.body
+    ]
 
 
 def _left(entry: Entry, why: Why) -> LeftAlone:

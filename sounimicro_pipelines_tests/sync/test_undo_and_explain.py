@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from unittest.mock import patch
 
 import pytest
 
 from sounimicro_pipelines.rules.values import Scalar
-from sounimicro_pipelines.store import conflicts, history, intents, links, runs
+from sounimicro_pipelines.store import conflicts, history, intents, links, runs, work
 from sounimicro_pipelines.store.erasure import forget_record
+from sounimicro_pipelines.store.work import Poke
 from sounimicro_pipelines.sync.addresses import (
     BadAddress,
     CrmAddress,
@@ -17,6 +19,7 @@ from sounimicro_pipelines.sync.addresses import (
     parse_address,
     parse_crm_address,
 )
+from sounimicro_pipelines.sync.engine import drain
 from sounimicro_pipelines.sync.explain import Explanation, NothingKnown, address_of, explain
 from sounimicro_pipelines.sync.ports import GuidOf, Record, Written
 from sounimicro_pipelines.sync.requests import ErpButton
@@ -192,6 +195,32 @@ def test_what_nobody_answers_is_not_said_to_have_been_refused(calm: Calm, happen
     assert crm.values[STREET] == "Postboks 123 Sentrum"
     with calm.store.read() as tx:
         assert intents.living(tx) == []
+
+
+def test_a_write_that_was_not_answered_is_undone_with_the_run_that_sent_it(calm: Calm) -> None:
+    crm, erp, _ = calm.linked_company()
+    moved(calm, crm)
+    write = calm.erp["K1"].write
+
+    async def unanswered(record: Record, changes: Mapping[str, Scalar], guid_of: GuidOf) -> Written:
+        await write(record, changes, guid_of)
+        raise Unreachable("Sim", "write", effect_unknown=True)
+
+    calm.crm.person_types(crm, STREET, "Postboks 9")
+    with calm.store.transaction() as tx:
+        work.poke(tx, [Poke("customer", "crm", "contact", crm.id, "feed")], calm.hostile.at())
+    sender = calm.world()
+    with patch.object(calm.erp["K1"], "write", unanswered):
+        asyncio.run(drain(sender, "customer"))
+    assert erp.values[LINE] == "Postboks 9"
+    assert [(one.field, one.why) for one in undone(calm, sender.run_id).left] == [(STREET, "unsettled")]
+    calm.later(200)
+    calm.sync()
+    (story,) = told(calm, f"crm:contact:{crm.id}", STREET).fields
+    assert story.changes[0].run_id == sender.run_id
+    report = undone(calm, sender.run_id)
+    assert ([one.field for one in report.restored], report.left) == ([STREET], [])
+    assert erp.values[LINE] == "Postboks 123 Sentrum"
 
 
 def told(calm: Calm, address: str, field: str | None = None) -> Explanation:
