@@ -109,7 +109,7 @@ def sync(rule: str | None, company: str | None, record: str | None, go_live: boo
         click.secho(told.finding, fg="yellow")
     click.echo(_counted(told.counts))
     click.echo(f"Run {told.run_id}; `sounimicro undo {told.run_id}` takes it back.")
-    sys.exit(1 if told.counts["failed"] else 0)
+    sys.exit(1 if told.counts["failed"] or told.unread else 0)
 
 
 @click.command()

@@ -123,6 +123,17 @@ def test_a_person_who_syncs_gets_what_changed_below_a_record_at_once(run: Run, s
     assert sandbox.crm.read("contact", link.crm_id)["Address"]["Postal"]["Address2"] == "Oppgang B"
 
 
+def test_a_sync_that_could_not_read_a_register_says_so_to_whoever_started_it(run: Run, sandbox: Sandbox) -> None:
+    assert run("sync", "--rule", "project").exit_code == 0
+    sandbox.erp.deny("Project", 1)
+    try:
+        denied = run("sync", "--rule", "project")
+    finally:
+        sandbox.erp.allow("Project", 1)
+    assert (denied.exit_code, "GET projects was refused" in denied.output) == (1, True), denied.output
+    assert run("sync", "--rule", "project").exit_code == 0
+
+
 def test_a_change_is_synced_explained_and_undone(run: Run, sandbox: Sandbox, kept: Store) -> None:
     run("sync", "--rule", "customer")
     link = first_customer(kept)

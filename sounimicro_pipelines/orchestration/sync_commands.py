@@ -32,12 +32,13 @@ class RunFailed(SounimicroError):
 
 @dataclass(slots=True)
 class Told:
-    """What a run said of its work. `tables` are by name: changes, issues, put_back, left."""
+    """What a run said of its work. `tables`: changes, issues, put_back, left. `unread`: feeds not read, and why."""
 
     run_id: str
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
     tables: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
     finding: str = ""
+    unread: dict[str, str] = field(default_factory=dict)
 
 
 def run_rules(installation: Installation, *, rule: str | None = None, company: str | None = None) -> Told:
@@ -92,6 +93,8 @@ def _told(result: ExecuteInProcessResult) -> Told:
                 told.counts[name] += int(value)
             elif name in ("changes", "issues", "put_back", "left"):
                 told.tables.setdefault(name, []).extend(record.data for record in value.records)
+            elif name == "feeds_not_read":
+                told.unread |= value
             elif name == "finding":
                 told.finding = str(value)
     return told
