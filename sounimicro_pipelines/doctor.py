@@ -12,7 +12,14 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from decimal import Decimal
 
-from sounimicro_pipelines.doctor_sync import crm_numbers, crm_webhook, erp_series, erp_webhook, webhook_settings
+from sounimicro_pipelines.doctor_sync import (
+    creation,
+    crm_numbers,
+    crm_webhook,
+    erp_series,
+    erp_webhook,
+    webhook_settings,
+)
 from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.findings import Finding, bad, found
 from sounimicro_pipelines.installation import Company, Installation
@@ -101,8 +108,9 @@ async def _crm(installation: Installation) -> AsyncIterator[Finding]:
         async for finding in _crm_reading(client):
             yield finding
         try:
-            async for finding in crm_numbers(installation, client):
-                yield finding
+            for check in (crm_numbers, creation):
+                async for finding in check(installation, client):
+                    yield finding
         except SounimicroError as error:
             yield bad("crm_numbers", error)
         async for finding in crm_webhook(installation, client):

@@ -12,6 +12,7 @@ from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.findings import Finding, bad, found
 from sounimicro_pipelines.installation import Company, Installation
 from sounimicro_pipelines.rules import Registries, Rule, RuleSet, load_rules
+from sounimicro_pipelines.store import companies
 from sounimicro_pipelines.superoffice import SuperOfficeClient, Where, allotted_number, is_own_number
 from sounimicro_pipelines.sync.hooks import NAME, missing
 from sounimicro_pipelines.transport import AccessDenied, VendorError
@@ -28,13 +29,26 @@ FEW_LEFT = 100
 
 async def crm_numbers(installation: Installation, client: SuperOfficeClient) -> AsyncIterator[Finding]:
     """Where the rules put the ERP's numbers, and whether the CRM allots numbers of its own there."""
-    await client.load_fields()
-    with installation.store.read() as tx:
-        rules = load_rules(tx, Registries(client.fields, ErpFields()))
+    rules = await _rules(installation, client)
     for name, erp_path in NUMBERS:
         rule = rules.get(name)
         if rule.active:
             yield await _crm_number(client, rules, rule, erp_path)
+
+
+async def creation(installation: Installation, client: SuperOfficeClient) -> AsyncIterator[Finding]:
+    """Rules that create in the ERP by themselves, where there are several ERP companies and nobody says in which."""
+    with installation.store.read() as tx:
+        count = len(companies.all_companies(tx))
+    for rule in (await _rules(installation, client)).active():
+        if count > 1 and rule.create.in_erp == "automatic" and rule.rule != "person":
+            yield found("creation", "note", rule=rule.rule, count=count)
+
+
+async def _rules(installation: Installation, client: SuperOfficeClient) -> RuleSet:
+    await client.load_fields()
+    with installation.store.read() as tx:
+        return load_rules(tx, Registries(client.fields, ErpFields()))
 
 
 async def _crm_number(client: SuperOfficeClient, rules: RuleSet, rule: Rule, erp_path: str) -> Finding:
@@ -64,10 +78,10 @@ async def _proposal(client: SuperOfficeClient, rules: RuleSet, rule: Rule) -> st
     return f'"{free[0]}"' if free else "<a user-defined text field, which the CRM's administration makes>"
 
 
-async def erp_series(client: UnimicroClient, companies: Sequence[Company]) -> AsyncIterator[Finding]:
+async def erp_series(client: UnimicroClient, used: Sequence[Company]) -> AsyncIterator[Finding]:
     """Each company's series for customers, suppliers and projects, and companies that allot the same numbers."""
     ranges: dict[str, list[tuple[str, int, int]]] = {}
-    for company in companies:
+    for company in used:
         try:
             rows = await client.company(company).find(Query("NumberSeries", top=500))
         except VendorError as error:

@@ -10,13 +10,23 @@ from typing import Any
 
 import pytest
 
-from sounimicro_pipelines.doctor_sync import crm_numbers, crm_webhook, erp_series, erp_webhook, webhook_settings
+from sounimicro_pipelines.doctor_sync import (
+    creation,
+    crm_numbers,
+    crm_webhook,
+    erp_series,
+    erp_webhook,
+    webhook_settings,
+)
 from sounimicro_pipelines.findings import Finding
 from sounimicro_pipelines.installation import Installation
 from sounimicro_pipelines.panels.diagnosis import tell
 from sounimicro_pipelines.panels.words import words
+from sounimicro_pipelines.rules.versions import default_document
 from sounimicro_pipelines.sandbox import Sandbox
 from sounimicro_pipelines.sandbox.superoffice.webhooks import Hook
+from sounimicro_pipelines.store import companies, rule_versions
+from sounimicro_pipelines.store.companies import CompanyRow
 from sounimicro_pipelines.sync.hooks import NAME
 from sounimicro_pipelines.unimicro.events import Plan, ensure_plan
 from sounimicro_pipelines_tests.orchestration.conftest import installation_on
@@ -92,6 +102,20 @@ def test_a_number_that_the_crm_allots_itself_gets_another_field_proposed(
     finally:
         series.allocate = allots
     assert (quiet.level, quiet.remedy) == ("ok", "")
+
+
+def test_a_rule_that_cannot_know_in_which_company_to_create_is_told(installation: Installation) -> None:
+    title = "Creation in the ERP by the rule customer"
+    with installation.store.transaction() as tx:
+        now = installation.clock.now()
+        companies.remember(tx, [CompanyRow(key, key, f"Firma {key}", None, False, True, now) for key in ("k1", "k2")])
+    assert title not in of_crm(installation, creation)
+    document = default_document("customer").replace("in_erp: on_request", "in_erp: automatic")
+    with installation.store.transaction() as tx:
+        rule_versions.save(tx, "customer", document, by="test", now=now, expected=None)
+    told = of_crm(installation, creation)[title]
+    assert told.level == "note"
+    assert "there are 2 ERP companies" in told.text
 
 
 def test_companies_that_allot_the_same_numbers_and_series_that_run_out_are_told(

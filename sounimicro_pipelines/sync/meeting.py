@@ -121,15 +121,13 @@ async def meet_crm(world: World, rule: Rule, crm: Record) -> list[Link]:
             raise NotNow(world.later(world.patience.search_lag), "create_elsewhere")
     await give_up_creates(world, rule, left)
     for key, role, parent in places:
-        link = await _meet_in(world, rule, crm, key, role, parent, only=len(places) == 1)
+        link = await _meet_in(world, rule, crm, key, role, parent)
         if link is not None:
             made.append(link)
     return made
 
 
-async def _meet_in(
-    world: World, rule: Rule, crm: Record, key: str, role: str, parent: Link | None, *, only: bool
-) -> Link | None:
+async def _meet_in(world: World, rule: Rule, crm: Record, key: str, role: str, parent: Link | None) -> Link | None:
     entity = _entity(rule)
     half = await half_in_erp(world, rule, crm, key, role)
     if half is not None and half.is_free:
@@ -150,7 +148,7 @@ async def _meet_in(
     if rule.rule == "person" and not relation:
         return None
     identity = replace(crm.identity, parent=relation) if rule.rule == "person" else crm.identity
-    creates = rule.create.in_erp == "automatic" and only
+    creates = world.creates_in_erp(rule)
     match = partial(_meet_in_erp, world, rule, here, identity, role, parent, creates=creates)
     meeting = Meeting(world.now(), match)
     if under_way is None:

@@ -82,6 +82,7 @@ class Connection:
             by=by,
             live=lambda key: key in self._live,
             patience=self._patience,
+            companies=len(self.companies),
             reporter=reporter or Silent(),
         )
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from sounimicro_pipelines.clock import Clock
 from sounimicro_pipelines.errors import SounimicroError
+from sounimicro_pipelines.rules.model import Rule
 from sounimicro_pipelines.rules.values import ItemMap, Side
 from sounimicro_pipelines.rules.versions import RuleSet, list_items
 from sounimicro_pipelines.store import Store, Transaction, runs
@@ -73,6 +74,8 @@ class World:
     live: Callable[[str], bool] | None = None
     patience: Patience = field(default_factory=Patience)
     reporter: Reporter = field(default_factory=Silent)
+    companies: int = 0
+    """How many ERP companies there are, with those that this piece of work leaves out; 0: those of `erp`."""
     _items: dict[str, dict[str, ItemMap]] = field(default_factory=dict)
 
     @property
@@ -94,6 +97,14 @@ class World:
         if self.live is not None and self.live(company_key):
             return True
         return runs.is_live(tx, self.tenant, company_key)
+
+    def creates_in_erp(self, rule: Rule) -> bool:
+        """Whether what only the CRM has is created in the ERP without anybody asking for it.
+
+        In which ERP company, its own company says of a person; of other records nobody says it where there are several.
+        """
+        is_told = rule.rule == "person" or max(self.companies, len(self.erp)) == 1
+        return rule.create.in_erp == "automatic" and is_told
 
     def items(self, tx: Transaction, company_key: str) -> Mapping[str, ItemMap]:
         """The company's list mappings, read once for each batch of work."""

@@ -230,7 +230,8 @@ class Scenario:
         self.rng = random.Random(self.seed * 7919 + 1)
         self.crm = SimulatedCrm(self.hostile)
         self.erp = {f"K{n}": SimulatedErp(self.hostile, f"K{n}") for n in range(1, self.companies + 1)}
-        self.rules = rules("automatic" if self.companies == 1 else "on_request", self.quiet)
+        automatic = self.companies == 1 or self.seed % 5 == 1
+        self.rules = rules("automatic" if automatic else "on_request", self.quiet)
         self.store = self.pool.fresh(self.hostile)
         self._names = 0
         self._orgs = _org_numbers(self.seed)

@@ -16,9 +16,10 @@ from sounimicro_pipelines.sync.engine import drain
 from sounimicro_pipelines.sync.ports import Record
 from sounimicro_pipelines.sync.requests import ErpButton
 from sounimicro_pipelines.sync.run_report import RunReport
+from sounimicro_pipelines.sync.world import World
 from sounimicro_pipelines.transport import AccessDenied, Unreachable
 from sounimicro_pipelines_tests.sync.calm import Calm, pool
-from sounimicro_pipelines_tests.sync.scenario import StorePool
+from sounimicro_pipelines_tests.sync.scenario import StorePool, rules
 from sounimicro_pipelines_tests.sync.simulated import Row, Trouble
 
 __all__ = ["pool"]
@@ -136,6 +137,36 @@ def test_a_record_that_is_refused_stays_told_until_it_is_dealt_with_whatever_els
     both.sync()
     assert row.values[ERP_CITY] == refused.values[CITY]
     assert refusals(both) == []
+
+
+def test_of_several_companies_none_gets_a_customer_that_nobody_has_chosen_it_for(both: Calm) -> None:
+    both.rules = rules("automatic")
+    first, second = both.erp.values()
+    both.company(first, "Customer")
+    both.company(both.crm, "contact")
+    both.sync()
+    assert len(both.crm.living("contact")) == 2
+    assert (len(first.living("Customer")), len(second.living("Customer"))) == (1, 0)
+
+    async def drained(world: World) -> RunReport:
+        world.erp, world.companies = {"K1": first}, 2
+        return await drain(world, "customer")
+
+    both.poke_everything()
+    both.ask(drained)
+    assert len(first.living("Customer")) == 1
+
+
+def test_a_person_of_a_customer_of_two_companies_is_made_in_both(pool: StorePool) -> None:
+    both = Calm(1, pool, Trouble(), active=("customer", "person"), companies=2)
+    both.name_companies()
+    both.rules = rules("automatic")
+    crm, erp = customers(both)
+    person = both.person_of(crm)
+    both.sync()
+    both.check()
+    made = {key: [row.values["Info.Name"] for row in one.living("Contact")] for key, one in both.erp.items()}
+    assert made == {key: [person.values["Lastname"]] for key in erp}
 
 
 def test_items_about_one_record_are_dealt_with_in_one_run_whatever_goes_in_parallel(both: Calm) -> None:
