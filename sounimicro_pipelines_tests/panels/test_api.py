@@ -68,6 +68,14 @@ def test_errors_are_json_with_a_remedy(client: TestClient, query: dict[str, Any]
     assert error["remedy"]
 
 
+def test_an_invoice_without_a_date_is_of_no_month(store: Store, tmp_path: Path) -> None:
+    undated = "INSERT INTO reports.turnover_month VALUES ('customer', 79, NULL, NULL, 100.00)"
+    client = client_of(store, tmp_path, changed_by=undated)
+    months = client.get("/api/v1/turnover", params=ABB).json()["months"]
+    assert sum(Decimal(month["net_amount"]) for month in months) == Decimal("12000.00")
+    assert client.get("/panel/company", params={**ABB, "tab": "invoices"}).status_code == 200
+
+
 def test_unknown_api_addresses_are_json_too(client: TestClient) -> None:
     assert client.get("/api/v1/nothing").json()["error"]["code"] == "no_page"
 

@@ -212,15 +212,19 @@ def publish_world(
     tie_out: TieOut | None = None,
     checks: Sequence[tuple[Any, ...]] = (),
     periods: Sequence[tuple[int, int, date, date]] = (),
+    changed_by: str = "",
 ) -> None:
     """Publish the marts for company `demo`, and link CRM company 1041 with both ABBs.
 
-    `checks` are rows of `tie_out`, `periods` of `accounting_period`; without any there is no such table.
+    `checks` are rows of `tie_out`, `periods` of `accounting_period`; without any there is no such table. `changed_by`
+    is SQL that changes the marts before they are published.
     """
     path = folder / "demo.duckdb"
     meta = {name: meta for name, meta in META.items() if tables is None or name in tables}
     with duckdb.connect(str(path)) as db:
         db.execute(MARTS)
+        if changed_by:
+            db.execute(changed_by)
         if checks:
             db.execute(
                 "CREATE TABLE reports.tie_out (check_name VARCHAR, ok BOOLEAN, offence_count BIGINT,"

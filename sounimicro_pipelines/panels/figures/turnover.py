@@ -67,10 +67,15 @@ def by_seller(tx: Transaction, subject: Subject, year: int | None = None) -> lis
 
 
 def by_month(tx: Transaction, subject: Subject, today: date, months: int = 12) -> list[tuple[date, Decimal]]:
-    """First day of month → net amount, oldest first, months without invoices included."""
+    """First day of month → net amount, oldest first, months without invoices included.
+
+    An invoice without a date is of no month.
+    """
     last = today.year * 12 + today.month - 1
     sums = dict.fromkeys(range(last - months + 1, last + 1), ZERO)
     for row in reports.read_rows(tx, "turnover_month", _where(subject, None)):
+        if row["year"] is None:
+            continue
         month = int(row["year"]) * 12 + int(row["month"]) - 1
         if month in sums:
             sums[month] += money(row, "net_amount")
