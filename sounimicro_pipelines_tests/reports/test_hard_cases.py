@@ -275,29 +275,43 @@ def test_a_company_with_nothing_in_it_has_empty_reports(new_company: NewCompany,
 
 
 @pytest.fixture(scope="module")
-def crooked(new_company: NewCompany, dbt_target: Path) -> tuple[int, int, ReportRun]:
-    """A voucher that does not sum to zero, and one on a sub-account that the ERP does not list; and their build."""
+def crooked(new_company: NewCompany, dbt_target: Path) -> tuple[dict[str, int], ReportRun]:
+    """A voucher that does not sum to zero, and those on sub-accounts not listed or nobody's; and their build."""
     book = Book()
     party = book.party("crooked")
-    unbalanced = party.voucher(
-        [{"AccountID": 8, "Amount": Decimal(5)}, {"AccountID": 2, "Amount": Decimal("-4.99")}], TODAY
-    )
-    unknown = {"AccountID": 1, "SubAccountID": 999999, "Amount": Decimal(75)}
-    on_nobody = party.voucher([unknown, {"AccountID": 2, "Amount": Decimal(-75)}], TODAY)
+    ledger_account = 2
+
+    def on(sub_account: int) -> int:
+        line = {"AccountID": 1, "SubAccountID": sub_account, "Amount": Decimal(75)}
+        return party.voucher([line, {"AccountID": 2, "Amount": Decimal(-75)}], TODAY)
+
+    vouchers = {
+        "unbalanced": party.voucher(
+            [{"AccountID": 8, "Amount": Decimal(5)}, {"AccountID": 2, "Amount": Decimal("-4.99")}], TODAY
+        ),
+        "unlisted": on(999999),
+        "nobody's": on(ledger_account),
+    }
     path = new_company("crooked")
     write_raw(path, book.company.records)
-    return unbalanced, on_nobody, build_reports(path, company="alpha", as_of=TODAY, target=dbt_target)
+    return vouchers, build_reports(path, company="alpha", as_of=TODAY, target=dbt_target)
 
 
-@pytest.mark.parametrize(("check", "figure"), [("voucher_sums_to_zero", "0.01"), ("ledger_party_is_known", "75.00")])
+@pytest.mark.parametrize(
+    ("check", "wrong", "figure"),
+    [
+        ("voucher_sums_to_zero", ["unbalanced"], "0.01"),
+        ("ledger_party_is_known", ["unlisted", "nobody's"], "75.00"),
+    ],
+)
 def test_a_voucher_that_does_not_tie_out_is_reported_not_repaired(
-    crooked: tuple[int, int, ReportRun], check: str, figure: str
+    crooked: tuple[dict[str, int], ReportRun], check: str, wrong: list[str], figure: str
 ) -> None:
-    unbalanced, on_nobody, run = crooked
+    vouchers, run = crooked
     failed = {one.name: one.keys for one in run.checks if not one.ok}
     assert set(failed) == {"voucher_sums_to_zero", "ledger_party_is_known"}
-    voucher = unbalanced if check == "voucher_sums_to_zero" else on_nobody
-    (key,) = failed[check]
-    assert key.startswith(f"voucher_id={voucher} ")
-    assert f"0.00 <> {figure}" in key
+    assert len(failed[check]) == len(wrong)
+    for name, key in zip(wrong, failed[check], strict=True):
+        assert key.startswith(f"voucher_id={vouchers[name]} ")
+        assert f"0.00 <> {figure}" in key
     assert not run.ties_out
