@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,11 @@ def _rows(plant: Plant, table: str, **where: Any) -> list[dict[str, Any]]:
     store = plant.installation.store
     with store.read() as tx:
         return reports.read_rows(tx, table, where)
+
+
+def _fetched_at(plant: Plant, company: str) -> datetime:
+    with plant.installation.store.read() as tx:
+        return reports.published(tx, company)["party"].fetched_at
 
 
 def test_the_first_run_is_consistent(first: MainJobResult) -> None:
@@ -112,8 +118,8 @@ def test_two_companies_with_the_same_ids_never_mix(plant: Plant, first: MainJobR
 def test_rights_that_are_missing_stop_their_feeds_alone_until_they_are_given(
     plant: Plant, first: MainJobResult
 ) -> None:
-    before = plant.published()
-    lacking = ["AccountGroup", "CompanySettings", "File", "Payment", "PostPost", "Project"]
+    before, denied_from = plant.published(), plant.clock.now()
+    lacking = ["AccountGroup", "CompanySettings", "File", "JournalEntryLine", "Payment", "PostPost", "Project"]
     for entity in lacking:
         plant.sandbox.erp.deny(entity, 1)
     try:
@@ -122,11 +128,13 @@ def test_rights_that_are_missing_stop_their_feeds_alone_until_they_are_given(
         for entity in lacking:
             plant.sandbox.erp.allow(entity, 1)
     assert denied.success
-    tables = ["account_group", "company_settings", "file", "payment", "post_post", "project"]
+    tables = ["account_group", "company_settings", "file", "journal_entry_line", "payment", "post_post", "project"]
     assert sorted(note.split(":")[0] for note in denied.notes) == tables
     assert all("no_access" in note for note in denied.notes)
+    assert _fetched_at(plant, "nord") < denied_from, "the figures are as old as the ledger"
     assert plant.run(only="nord").consistent
     assert plant.published() == before
+    assert _fetched_at(plant, "nord") > denied_from
 
 
 def test_the_warehouse_holds_one_file_for_each_company_and_the_crm(plant: Plant, first: MainJobResult) -> None:

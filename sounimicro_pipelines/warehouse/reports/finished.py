@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -18,23 +19,24 @@ from sounimicro_pipelines.warehouse.reports.result import CheckResult
 class FinishedBuild:
     """The last finished build of a company.
 
-    `as_of` is the Oslo day that counted as today, `fetched_at` (UTC) the oldest moment among the feeds that could be
-    read, `checks` the identities, `feeds` those feeds that could not be read, with the reason.
+    `as_of` is the Oslo day that counted as today, `fetched_at` (UTC) the oldest moment at which a register was read
+    that the figures rest on, `checks` the identities, `unread` the essential registers that could never be read.
     """
 
     as_of: date
     fetched_at: datetime
     checks: tuple[CheckResult, ...]
-    feeds: tuple[str, ...]
+    unread: tuple[str, ...] = ()
 
     @property
     def ties_out(self) -> bool:
-        return all(check.ok for check in self.checks)
+        return not self.unread and all(check.ok for check in self.checks)
 
     @property
     def finding(self) -> str:
         """What does not tie out, in one line; empty when all does."""
-        return "; ".join(check.finding or check.name for check in self.checks if not check.ok)
+        found = [f"the ERP has not let {entity} be read" for entity in self.unread]
+        return "; ".join([*found, *(check.finding or check.name for check in self.checks if not check.ok)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +64,14 @@ def last_build(connection: duckdb.DuckDBPyConnection) -> LastBuild | None:
     return None if row is None else LastBuild(int(row[0]), str(row[1]), str(row[2]))
 
 
-def finished_build(path: Path, *, hands_on: bool = False, clock: Clock | None = None) -> FinishedBuild:
+def finished_build(
+    path: Path, *, essential: Collection[str] = (), hands_on: bool = False, clock: Clock | None = None
+) -> FinishedBuild:
     """Reads the state of a company's file, which is handed on to who reads it at once.
 
-    Raises ReportsMissing when nothing was built yet, and WarehouseError.
+    Without one of the `essential` registers the figures are wrong, so they are as old as what was last read of it,
+    though the ERP refuses it now; another register that is refused is only lacked. Raises ReportsMissing when nothing
+    was built yet, and WarehouseError.
     """
     with Warehouse(path, clock=clock, checkpoint=False, hands_on=hands_on) as connection:
         try:
@@ -75,16 +81,17 @@ def finished_build(path: Path, *, hands_on: bool = False, clock: Clock | None = 
             day, checks = None, ()
         if day is None:
             raise ReportsMissing(f"There are no reports in {path.name} yet.", remedy="Run the figures first.")
-        oldest = connection.execute("select min(fetched_at) from raw._feed where state = 'ok'").fetchone()
-        feeds = connection.execute(
-            "select entity, state, coalesce(message, '') from raw._feed where state <> 'ok' order by entity"
-        ).fetchall()
-    moment = oldest[0] if oldest and oldest[0] is not None else None
+        feeds = connection.execute("select entity, state, fetched_at from raw._feed order by entity").fetchall()
+    moments = [
+        fetched_at
+        for entity, state, fetched_at in feeds
+        if fetched_at is not None and (state in ("ok", "failed") or entity in essential)
+    ]
     return FinishedBuild(
         as_of=date.fromisoformat(str(day[0])[:10]),
-        fetched_at=moment.replace(tzinfo=UTC) if moment else datetime(1970, 1, 1, tzinfo=UTC),
+        fetched_at=min(moments).replace(tzinfo=UTC) if moments else datetime(1970, 1, 1, tzinfo=UTC),
         checks=checks,
-        feeds=tuple(f"{entity}: {state}. {message}".strip() for entity, state, message in feeds),
+        unread=tuple(entity for entity, _, fetched_at in feeds if fetched_at is None and entity in essential),
     )
 
 
