@@ -51,7 +51,7 @@ async def handle_gone(world: World, gone: Gone) -> None:
 
 async def _deleted(world: World, link: Link, side: Side) -> None:
     if side == "crm":
-        merged = await _merged_into(world, link)
+        merged = await merged_into(world, link)
         if merged is not None:
             with world.store.transaction() as tx:
                 repoint(tx, world, link, merged)
@@ -81,7 +81,7 @@ async def _deleted(world: World, link: Link, side: Side) -> None:
         await take_off(world, unmark)
 
 
-async def _merged_into(world: World, link: Link) -> int | None:
+async def merged_into(world: World, link: Link) -> int | None:
     """Where a CRM record went, if it was merged and not deleted; merges may follow one another."""
     merges = await world.crm.merges((link.synced_at or link.created_at) - timedelta(days=1))
     at = link.crm_id

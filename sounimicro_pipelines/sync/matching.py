@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from sounimicro_pipelines.rules.model import Rule
 from sounimicro_pipelines.store import Transaction, links
+from sounimicro_pipelines.store.links import Link
+from sounimicro_pipelines.sync.ending import merged_into
 from sounimicro_pipelines.sync.linking import is_elsewhere
 from sounimicro_pipelines.sync.match import Identity, Register, Suggestion, certain, compare, suggest
 from sounimicro_pipelines.sync.ports import Record
@@ -41,21 +43,27 @@ async def _known_in_crm(world: World, rule: Rule, seen: Identity) -> list[Identi
     """What the CRM has that is like an ERP record.
 
     A company without an organisation number is known by that of the parties that it is linked with: after it has taken
-    up another one by a merge, the number is still on its way there.
+    up another one by a merge, the number is still on its way there, and at first the link is as well.
     """
     others = {one.id: one for one in await world.crm.look_up(rule.crm, seen)}
     if rule.crm != "contact" or not seen.org_number:
         return list(others.values())
     with world.store.read() as tx:
-        linked = {link.crm_id for link in links.of_org_number(tx, world.tenant, seen.org_number)}
-    for crm_id in sorted(linked):
-        one = others.get(crm_id)
-        if one is None:
-            crm = await world.crm.read(rule.crm, crm_id, rule.crm_paths())
-            one = crm.identity if crm is not None else None
+        linked = {link.crm_id: link for link in links.of_org_number(tx, world.tenant, seen.org_number)}
+    for _, link in sorted(linked.items()):
+        one = others.get(link.crm_id) or await _where_it_went(world, rule, link)
         if one is not None and not one.org_number:
-            others[crm_id] = replace(one, org_number=seen.org_number)
+            others[one.id] = replace(one, org_number=seen.org_number)
     return list(others.values())
+
+
+async def _where_it_went(world: World, rule: Rule, link: Link) -> Identity | None:
+    """The CRM record of a link, or the one that it was merged into since."""
+    crm = await world.crm.read(rule.crm, link.crm_id, rule.crm_paths())
+    if crm is None:
+        merged = await merged_into(world, link)
+        crm = await world.crm.read(rule.crm, merged, rule.crm_paths()) if merged is not None else None
+    return crm.identity if crm is not None else None
 
 
 async def match_in_erp(

@@ -753,6 +753,28 @@ def test_what_was_typed_before_a_partners_second_row_joined_does_not_give_way_to
     assert company.values[path] == customer.values[other] == supplier.values[other] == typed
 
 
+def test_a_customer_is_not_made_beside_what_its_supplier_was_merged_into_just_before() -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("supplier", "customer"), polling_always=True)
+    kept = scenario.company(scenario.crm, "contact", "")
+    supplier = scenario.company(scenario.erp["K1"], "Supplier")
+    scenario.settle()
+    scenario.polling = True
+    (made,) = [row for row in scenario.crm.living("contact") if row is not kept]
+    scenario.hostile.clock.advance(200)
+    scenario.crm.person_merges(made, kept)
+    customer = scenario.company(scenario.erp["K1"], "Customer", supplier.values["OrgNumber"])
+    with scenario.store.transaction() as tx:
+        work.poke(tx, [Poke("customer", "erp", "Customer", customer.id, "feed", "K1")], scenario.hostile.at())
+    scenario.active, scenario.polling = ("customer",), False
+    scenario.run_engines()
+    scenario.active = ("customer", "supplier", "partner")
+    scenario.settle()
+    scenario.check()
+    assert scenario.crm.living("contact") == [kept]
+    with scenario.store.read() as tx:
+        assert {link.crm_id for link in links.of_org_number(tx, "Cust1", supplier.values["OrgNumber"])} == {kept.id}
+
+
 @pytest.mark.parametrize(
     ("path", "other"), [("Address.Postal.City", "Info.InvoiceAddress.City"), ("Urls[first].Value", "WebUrl")]
 )
