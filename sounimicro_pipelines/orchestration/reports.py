@@ -18,7 +18,7 @@ from sounimicro_pipelines.orchestration.extraction import ERP_GROUP, register_ke
 from sounimicro_pipelines.orchestration.failing import plainly
 from sounimicro_pipelines.orchestration.partitions import companies
 from sounimicro_pipelines.store import reports as published
-from sounimicro_pipelines.unimicro.entities import ESSENTIAL, SPECS
+from sounimicro_pipelines.unimicro.entities import ESSENTIAL, LEDGER, SPECS
 from sounimicro_pipelines.warehouse.budget import register_path
 from sounimicro_pipelines.warehouse.leisure import at_leisure
 from sounimicro_pipelines.warehouse.publish import TieOut, meta_from_manifest, publish
@@ -164,7 +164,7 @@ def report_assets(manifest_path: Path) -> list[dg.AssetsDefinition]:
         """Publishes the company's reports; what does not tie out with the ledger is marked, never hidden."""
         path = installation.erp_file(context.partition_key)
         with plainly():
-            state = finished_build(path, essential=ESSENTIAL, hands_on=True, clock=installation.clock)
+            state = finished_build(path, essential=ESSENTIAL, ledger=LEDGER, hands_on=True, clock=installation.clock)
             result = publish(
                 path,
                 installation.store,

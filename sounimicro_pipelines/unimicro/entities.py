@@ -82,6 +82,9 @@ ESSENTIAL = {
 }
 """Without one of these the figures would be wrong; without another register they only lack what it holds."""
 
+LEDGER = "JournalEntryLine"
+"""The register of posted lines, with which all figures tie out."""
+
 SPECS: tuple[EntitySpec, ...] = (
     _spec("CompanySettings", single=True),
     _spec("CurrencyCode", required=("Code",)),

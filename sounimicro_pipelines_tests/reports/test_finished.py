@@ -22,6 +22,7 @@ def built(folder: Path, **feeds: tuple[str, datetime | None]) -> Path:
             """
             CREATE SCHEMA raw; CREATE SCHEMA reports; CREATE SCHEMA reports_state;
             CREATE TABLE raw._feed (entity VARCHAR, state VARCHAR, fetched_at TIMESTAMP);
+            CREATE TABLE raw._quarantine (entity VARCHAR, key BIGINT);
             CREATE TABLE reports_state.build AS SELECT 1 AS build, DATE '2026-06-15' AS as_of;
             CREATE TABLE reports.tie_out AS SELECT 'voucher_sums_to_zero' AS check_name, true AS ok,
                 0::BIGINT AS offence_count, NULL::VARCHAR AS finding, NULL::VARCHAR AS offending_keys;
@@ -53,3 +54,13 @@ def test_figures_without_a_ledger_never_tie_out(tmp_path: Path) -> None:
     found = finished_build(path, essential=ESSENTIAL)
     assert not found.ties_out
     assert found.finding == "the ERP has not let JournalEntryLine be read"
+
+
+def test_figures_without_a_posted_line_that_is_in_quarantine_do_not_tie_out(tmp_path: Path) -> None:
+    path = built(tmp_path, JournalEntryLine=("ok", NOON))
+    with duckdb.connect(str(path)) as db:
+        db.execute("INSERT INTO raw._quarantine VALUES ('JournalEntryLine', 30), ('JournalEntryLine', 29), ('File', 1)")
+    found = finished_build(path, ledger="JournalEntryLine")
+    assert not found.ties_out
+    assert found.finding == "posted lines are in quarantine and in no figure as they are now (29, 30)"
+    assert finished_build(path).ties_out

@@ -14,28 +14,35 @@ from sounimicro_pipelines.warehouse.connection import Warehouse
 from sounimicro_pipelines.warehouse.reports.errors import ReportsMissing
 from sounimicro_pipelines.warehouse.reports.result import CheckResult
 
+_MOST_KEYS = 20
+
 
 @dataclass(frozen=True, slots=True)
 class FinishedBuild:
     """The last finished build of a company.
 
     `as_of` is the Oslo day that counted as today, `fetched_at` (UTC) the oldest moment at which a register was read
-    that the figures rest on, `checks` the identities, `unread` the essential registers that could never be read.
+    that the figures rest on, `checks` the identities, `unread` the essential registers that could never be read, and
+    `unusable` the keys of the ledger's records that are in quarantine.
     """
 
     as_of: date
     fetched_at: datetime
     checks: tuple[CheckResult, ...]
     unread: tuple[str, ...] = ()
+    unusable: tuple[int | None, ...] = ()
 
     @property
     def ties_out(self) -> bool:
-        return not self.unread and all(check.ok for check in self.checks)
+        return not self.unread and not self.unusable and all(check.ok for check in self.checks)
 
     @property
     def finding(self) -> str:
         """What does not tie out, in one line; empty when all does."""
         found = [f"the ERP has not let {entity} be read" for entity in self.unread]
+        if self.unusable:
+            keys = ", ".join("?" if key is None else str(key) for key in self.unusable[:_MOST_KEYS])
+            found.append(f"posted lines are in quarantine and in no figure as they are now ({keys})")
         return "; ".join([*found, *(check.finding or check.name for check in self.checks if not check.ok)])
 
 
@@ -65,13 +72,18 @@ def last_build(connection: duckdb.DuckDBPyConnection) -> LastBuild | None:
 
 
 def finished_build(
-    path: Path, *, essential: Collection[str] = (), hands_on: bool = False, clock: Clock | None = None
+    path: Path,
+    *,
+    essential: Collection[str] = (),
+    ledger: str = "",
+    hands_on: bool = False,
+    clock: Clock | None = None,
 ) -> FinishedBuild:
     """Reads the state of a company's file, which is handed on to who reads it at once.
 
     Without one of the `essential` registers the figures are wrong, so they are as old as what was last read of it,
-    though the ERP refuses it now; another register that is refused is only lacked. Raises ReportsMissing when nothing
-    was built yet, and WarehouseError.
+    though the ERP refuses it now; another register that is refused is only lacked. `ledger` is the register of posted
+    lines, of which none may be missing. Raises ReportsMissing when nothing was built yet, and WarehouseError.
     """
     with Warehouse(path, clock=clock, checkpoint=False, hands_on=hands_on) as connection:
         try:
@@ -82,6 +94,9 @@ def finished_build(
         if day is None:
             raise ReportsMissing(f"There are no reports in {path.name} yet.", remedy="Run the figures first.")
         feeds = connection.execute("select entity, state, fetched_at from raw._feed order by entity").fetchall()
+        unusable = connection.execute(
+            "select key from raw._quarantine where entity = ? order by key nulls last", [ledger]
+        ).fetchall()
     moments = [
         fetched_at
         for entity, state, fetched_at in feeds
@@ -92,6 +107,7 @@ def finished_build(
         fetched_at=min(moments).replace(tzinfo=UTC) if moments else datetime(1970, 1, 1, tzinfo=UTC),
         checks=checks,
         unread=tuple(entity for entity, _, fetched_at in feeds if fetched_at is None and entity in essential),
+        unusable=tuple(key for (key,) in unusable),
     )
 
 
