@@ -107,7 +107,8 @@ async def made_by(
         raise Unsure(intent, LINKED_OTHERWISE)
     if len(mine) > 1:
         raise Unsure(intent, "More than one record may be the one that was created.")
-    if not mine and any(not _explained(one, others) for one in near):
+    # Where the ERP does not tell who we are, these are everybody's; the key that goes along keeps it from a second one.
+    if not mine and any(one.created_by_us and not _explained(one, others) for one in near):
         raise Unsure(intent, "A record that we created cannot be told: its name has been changed since.")
     return mine[0] if mine else None
 
