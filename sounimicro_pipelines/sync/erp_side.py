@@ -331,7 +331,7 @@ class ErpSide:
             touches={path: _touch(self._fields.holders(entity, found, path)[-1].record, ours) for path in paths},
             stamp=newest_stamp(self._fields, entity, found, paths) or None,
             created=created_at(found),
-            created_by_us=ours is not None and maker == ours,
+            created_by_us=maker == ours if ours is not None else None,
             handle=found,
         )
 

@@ -22,7 +22,7 @@ from sounimicro_pipelines.sync.matching import match_in_crm, match_in_erp
 from sounimicro_pipelines.sync.orders import FoundMeanwhile, Meeting, Order, Unsure
 from sounimicro_pipelines.sync.orphans import creates_for, give_up_creates
 from sounimicro_pipelines.sync.ports import Record
-from sounimicro_pipelines.sync.seeking import LINKED_OTHERWISE
+from sounimicro_pipelines.sync.seeking import LINKED_OTHERWISE, is_of
 from sounimicro_pipelines.sync.translate import initiates, takes_part
 from sounimicro_pipelines.sync.world import NotNow, World
 
@@ -37,7 +37,7 @@ async def meet_erp(world: World, rule: Rule, company_key: str, entity: str, erp_
     if record is None:
         await give_up_creates(world, rule, left)
         return []
-    if record.created_by_us and _is_being_made(world, rule, company_key):
+    if _is_being_made(world, rule, record):
         raise NotNow(world.later(world.patience.search_lag), "create_elsewhere")
     under_way = _living_creates(world, record)
     if not under_way and not takes_part(rule, record):
@@ -298,11 +298,17 @@ async def _go_on(world: World, order: Order, under_way: Intent) -> list[Link]:
         raise Unsure(under_way, LINKED_OTHERWISE) from None
 
 
-def _is_being_made(world: World, rule: Rule, company_key: str) -> bool:
-    """Whether some create in this company has not been cleared up, so that a new record of ours may be its outcome."""
+def _is_being_made(world: World, rule: Rule, record: Record) -> bool:
+    """Whether some create in this company has not been cleared up, so that a new record of ours may be its outcome.
+
+    Where the ERP does not tell who has made it, one that looks like what was sent may be.
+    """
     with world.store.read() as tx:
         left = intents.living(tx, rule=rule.rule)
-    return any((one.kind, one.side, one.company_key) == ("create", "erp", company_key) for one in left)
+    mine = [one for one in left if (one.kind, one.side, one.company_key) == ("create", "erp", record.company_key)]
+    if record.created_by_us is None:
+        return any(is_of(record, one) for one in mine)
+    return record.created_by_us and bool(mine)
 
 
 def _creates_under_way(tx: Transaction, rule: Rule) -> bool:

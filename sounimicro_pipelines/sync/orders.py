@@ -81,7 +81,7 @@ def place_of(order: Order) -> tuple[str, int, str, str]:
 
 
 def intent_for(world: World, order: Order) -> tuple[Intent, bool]:
-    """The living intent of this create, or a new one (True). Raises NotNow."""
+    """The living intent of this create, or a new one (True). Raises NotNow, and Outdated for what is linked by now."""
     source = order.source
     crm_id = source.id if order.side == "erp" else None
     erp_id = source.id if order.side == "crm" else None
@@ -90,6 +90,8 @@ def intent_for(world: World, order: Order) -> tuple[Intent, bool]:
             living = _living(tx, world, order)
             if living is not None:
                 return living, False
+            if _is_linked(tx, world, order):
+                raise Outdated("The record has been linked meanwhile.", remedy="Look at it again.")
             _wait_for_alike(tx, world, order)
             generation = 1
             if order.side == "erp":
@@ -211,6 +213,13 @@ def _living(tx: Transaction, world: World, order: Order) -> Intent | None:
         if same and (order.side == "crm" or one.role == order.role):
             return one
     return None
+
+
+def _is_linked(tx: Transaction, world: World, order: Order) -> bool:
+    source = order.source
+    if order.side == "crm":
+        return links.for_erp(tx, order.company_key, source.entity, source.id) is not None
+    return links.for_crm_place(tx, world.tenant, source.entity, source.id, order.company_key, order.role) is not None
 
 
 def take_over(world: World, order: Order, intent: Intent) -> Intent:

@@ -34,8 +34,9 @@ class Record:
 
     `facts` are what `takes_part` asks about. `parent` is a person's CRM company, a contact's business relation or a
     project's customer. `relation` is a party's own business relation. `locked` says why the record must not be written.
-    `markers` are ours on a CRM record: (CompanyKey, role) → ERP id. `handle` is the port's own. `created` is None where
-    the system does not tell. `unset` are paths that hold a zero which the system cannot tell from nothing.
+    `markers` are ours on a CRM record: (CompanyKey, role) → ERP id. `handle` is the port's own. `created` and
+    `created_by_us` are None where the system does not tell. `unset` are paths that hold a zero which the system cannot
+    tell from nothing.
     """
 
     side: Side
@@ -52,7 +53,7 @@ class Record:
     touches: Mapping[str, Touch] = field(default_factory=dict)
     stamp: str | None = None
     created: datetime | None = None
-    created_by_us: bool = False
+    created_by_us: bool | None = False
     locked: str | None = None
     markers: Mapping[tuple[str, str], int] = field(default_factory=dict)
     unset: frozenset[str] = frozenset()

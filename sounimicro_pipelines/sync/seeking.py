@@ -99,8 +99,8 @@ async def made_by(
         merged = {one.id for one in made if side == "crm" and _took_up(tx, world, one)}
     near = [one for one in made if one.id not in linked | outcomes and (parent is None or one.parent == parent)]
     now = {"name": source.identity.name, "org_number": source.identity.org_number} if source is not None else {}
-    mine = [one for one in near if _is_of(one, intent) or _says(one, now)]
-    taken = [one for one in made if one.id in linked - outcomes and (_is_of(one, intent) or one.id in merged)]
+    mine = [one for one in near if is_of(one, intent) or _says(one, now)]
+    taken = [one for one in made if one.id in linked - outcomes and (is_of(one, intent) or one.id in merged)]
     if taken and not mine:
         if source is None:
             return None
@@ -126,7 +126,7 @@ def _outcomes(tx: Transaction, intent: Intent) -> set[int]:
 
 def _explained(made: Record, others: Sequence[Intent]) -> bool:
     """Whether another unfinished create accounts for a record."""
-    return any(_is_of(made, one) for one in others if one.kind == "create")
+    return any(is_of(made, one) for one in others if one.kind == "create")
 
 
 async def _natural_key(world: World, order: Order, intent: Intent, port: Port) -> None:
@@ -147,7 +147,7 @@ def _is_named_alike(one: Identity, mine: Identity) -> bool:
     return normal(one.name) == normal(mine.name) and (mine.parent is None or one.parent == mine.parent)
 
 
-def _is_of(made: Record, intent: Intent) -> bool:
+def is_of(made: Record, intent: Intent) -> bool:
     """Whether a record looks like what some attempt has sent."""
     return any(_says(made, one) for one in attempts_of(intent))
 
