@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from sounimicro_pipelines.clock import Clock, SystemClock
 from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.settings import Settings, load_settings
-from sounimicro_pipelines.store import Store, open_store, runs
+from sounimicro_pipelines.store import Store, Transaction, issues, open_store, runs
 from sounimicro_pipelines.store import companies as company_rows
 from sounimicro_pipelines.superoffice import SuperOfficeClient
 from sounimicro_pipelines.transport import Limits
@@ -98,10 +99,22 @@ class Installation:
         return UnimicroClient(self.settings.require_unimicro(), limits=self.limits, clock=self.clock)
 
     async def companies(self, client: UnimicroClient) -> tuple[list[Company], list[Skipped]]:
-        """The ERP companies in use, remembered in the store, and those skipped with the reason."""
-        used, skipped = choose(await client.companies(), self.settings)
+        """The ERP companies in use, remembered in the store, and those skipped with the reason.
+
+        One that was in use and may not be used any more is told as an issue until it may be again.
+        """
+        with self.store.read() as tx:
+            rows = company_rows.all_companies(tx, active_only=False)
+        known = [Company(row.alias, row.company_key, row.name, row.organization_number, row.is_test) for row in rows]
+        used, skipped = choose(await client.companies(), self.settings, known)
         seen_at = self.clock.now()
         with self.store.transaction() as tx:
+            withdrawn = {one.company.key: one.company for one in skipped if one.why == "withdrawn"}
+            for company in known:
+                if company.key not in withdrawn:
+                    issues.solve(tx, _withdrawn(company), now=seen_at)
+            for company in withdrawn.values():
+                _tell_withdrawn(tx, company, seen_at)
             company_rows.remember(
                 tx,
                 [
@@ -169,3 +182,21 @@ class Installation:
     def crm_file(self) -> Path:
         """The warehouse of the CRM tenant; the dot keeps it apart from every company's alias."""
         return self.settings.warehouse_dir / f"crm.{self.settings.require_superoffice().tenant.lower()}.duckdb"
+
+
+def _withdrawn(company: Company) -> str:
+    return f"company:{company.key}"
+
+
+def _tell_withdrawn(tx: Transaction, company: Company, now: datetime) -> None:
+    issues.report(
+        tx,
+        fingerprint=_withdrawn(company),
+        kind="accessdenied",
+        cause=f"Unimicro: the client may not use the company «{company.alias}» any more; the others go on without it.",
+        remedy="Check that the company has the integration activated for this client in Unimicro, or take it out of "
+        "SOUNIMICRO_COMPANIES.",
+        now=now,
+        side="erp",
+        company_key=company.key,
+    )

@@ -24,6 +24,7 @@ class Company:
 
 
 REASONS = {
+    "withdrawn": "the client may not use it any more; check that the company has the integration activated in Unimicro",
     "not_named": "it is not named in SOUNIMICRO_COMPANIES",
     "template": "it is a template company (SOUNIMICRO_INCLUDE_TEST_COMPANIES=true uses it, or name it)",
     "test": "it is a test company (SOUNIMICRO_INCLUDE_TEST_COMPANIES=true uses it, or name it)",
@@ -69,16 +70,20 @@ def _is_true(value: Any) -> bool:
     return str(value).lower() in ("true", "1")
 
 
-def choose(companies: Sequence[Company], settings: Settings) -> tuple[list[Company], list[Skipped]]:
+def choose(
+    companies: Sequence[Company], settings: Settings, known: Sequence[Company] = ()
+) -> tuple[list[Company], list[Skipped]]:
     """The companies to use under their aliases, and the others with the reason.
 
-    A company that is named in SOUNIMICRO_COMPANIES is used whatever it is. Raises SettingsError when a named one is
-    not among those the client may use, or when none is left.
+    A company that is named in SOUNIMICRO_COMPANIES is used whatever it is. `known` were used before: one of them that
+    the client may not use any more is left out, and keeps no other from its work. Raises SettingsError when another
+    named one is not among those the client may use, or when none is left.
     """
     aliases = settings.company_aliases
     by_key = {company.key.lower(): company for company in companies}
     missing = [alias for key, alias in aliases.items() if key not in by_key]
-    if missing:
+    withdrawn = [one for one in known if one.key.lower() in aliases and one.key.lower() not in by_key]
+    if missing and (len(withdrawn) < len(missing) or len(missing) == len(aliases)):
         raise SettingsError(
             [
                 f"SOUNIMICRO_COMPANIES: the client may not use the company «{alias}»; check its CompanyKey, and that "
@@ -87,7 +92,7 @@ def choose(companies: Sequence[Company], settings: Settings) -> tuple[list[Compa
             ]
         )
     used: list[Company] = []
-    skipped: list[Skipped] = []
+    skipped = [Skipped(_under(aliases[one.key.lower()], one), "withdrawn") for one in withdrawn]
     for key, company in by_key.items():
         reason = _reason_to_skip(company, key, aliases, settings.sounimicro_include_test_companies)
         if reason:

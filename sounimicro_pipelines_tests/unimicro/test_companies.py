@@ -6,7 +6,7 @@ import pytest
 
 from sounimicro_pipelines.errors import SettingsError
 from sounimicro_pipelines.settings import Settings
-from sounimicro_pipelines.unimicro.companies import choose, parse_companies
+from sounimicro_pipelines.unimicro.companies import Company, choose, parse_companies
 
 ROWS: list[dict[str, Any]] = [
     {"ID": 1, "Key": "AAAA", "Name": "Alfa AS", "OrganizationNumber": "911 222 333", "IsTest": False},
@@ -64,6 +64,17 @@ def test_a_named_company_without_access_is_one_clear_line() -> None:
     with pytest.raises(SettingsError, match="may not use the company «x»") as caught:
         choose(COMPANIES, settings(sounimicro_companies="a=aaaa,x=eeee"))
     assert len(caught.value.problems) == 1
+
+
+def test_a_named_company_that_was_used_before_keeps_no_other_from_its_work() -> None:
+    named, gone = settings(sounimicro_companies="a=aaaa,x=EEEE"), Company("x", "EEEE", "Epsilon AS")
+    used, skipped = choose(COMPANIES, named, [COMPANIES[0], gone])
+    assert [one.alias for one in used] == ["a"]
+    assert [(one.company.alias, one.why) for one in skipped if one.company.key == "EEEE"] == [("x", "withdrawn")]
+    with pytest.raises(SettingsError, match="may not use the company «x»"):
+        choose(COMPANIES, settings(sounimicro_companies="x=EEEE"), [gone])
+    with pytest.raises(SettingsError, match="may not use the company «y»"):
+        choose(COMPANIES, settings(sounimicro_companies="a=aaaa,x=EEEE,y=ffff"), [gone])
 
 
 def test_no_company_left_lists_what_was_skipped_and_why() -> None:
