@@ -223,7 +223,11 @@ def _concerns(entry: Entry, link: Link, mine: set[int]) -> bool:
     """A write to this link's ERP record, or to the CRM record whichever link made it."""
     if entry.side == "crm":
         return (entry.crm_entity, entry.crm_id) == (link.crm_entity, link.crm_id)
-    return entry.link_id in mine and entry.erp_id == link.erp_id and entry.company_key == link.company_key
+    written, here = (
+        (entry.company_key, entry.erp_entity, entry.erp_id),
+        (link.company_key, link.erp_entity, link.erp_id),
+    )
+    return entry.link_id in mine and written == here
 
 
 def _first_writer(rules: RuleSet, siblings: list[Link], key: str) -> int | None:

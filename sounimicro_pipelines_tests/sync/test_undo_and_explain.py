@@ -133,6 +133,22 @@ def test_a_run_tells_which_row_of_a_partner_it_has_written(calm: Calm) -> None:
     assert told == [("erp", f"Customer:{erp.id}", STREET), ("erp", f"Supplier:{supplier.id}", STREET)]
 
 
+def test_the_rows_of_a_partner_are_told_apart_though_they_have_one_number(calm: Calm) -> None:
+    """Customers and suppliers are numbered each by themselves, so that a partner's rows may have the same id."""
+    crm, erp, _ = calm.linked_company()
+    with patch.object(calm.erp["K1"], "_new_id", return_value=erp.id):
+        supplier = calm.also_supplier(erp)
+    calm.later()
+    calm.erp["K1"].person_types(supplier, LINE, "Postboks 123")
+    calm.sync()
+    assert (crm.values[STREET], erp.values[LINE]) == ("Postboks 123", "Postboks 123")
+    sides = {
+        one.link.role: [change.side for change in one.changes]
+        for one in told(calm, f"crm:contact:{crm.id}", STREET).fields
+    }
+    assert sides == {"customer": ["erp", "crm"], "supplier": ["crm"]}
+
+
 def test_created_and_linked_records_are_left_and_said(calm: Calm) -> None:
     record = CrmAddress("contact", calm.company(calm.crm, "contact").id)
     outcome = calm.ask(lambda world: ErpButton(world).create(record, "K1", "customer"))
