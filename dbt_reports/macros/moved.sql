@@ -38,7 +38,7 @@ from net
 left join (
     select was.*
     from {{ was }} as was
-    semi join net as near on near.{{ near }} = was.{{ near }}
+    semi join {{ sifted('net', near) }} as near on near.{{ near }} = was.{{ near }}
     {% if in_order_of %}
     semi join net as near_2 on near_2.{{ in_order_of }} = was.{{ in_order_of }}
     {{ when(unordered) if unordered else '' }}

@@ -31,10 +31,16 @@
 {% macro of_touched(scope, columns) -%}
     {%- set touched = ref('touched_' ~ scope) -%}
     {%- for column, expression in columns.items() if column.endswith('_id') and columns | length > 1 %}
-    semi join {{ touched }} as near_{{ loop.index }} on near_{{ loop.index }}.{{ column }} = {{ expression }}
+    semi join {{ sifted(touched, column) }} as near_{{ loop.index }} on near_{{ loop.index }}.{{ column }} = {{ expression }}
     {%- endfor %}
     semi join {{ touched }} as touched on
         {%- for column, expression in columns.items() %} touched.{{ column }} {{ same(column) }} {{ expression }}{{ ' and' if not loop.last }}{% endfor %}
+{%- endmacro %}
+
+{# A relation whose ids are looked for by a scan of something larger. Of all its ids, not only of the least and the greatest,
+   DuckDB makes the scan's filter only if it is filtered itself; so it is, by what is true of every row. #}
+{% macro sifted(relation, column) -%}
+    (select * from {{ relation }} where hash({{ column }}) is not null)
 {%- endmacro %}
 
 {# The invoices that turnover is made of: all, or in an incremental build those of the touched years. #}
@@ -71,6 +77,7 @@
         {% else %}
         semi join {{ touched }} as near on near.year = part.year
         {% endif %}
+        semi join {{ sifted(touched, 'party_id') }} as near_party on near_party.party_id = part.party_id
         semi join {{ touched }} as touched
             on touched.role = part.role and touched.party_id = part.party_id and touched.year = {{ year }}
         {{ when('undated') }}

@@ -69,7 +69,7 @@ def of_scope(
     """
     near = [column for column in columns if column.endswith("_id") and column not in nullable]
     joins = [
-        f"semi join {touched} as near_{place} on near_{place}.{column} = {alias}.{column}"
+        f"semi join {_sifted(touched, column)} as near_{place} on near_{place}.{column} = {alias}.{column}"
         for place, column in enumerate(near if len(columns) > 1 else ())
     ]
     same = " and ".join(
@@ -81,3 +81,8 @@ def of_scope(
         return [limit]
     ordered = f"semi join {touched} as in_order on in_order.{in_order_of} = {alias}.{in_order_of} {limit}"
     return [ordered, f"{limit} where {alias}.{in_order_of} is null"] if in_order_of in nullable else [ordered]
+
+
+def _sifted(relation: str, column: str) -> str:
+    """As the macro `sifted`: only of ids that are filtered themselves does DuckDB make a scan's filter of them all."""
+    return f"(select * from {relation} where hash({column}) is not null)"

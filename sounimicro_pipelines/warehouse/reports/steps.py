@@ -92,7 +92,7 @@ FORMAT = 9
 """Of the kept steps; another number makes them anew."""
 _TOUCHED_OF_TABLE = re.compile(
     r'from "(?P<schema>reports|intermediate)"\."(?P<name>\w+)" as (?P<alias>\w+)\s+'
-    r'(?:semi join "reports_state"\."touched_\w+" as near_\d+ on[^\n]+\s+)*'
+    r'(?:semi join \(select \* from "reports_state"\."touched_\w+" where [^\n]+\) as near_\d+ on[^\n]+\s+)*'
     r'semi join "reports_state"\."touched_(?P<scope>\w+)" as touched on[^\n]+'
 )
 _MADE = re.compile(r'temp\."made_\w+"')
