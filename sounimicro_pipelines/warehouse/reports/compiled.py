@@ -31,6 +31,8 @@ a touched document has no day."""
 SMALL = 50_000
 """Rows of anything that was touched, up to which a build is done sooner by one thread: two wait for each other longer
 than they work."""
+_LOOKS_AT_ALL = "feed_stamp"
+"""The step that looks at every raw row, however little was touched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +92,12 @@ class _Build:
         self._changes: set[str] = set()
         self._picked: set[str] = set()
         self._threads = _threads(connection)
+        self._works_with = self._threads
+        self._is_large = False
         self.rows: dict[str, int] = {}
-        self._work_with(1)
 
     def take(self, step: Step) -> None:
+        self._work_with(self._threads if self._is_large or step.name == _LOOKS_AT_ALL else 1)
         is_due = not step.when or bool(self._changes & set(step.when))
         sql = step.sql_when(self._changes)
         if step.is_passing:
@@ -114,12 +118,12 @@ class _Build:
         self.rows[name] = rows
         if rows:
             self._changes.add(name)
-        if rows > SMALL:
-            self._work_with(self._threads)
+        self._is_large = self._is_large or rows > SMALL
 
     def _work_with(self, threads: int) -> None:
-        if _threads(self._connection) != threads:
+        if self._works_with != threads:
             self._connection.execute(f"set threads = {threads}")
+            self._works_with = threads
 
     def _create(self, table: str, what: str) -> int:
         """Makes a temporary table; answers how many rows it has."""
