@@ -15,7 +15,6 @@ from typing import Any
 import duckdb
 
 from sounimicro_pipelines.store.reports import GroupCondition
-from sounimicro_pipelines.warehouse.hashes import described
 
 BUCKET = 256
 """How many neighbouring ids make a group where rows belong to nothing larger."""
@@ -136,7 +135,8 @@ class Stand:
         """Name and type of each column of a table; none when there is no such table."""
         if (schema, name) not in self.tables:
             return []
-        return described(warehouse.execute(f'FROM "{schema}"."{name}" LIMIT 0').description)
+        table = warehouse.table(f'"{schema}"."{name}"')
+        return [(column, str(kind)) for column, kind in zip(table.columns, table.types, strict=True)]
 
 
 def counted(warehouse: duckdb.DuckDBPyConnection, source: str) -> int:
