@@ -37,9 +37,10 @@ async def crm_numbers(installation: Installation, client: SuperOfficeClient) -> 
 
 
 async def creation(installation: Installation, client: SuperOfficeClient) -> AsyncIterator[Finding]:
-    """Rules that create in the ERP by themselves, where there are several ERP companies and nobody says in which."""
+    """Rules that create in the ERP by themselves, where several companies have gone live and nobody says in which."""
     with installation.store.read() as tx:
-        count = len(companies.all_companies(tx))
+        known = companies.all_companies(tx)
+    count = sum(map(installation.is_live, known))
     for rule in (await _rules(installation, client)).active():
         if count > 1 and rule.create.in_erp == "automatic" and rule.rule != "person":
             yield found("creation", "note", rule=rule.rule, count=count)

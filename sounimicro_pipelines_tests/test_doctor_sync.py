@@ -115,7 +115,7 @@ def test_a_rule_that_cannot_know_in_which_company_to_create_is_told(installation
         rule_versions.save(tx, "customer", document, by="test", now=now, expected=None)
     told = of_crm(installation, creation)[title]
     assert told.level == "note"
-    assert "there are 2 ERP companies" in told.text
+    assert "2 ERP companies have gone live" in told.text
 
 
 def test_companies_that_allot_the_same_numbers_and_series_that_run_out_are_told(

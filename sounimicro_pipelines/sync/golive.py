@@ -215,7 +215,8 @@ def _of_rule(world: World, rule: Rule, crm: Register, erp: Register, parents: di
     found.duplicates_crm = [ids for ids in match.duplicates(left) if starts.intersection(ids)]
     found.duplicates_erp = [ids for ids in match.duplicates(right) if follows.intersection(ids)]
     found.creates_in_crm = len(found.only_erp) if rule.create.in_crm == "automatic" else 0
-    found.creates_in_erp = len(starts.intersection(found.only_crm)) if world.creates_in_erp(rule) else 0
+    creates = world.creates_in_erp(rule, erp.company_key)
+    found.creates_in_erp = len(starts.intersection(found.only_crm)) if creates else 0
     if rule.rule != "person":
         found.names = {f"crm:{one.id}": one.identity.name for one in ours}
         found.names |= {f"erp:{one.id}": one.identity.name for one in theirs}

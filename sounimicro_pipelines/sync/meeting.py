@@ -148,7 +148,7 @@ async def _meet_in(world: World, rule: Rule, crm: Record, key: str, role: str, p
     if rule.rule == "person" and not relation:
         return None
     identity = replace(crm.identity, parent=relation) if rule.rule == "person" else crm.identity
-    creates = world.creates_in_erp(rule)
+    creates = world.creates_in_erp(rule, key)
     match = partial(_meet_in_erp, world, rule, here, identity, role, parent, creates=creates)
     meeting = Meeting(world.now(), match)
     if under_way is None:

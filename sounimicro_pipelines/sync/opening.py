@@ -82,7 +82,7 @@ class Connection:
             by=by,
             live=lambda key: key in self._live,
             patience=self._patience,
-            companies=len(self.companies),
+            companies=frozenset(one.key for one in self.companies),
             reporter=reporter or Silent(),
         )
 

@@ -74,8 +74,8 @@ class World:
     live: Callable[[str], bool] | None = None
     patience: Patience = field(default_factory=Patience)
     reporter: Reporter = field(default_factory=Silent)
-    companies: int = 0
-    """How many ERP companies there are, with those that this piece of work leaves out; 0: those of `erp`."""
+    companies: frozenset[str] = frozenset()
+    """The keys of all ERP companies, those too that this piece of work leaves out."""
     _items: dict[str, dict[str, ItemMap]] = field(default_factory=dict)
 
     @property
@@ -98,13 +98,16 @@ class World:
             return True
         return runs.is_live(tx, self.tenant, company_key)
 
-    def creates_in_erp(self, rule: Rule) -> bool:
-        """Whether what only the CRM has is created in the ERP without anybody asking for it.
+    def creates_in_erp(self, rule: Rule, company_key: str) -> bool:
+        """Whether a record that only the CRM has is created in an ERP company without anybody asking for it.
 
-        In which ERP company, its own company says of a person; of other records nobody says it where there are several.
+        In which company, its own one says of a person. Of other records nobody says it where several have gone live.
         """
-        is_told = rule.rule == "person" or max(self.companies, len(self.erp)) == 1
-        return rule.create.in_erp == "automatic" and is_told
+        if rule.create.in_erp != "automatic":
+            return False
+        others = self.companies.union(self.erp) - {company_key}
+        with self.store.read() as tx:
+            return rule.rule == "person" or not any(self.is_live(tx, one) for one in others)
 
     def items(self, tx: Transaction, company_key: str) -> Mapping[str, ItemMap]:
         """The company's list mappings, read once for each batch of work."""

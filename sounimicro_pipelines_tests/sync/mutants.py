@@ -374,7 +374,7 @@ MUTANTS = (
     Mutant("conflict policy swapped", "the policy decides",
            wrapped(weigh, "decide", _swapped), one_company),
     Mutant("merge ignored", "a merge moves its links",
-           both(instead(ending, "_merged_into", _no_merges), instead(feeds, "apply_merge", lambda *_: None)),
+           both(instead(ending, "merged_into", _no_merges), instead(feeds, "apply_merge", lambda *_: None)),
            often("merge")),
     Mutant("whole objects written", "nothing outside the mapped fields",
            wrapped(agreement, "_without_shared", _whole_objects), one_company),

@@ -149,7 +149,7 @@ def test_of_several_companies_none_gets_a_customer_that_nobody_has_chosen_it_for
     assert (len(first.living("Customer")), len(second.living("Customer"))) == (1, 0)
 
     async def drained(world: World) -> RunReport:
-        world.erp, world.companies = {"K1": first}, 2
+        world.erp, world.companies = {"K1": first}, frozenset(both.erp)
         return await drain(world, "customer")
 
     both.poke_everything()
