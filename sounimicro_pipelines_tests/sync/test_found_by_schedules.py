@@ -753,6 +753,34 @@ def test_what_was_typed_before_a_partners_second_row_joined_does_not_give_way_to
     assert company.values[path] == customer.values[other] == supplier.values[other] == typed
 
 
+def test_who_was_asked_about_a_record_of_ours_is_looked_at_when_it_is_known_to_be_anothers() -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
+    crm, erp = scenario.crm, scenario.erp["K1"]
+    scenario.company(crm, "contact", "")
+    scenario.settle()
+    scenario.polling = True
+    scenario.back_up()
+    scenario.hostile.clock.advance(200)
+    source = scenario.company(crm, "contact", "")
+    with unheard(erp):
+        scenario.run_engines()
+    (_, entity, made) = scenario.hostile.creates[-1]
+    erp.person_types(erp.rows[(entity, made)], "Info.Name")
+    scenario.restore_old()
+    scenario.hostile.clock.advance(200)
+    asked = scenario.company(crm, "contact", "")
+    scenario.settle()
+    told = {one.crm_id for one in open_issues(scenario.store) if one.kind == "possible_duplicate"}
+    assert {source.id, asked.id} <= told
+    world = scenario.world()
+    asyncio.run(ErpButton(world).link(CrmAddress("contact", source.id), "K1", "customer", made))
+    scenario.polling = False
+    scenario.run_engines()
+    with scenario.store.read() as tx:
+        assert links.for_crm(tx, crm.tenant, "contact", asked.id)
+    assert not [one for one in open_issues(scenario.store) if one.kind == "possible_duplicate"]
+
+
 def test_a_customer_is_not_made_beside_what_its_supplier_was_merged_into_just_before() -> None:
     scenario = Scenario(1, StorePool(), Trouble(), active=("supplier", "customer"), polling_always=True)
     kept = scenario.company(scenario.crm, "contact", "")
