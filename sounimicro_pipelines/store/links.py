@@ -118,6 +118,11 @@ def of_rule(
     return [build(Link, row) for row in tx.rows(statement)]
 
 
+def company_keys(tx: Transaction) -> set[str]:
+    """The ERP companies that have links, also those that are not in use any more."""
+    return set(tx.column(select(tx.tables.links.c.company_key).distinct()))
+
+
 def of_partners(tx: Transaction, company_key: str, role: str) -> list[Link]:
     """The links in one role of companies that are both customer and supplier in an ERP company."""
     table = tx.tables.links

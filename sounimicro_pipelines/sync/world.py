@@ -12,7 +12,7 @@ from sounimicro_pipelines.errors import SounimicroError
 from sounimicro_pipelines.rules.model import Rule
 from sounimicro_pipelines.rules.values import ItemMap, Side
 from sounimicro_pipelines.rules.versions import RuleSet, list_items
-from sounimicro_pipelines.store import Store, Transaction, runs
+from sounimicro_pipelines.store import Store, Transaction, links, runs
 from sounimicro_pipelines.sync.ports import CrmPort, ErpPort, GuidOf, Port, Reporter, Silent
 
 NAMESPACE = uuid.UUID("6f0f6d1e-5d0b-5c1c-9a53-0d6f7c5b9b11")
@@ -101,13 +101,15 @@ class World:
     def creates_in_erp(self, rule: Rule, company_key: str) -> bool:
         """Whether a record that only the CRM has is created in an ERP company without anybody asking for it.
 
-        In which company, its own one says of a person. Of other records nobody says it where several have gone live.
+        In which company, its own one says of a person. Of other records nobody says it where several have gone live,
+        though one of them may be out of use for a while.
         """
-        if rule.create.in_erp != "automatic":
-            return False
-        others = self.companies.union(self.erp) - {company_key}
+        if rule.create.in_erp != "automatic" or rule.rule == "person":
+            return rule.create.in_erp == "automatic"
+        known = self.companies.union(self.erp)
         with self.store.read() as tx:
-            return rule.rule == "person" or not any(self.is_live(tx, one) for one in others)
+            out_of_use = links.company_keys(tx) - known
+            return not (out_of_use or any(self.is_live(tx, one) for one in known - {company_key}))
 
     def items(self, tx: Transaction, company_key: str) -> Mapping[str, ItemMap]:
         """The company's list mappings, read once for each batch of work."""

@@ -157,6 +157,19 @@ def test_of_several_companies_none_gets_a_customer_that_nobody_has_chosen_it_for
     assert len(first.living("Customer")) == 1
 
 
+def test_a_company_that_is_out_of_use_for_a_while_gives_its_customers_to_no_other(both: Calm) -> None:
+    both.rules = rules("automatic")
+    first, second = both.erp.values()
+    both.company(second, "Customer")
+    both.sync()
+    both.company(both.crm, "contact")
+    both.erp = {"K1": first}
+    both.sync()
+    both.poke_everything()
+    both.sync()
+    assert first.living("Customer") == []
+
+
 def test_a_person_of_a_customer_of_two_companies_is_made_in_both(pool: StorePool) -> None:
     both = Calm(1, pool, Trouble(), active=("customer", "person"), companies=2)
     both.name_companies()
