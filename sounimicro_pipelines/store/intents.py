@@ -7,14 +7,14 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from sounimicro_pipelines.store.database import Transaction
 from sounimicro_pipelines.store.errors import Outdated
 from sounimicro_pipelines.store.prepared import Prepared
 from sounimicro_pipelines.store.rows import build, insert_id, maybe, values_of
-from sounimicro_pipelines.store.statements import about_record, columns, find_one, kept, named, record_values
+from sounimicro_pipelines.store.statements import about_record, columns, find_one, named, record_values
 from sounimicro_pipelines.store.tables import StoreTables
 
 LIVING = ("open", "sent", "unknown")
@@ -117,15 +117,17 @@ def _is_living(tables: StoreTables) -> ColumnElement[bool]:
     return or_(*(tables.intents.c.state == state for state in LIVING))
 
 
-def recent(tx: Transaction, *, kind: str, side: str, since: datetime) -> list[Intent]:
-    """Intents of a kind that were made or finished since a moment, oldest first."""
-    rows = tx.rows(_recent(tx), {"the_kind": kind, "the_side": side, "since": since})
-    return [build(Intent, row) for row in rows]
+def ended_creates(tx: Transaction, *, side: str, register: tuple[str, str], since: datetime) -> list[Intent]:
+    """Creates in a register (company, "" for the CRM, and entity) that ended since a moment, oldest first."""
+    company_key, entity = register
+    values = {"the_company_key": company_key, "the_entity": entity, "since": since}
+    return [build(Intent, row) for row in tx.rows(_ended_creates(tx.tables, side), values)]
 
 
-@kept
-def _recent(tables: StoreTables) -> Any:
+@cache
+def _ended_creates(tables: StoreTables, side: str) -> Prepared:
     table = tables.intents
-    lately = or_(table.c.created_at >= bindparam("since"), table.c.finished_at >= bindparam("since"))
-    here = (table.c.kind == bindparam("the_kind"), table.c.side == bindparam("the_side"))
-    return select(table).where(*here, lately).order_by(table.c.id)
+    entity = table.c[f"{side}_entity"] == bindparam("the_entity")
+    register = (entity, table.c.company_key == bindparam("the_company_key")) if side == "erp" else (entity,)
+    lately = (text("kind = 'create'"), table.c.side == side, table.c.finished_at >= bindparam("since"))
+    return Prepared(select(table).where(*lately, *register).order_by(table.c.id))

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, func, or_, select, text, update
@@ -220,19 +221,20 @@ def of_record(
     crm: tuple[str, int] | None = None,
     erp: tuple[str, str, int] | None = None,
 ) -> list[Issue]:
-    """Open issues of a CRM record (entity, id) or an ERP record (CompanyKey, entity, id)."""
+    """Open issues of a CRM record (entity, id) or an ERP record (CompanyKey, entity, id), newest trouble first."""
     about = record_values(tenant, crm, erp)
     if not about:
         return []
     statement = _of_record(tx.tables, crm is not None, erp is not None)
-    return [build(Issue, row) for row in tx.rows(statement, about)]
+    found = (build(Issue, row) for row in tx.rows(statement, about))
+    return sorted(found, key=attrgetter("last_at"), reverse=True)
 
 
 @cache
 def _of_record(tables: StoreTables, in_crm: bool, in_erp: bool) -> Prepared:
     table = tables.issues
     here = about_record(table, in_crm, in_erp)
-    return Prepared(select(table).where(table.c.state == "open", here).order_by(table.c.last_at.desc()))
+    return Prepared(select(table).where(table.c.state == "open", here))
 
 
 def counts(tx: Transaction) -> dict[str, int]:

@@ -120,7 +120,17 @@ def of_rule(
 
 def company_keys(tx: Transaction) -> set[str]:
     """The ERP companies that have links, also those that are not in use any more."""
-    return set(tx.column(select(tx.tables.links.c.company_key).distinct()))
+    return {row.key for row in tx.rows(_company_keys(tx))}
+
+
+@kept
+def _company_keys(tables: StoreTables) -> Any:
+    """From each key to the next one of the index; to read all links for their few companies would take long."""
+    key = tables.links.c.company_key
+    keys = select(func.min(key).label("key")).cte("keys", recursive=True)
+    following = select(func.min(key)).where(key > keys.c.key).scalar_subquery()
+    keys = keys.union_all(select(following).where(keys.c.key.is_not(None)))
+    return select(keys.c.key).where(keys.c.key.is_not(None))
 
 
 def of_partners(tx: Transaction, company_key: str, role: str) -> list[Link]:

@@ -12,7 +12,7 @@ from sqlalchemy.schema import SetTableComment
 from sounimicro_pipelines.store.errors import Foreign, FromTheFuture, Unwritable
 from sounimicro_pipelines.store.tables import StoreTables
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest version; a test holds it against the files in migrations/versions."""
 
 APPLICATION_ID = 0x536F556E

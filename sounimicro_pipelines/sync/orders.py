@@ -139,8 +139,8 @@ def _wait_for_alike(tx: Transaction, world: World, order: Order, mine: int = 0) 
     began, lag = order.meeting.began, timedelta(seconds=world.patience.search_lag)
     waits = max(lag, timedelta(seconds=world.patience.late_effect))
     register = ("", order.entity) if order.side == "crm" else (order.company_key, order.entity)
-    others = [*intents.living(tx), *intents.recent(tx, kind="create", side=order.side, since=began - lag)]
-    for one in others:
+    ended = intents.ended_creates(tx, side=order.side, register=register, since=began - lag)
+    for one in (*intents.living(tx), *ended):
         if one.kind != "create" or one.id == mine or register_of(one) != register:
             continue
         until = one.finished_at + lag if one.finished_at else one.not_before or (one.sent_at or one.created_at) + waits

@@ -96,11 +96,12 @@ async def made_by(
         linked = {one.id for one in made if _is_linked(tx, world, intent, one)}
         others = _others(tx, intent)
         outcomes = _outcomes(tx, intent)
-        merged = {one.id for one in made if side == "crm" and _took_up(tx, world, one)}
+        foreign = [one for one in made if one.id in linked - outcomes]
+        merged = {one.id for one in foreign if side == "crm" and _took_up(tx, world, one)}
     near = [one for one in made if one.id not in linked | outcomes and (parent is None or one.parent == parent)]
     now = {"name": source.identity.name, "org_number": source.identity.org_number} if source is not None else {}
     mine = [one for one in near if is_of(one, intent) or _says(one, now)]
-    taken = [one for one in made if one.id in linked - outcomes and (is_of(one, intent) or one.id in merged)]
+    taken = [one for one in foreign if is_of(one, intent) or one.id in merged]
     if taken and not mine:
         if source is None:
             return None
@@ -120,8 +121,9 @@ def _others(tx: Transaction, intent: Intent) -> list[Intent]:
 
 def _outcomes(tx: Transaction, intent: Intent) -> set[int]:
     """The records of which other creates have known, since this one or not long before, that they made them."""
-    since = intents.recent(tx, kind="create", side=intent.side, since=intent.created_at - LOOKED_BACK)
-    return {int(one.outcome["id"]) for one in since if one.outcome and register_of(one) == register_of(intent)}
+    since = intent.created_at - LOOKED_BACK
+    ended = intents.ended_creates(tx, side=intent.side, register=register_of(intent), since=since)
+    return {int(one.outcome["id"]) for one in ended if one.outcome}
 
 
 def _explained(made: Record, others: Sequence[Intent]) -> bool:

@@ -155,6 +155,7 @@ class LinkedTables(Declaring):
             Column("run_id", String(80)),
             self._index("intents_open", "state", "created_at"),
             self._index("intents_link", "link_id"),
+            self._index("intents_ended_creates", "side", "finished_at", where="kind = 'create'"),
             self._index(
                 "intents_one_create_erp",
                 "tenant",
