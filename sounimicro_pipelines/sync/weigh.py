@@ -13,7 +13,7 @@ from sounimicro_pipelines.rules.values import ItemMap, Problem, Reading, Scalar
 from sounimicro_pipelines.store.baselines import Baseline
 from sounimicro_pipelines.store.intents import Intent
 from sounimicro_pipelines.store.links import Link
-from sounimicro_pipelines.sync.decide import CRM, Decision, View, decide, effective_direction
+from sounimicro_pipelines.sync.decide import CRM, ERP, Decision, View, decide, effective_direction
 from sounimicro_pipelines.sync.ports import Port, Record, Touch
 from sounimicro_pipelines.sync.translate import (
     context_of,
@@ -221,7 +221,7 @@ def _as_sent(scene: Scene, one: RuleField, target: Record, changes: Mapping[str,
 
 def _views(scene: Scene, one: RuleField, found: Weighed) -> tuple[View, ...]:
     now = [read_field(one, record, scene.items) for record in scene.records]
-    before = _before(scene, one)
+    before = _before(scene, one, now)
     for intent in scene.intents:
         body = intent.body.get(one.key) if intent.kind == "update" else None
         if body is None:
@@ -274,31 +274,36 @@ def _goes_on(rows: Sequence[tuple[Reading, Reading | None]], value: Reading) -> 
     return any(value.key not in (now.key, before.key if before is not None else None) for now, before in rows)
 
 
-def _before(scene: Scene, one: RuleField) -> list[Reading | None]:
-    return [_agreed(scene, one, place) or _made_of(scene, one, place) for place in range(len(scene.records))]
+def _before(scene: Scene, one: RuleField, now: Sequence[Reading]) -> list[Reading | None]:
+    """What each place held at the last agreement, or else when a record of the link was created."""
+    rows = list(enumerate(scene.group.links, start=1))
+    erp = [_known_to(scene, one, link, row, row) for row, link in rows]
+    heard = [_known_to(scene, one, link, row, CRM) for row, link in rows]
+    return [_crm_before(now, heard, erp), *erp]
 
 
-def _links_of(scene: Scene, place: int) -> Sequence[tuple[int, Link]]:
-    """The links that know what a place held, each with the place of its ERP row; of the CRM's, either may be young."""
-    links = list(enumerate(scene.group.links, start=1))
-    return links if place == CRM else links[place - 1 : place]
+def _crm_before(
+    now: Sequence[Reading], heard: Sequence[Reading | None], erp: Sequence[Reading | None]
+) -> Reading | None:
+    """What the CRM held by what its ERP rows have heard of it, each when its own link last agreed.
+
+    What one row has agreed on and the other has never heard of is news, unless it has been typed over where it was.
+    """
+    known = [(crm, before, row) for crm, before, row in zip(heard, erp, now[ERP:], strict=True) if crm is not None]
+    current = [one for one in known if one[0].key == now[CRM].key]
+    stale = [crm for crm, _, _ in known if crm.key != now[CRM].key]
+    typed_over = any(before is not None and before.key != row.key for _, before, row in current)
+    if stale and not typed_over:
+        return stale[0]
+    return current[0][0] if current else None
 
 
-def _agreed(scene: Scene, one: RuleField, place: int) -> Reading | None:
-    """What a place held at the last agreement."""
-    for _, link in _links_of(scene, place):
-        baseline = scene.baselines.get(link.id)
-        values = None if baseline is None else baseline.crm if place == CRM else baseline.erp
-        text = None if values is None else values.get(one.key)
-        if text is not None:
-            return _kept(scene, one, place, str(text))
-    return None
-
-
-def _made_of(scene: Scene, one: RuleField, place: int) -> Reading | None:
-    """What a record that we created, or its source, held then: before the first agreement that is the baseline."""
-    found = (_made_by(scene, one, place, row, link) for row, link in _links_of(scene, place))
-    return next((reading for reading in found if reading is not None), None)
+def _known_to(scene: Scene, one: RuleField, link: Link, row: int, place: int) -> Reading | None:
+    """What a place held when the link of an ERP row agreed on it, or was made."""
+    baseline = scene.baselines.get(link.id)
+    values = None if baseline is None else baseline.crm if place == CRM else baseline.erp
+    text = None if values is None else values.get(one.key)
+    return _made_by(scene, one, place, row, link) if text is None else _kept(scene, one, place, str(text))
 
 
 def _made_by(scene: Scene, one: RuleField, place: int, row: int, link: Link) -> Reading | None:

@@ -24,6 +24,12 @@ from sounimicro_pipelines_tests.sync.scenario import Broken, Scenario, StorePool
 from sounimicro_pipelines_tests.sync.simulated import Crash, Row, System, Trouble
 
 SIDES = ("crm", "erp")
+OTHER = {
+    "Name": "Info.Name",
+    "Address.Postal.Address1": "Info.InvoiceAddress.AddressLine1",
+    "Address.Postal.City": "Info.InvoiceAddress.City",
+    "Urls[first].Value": "WebUrl",
+}
 
 
 @pytest.mark.parametrize("path", ["Address.Postal.City", "Urls[first].Value", "Name"])
@@ -1056,6 +1062,52 @@ def test_what_the_other_role_of_its_number_has_sent_is_no_edit_on_what_a_creatio
     assert company.markers == {("K1", name): row.id for name, row in rows.items()}
 
 
+@pytest.mark.parametrize("made_in", SIDES)
+@pytest.mark.parametrize("path", OTHER)
+def test_what_one_role_has_agreed_on_is_news_to_the_other_whose_create_waited(path: str, made_in: str) -> None:
+    scenario, company, row = made_unheard(made_in)
+    typed = scenario.crm.person_types(company, path)
+    other = joins_meanwhile(scenario, company, row)
+    scenario.settle()
+    scenario.check()
+    assert company.values[path] == row.values[OTHER[path]] == other.values[OTHER[path]] == typed
+
+
+@pytest.mark.parametrize("made_in", SIDES)
+@pytest.mark.parametrize("path", OTHER)
+def test_what_one_role_has_agreed_on_does_not_come_back_to_replace_what_was_typed_on_it(
+    path: str, made_in: str
+) -> None:
+    scenario, company, row = made_unheard(made_in)
+    scenario.crm.person_types(company, path)
+    other = joins_meanwhile(scenario, company, row)
+    typed = scenario.erp["K1"].person_types(other, OTHER[path])
+    scenario.settle()
+    scenario.check()
+    assert company.values[path] == row.values[OTHER[path]] == other.values[OTHER[path]] == typed
+    with scenario.store.read() as tx:
+        assert conflicts.listing(tx, state=None) == []
+
+
+@pytest.mark.parametrize("made_in", SIDES)
+@pytest.mark.parametrize("path", OTHER)
+def test_what_was_typed_on_what_a_waiting_create_has_sent_meets_what_the_other_role_has_agreed_on(
+    path: str, made_in: str
+) -> None:
+    """Neither was typed on the other: the policy decides, and what gives way is kept."""
+    scenario, company, row = made_unheard(made_in)
+    in_crm, in_erp = scenario.crm.person_types(company, path), scenario.erp["K1"].person_types(row, OTHER[path])
+    other = joins_meanwhile(scenario, company, row)
+    scenario.settle()
+    scenario.check()
+    with scenario.store.read() as tx:
+        (told,) = conflicts.listing(tx, state=None)
+    assert (told.field, {told.crm_value, told.erp_value}) == (path, {in_crm, in_erp})
+    held = (company.values[path], other.values[OTHER[path]], row.values[OTHER[path]])
+    won = {"crm": (in_crm,) * 3, "erp": (in_erp,) * 3, None: (in_crm, in_crm, in_erp)}
+    assert held == won[told.winner]
+
+
 def test_what_a_suppliers_creation_may_have_come_to_is_no_new_customer_while_a_person_is_asked() -> None:
     scenario = Scenario(1, StorePool(), Trouble(), active=("customer", "supplier", "partner"), polling_always=True)
     crm, erp = scenario.crm, scenario.erp["K1"]
@@ -1129,6 +1181,36 @@ def test_a_create_in_the_erp_that_waited_is_not_repeated_where_a_person_has_made
 def never(system: System) -> AbstractContextManager[object]:
     """No create takes effect, and none is answered."""
     return patch.object(system, "create", side_effect=Unreachable("Sim", "create", effect_unknown=True))
+
+
+def made_unheard(made_in: str) -> tuple[Scenario, Row, Row]:
+    """A supplier has become a company of the CRM, or a company a customer of the ERP; nobody has heard of it yet.
+
+    Answers the company and its row in the ERP.
+    """
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer", "supplier", "partner"), polling_always=True)
+    crm, erp = scenario.crm, scenario.erp["K1"]
+    source, made = (crm, erp) if made_in == "erp" else (erp, crm)
+    row = scenario.company(source, "contact" if made_in == "erp" else "Supplier")
+    for paths in OTHER.items():
+        source.person_types(row, paths[SIDES.index(source.side)])
+    with unheard(made):
+        scenario.run_engines()
+    scenario.hostile.clock.advance(30)
+    (company,), (party,) = crm.living("contact"), (*erp.living("Customer"), *erp.living("Supplier"))
+    return scenario, company, party
+
+
+def joins_meanwhile(scenario: Scenario, company: Row, waiting: Row) -> Row:
+    """The company's row in the other role, which agrees with it before the one whose create waits."""
+    entity = "Supplier" if waiting.entity == "Customer" else "Customer"
+    row = scenario.company(scenario.erp["K1"], entity, company.values["OrgNr"])
+    row.values["Info.Name"] = company.values["Name"]
+    active, scenario.active = scenario.active, (entity.lower(),)
+    scenario.run_engines()
+    assert company.markers == {("K1", entity.lower()): row.id}
+    scenario.active = active
+    return row
 
 
 def minutes_after_a_customer() -> Scenario:
