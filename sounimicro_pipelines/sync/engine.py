@@ -304,8 +304,8 @@ async def _poke_children(world: World, link: Link) -> None:
         ):
             pokes += pokes_for(tx, world.rules, world.tenant, side, key, entity, ids, origin="parent")  # type: ignore[arg-type]
         work.poke(tx, pokes, world.now())
-        fresh = links.get(tx, current.id)
-        if fresh is not None:
+        fresh = links.get(tx, current.id, lock=True)
+        if fresh is not None and fresh.crm_id == current.crm_id:
             links.change(tx, current.id, data={**(fresh.data or {}), "children": False})
 
 

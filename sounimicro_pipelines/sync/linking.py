@@ -78,12 +78,17 @@ def make_link(
     issues.solve(tx, f"duplicate:{rule.rule}:erp:{company_key}:{erp_entity}:{erp_id}", now=world.now())
     solve_orphan(tx, world, "crm", "", crm.entity, crm.id)
     solve_orphan(tx, world, "erp", company_key, erp_entity, erp_id)
-    linked = links.for_crm(tx, world.tenant, crm.entity, crm.id)
-    pokes = [Poke(rule.rule, "crm", crm.entity, crm.id, "linked", priority=AT_ONCE)]
-    if rule.crm == "contact" and partner_pairs(linked):
-        pokes.append(Poke("partner", "crm", crm.entity, crm.id, "linked", priority=AT_ONCE))
-    work.poke(tx, pokes, world.now())
+    _poke_joined(tx, world, link, "linked")
     return link
+
+
+def _poke_joined(tx: Transaction, world: World, link: Link, origin: str) -> None:
+    """A CRM record that has come to a link is to agree with it, also as the partner that it may be by now."""
+    names = [link.rule]
+    if partner_pairs(links.for_crm(tx, link.tenant, link.crm_entity, link.crm_id)):
+        names.append("partner")
+    pokes = [Poke(name, "crm", link.crm_entity, link.crm_id, origin, priority=AT_ONCE) for name in names]
+    work.poke(tx, pokes, world.now())
 
 
 def _solve_ended(tx: Transaction, world: World, link: Link) -> None:
@@ -183,7 +188,8 @@ def hold_link(tx: Transaction, world: World, link: Link, *, kind: str, cause: st
 def repoint(tx: Transaction, world: World, link: Link, crm_id: int) -> Link | None:
     """Give a link to the record that its own was merged into; None when that one has such a link already.
 
-    The baseline goes: what the other record holds has never been agreed on.
+    The baseline goes: what the other record holds has never been agreed on. The persons of the other company have to be
+    looked at anew: this link may give them a place where they had none.
     """
     if links.for_crm_place(tx, link.tenant, link.crm_entity, crm_id, link.company_key, link.role) is not None:
         end_link(
@@ -201,7 +207,8 @@ def repoint(tx: Transaction, world: World, link: Link, crm_id: int) -> Link | No
     owned = tx.tables.field_owners
     tx.execute(delete(owned).where(owned.c.link_id == link.id))
     abandon_writes(tx, world, link)
-    known = {name: value for name, value in (link.data or {}).items() if name != "made_of"}
+    kept = {name: value for name, value in (link.data or {}).items() if name != "made_of"}
+    known = {**kept, "children": link.crm_entity == "contact"}
     links.change(tx, link.id, crm_id=crm_id, generation=link.generation + 1, origin="merged", data=known)
     table_links = tx.tables.links
     for child in links.children(tx, link.id):
@@ -212,7 +219,7 @@ def repoint(tx: Transaction, world: World, link: Link, crm_id: int) -> Link | No
     moved = replace(link, crm_id=crm_id, generation=link.generation + 1, origin="merged", data=known)
     links.raise_generation(tx, link.tenant, link.crm_entity, crm_id, link.company_key, link.role, link.generation + 1)
     history.add(tx, [_entry(world, moved, "link", "merged")])
-    work.poke(tx, [Poke(link.rule, "crm", link.crm_entity, crm_id, "merged")], world.now())
+    _poke_joined(tx, world, moved, "merged")
     return moved
 
 

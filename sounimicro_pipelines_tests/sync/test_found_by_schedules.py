@@ -14,7 +14,7 @@ import pytest
 from sounimicro_pipelines.rules.values import Scalar
 from sounimicro_pipelines.store import conflicts, intents, issues, links, work
 from sounimicro_pipelines.store.work import Poke
-from sounimicro_pipelines.sync import answering
+from sounimicro_pipelines.sync import answering, feeds
 from sounimicro_pipelines.sync.addresses import CrmAddress
 from sounimicro_pipelines.sync.match import Identity
 from sounimicro_pipelines.sync.ports import GuidOf, Record, Written
@@ -1178,6 +1178,77 @@ def test_a_create_in_the_erp_that_waited_is_not_repeated_where_a_person_has_made
     assert (linked, asked) == ((True, set()) if alike else (False, {("possible_duplicate", side) for side in SIDES}))
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_who_works_for_a_company_that_takes_up_a_customer_by_a_merge_becomes_its_contact(known: bool) -> None:
+    active = ("customer", "supplier", "partner", "person")
+    scenario = Scenario(1, StorePool(), Trouble(), active=active, polling_always=True)
+    company, customer = pair(scenario)
+    scenario.settle()
+    scenario.polling = True
+    if known:
+        scenario.company(scenario.erp["K1"], "Supplier")
+        scenario.settle()
+        (other,) = [row for row in scenario.crm.living("contact") if row is not company]
+    else:
+        other = prospect(scenario)
+    person = scenario.person_of(other)
+    scenario.settle()
+    assert set(person.markers) == ({("K1", "supplier")} if known else set())
+    scenario.polling = True
+    scenario.hostile.clock.advance(200)
+    scenario.crm.person_merges(company, other)
+    scenario.settle()
+    scenario.check()
+    assert ("K1", "customer") in person.markers
+    assert customer.relation in {row.parent for row in scenario.erp["K1"].living("Contact")}
+
+
+def test_a_company_that_a_merge_makes_a_partner_is_looked_at_as_one_though_its_merge_is_told_last() -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer", "supplier", "partner"), polling_always=True)
+    company, _ = pair(scenario)
+    supplier = scenario.company(scenario.erp["K1"], "Supplier")
+    scenario.settle()
+    (other,) = [row for row in scenario.crm.living("contact") if row is not company]
+    scenario.polling = True
+    scenario.hostile.clock.advance(200)
+    scenario.run_engines()
+    scenario.hostile.clock.advance(25)
+    scenario.crm.person_merges(other, company)
+    scenario.hostile.clock.advance(20)
+    scenario.run_engines()
+    assert set(company.markers) == {("K1", "customer")}
+    scenario.settle()
+    scenario.check()
+    assert company.markers[("K1", "supplier")] == supplier.id
+    assert {(one.kind, one.rule) for one in open_issues(scenario.store)} == {("conflict", "partner")}
+
+
+def test_who_works_for_a_company_that_takes_up_a_customer_while_its_persons_are_listed_becomes_its_contact() -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer", "person"), polling_always=True)
+    crm = scenario.crm
+    other = prospect(scenario)
+    person = scenario.person_of(other)
+    scenario.settle()
+    scenario.polling = True
+    scenario.hostile.clock.advance(200)
+    company, _ = pair(scenario)
+    children = crm.children
+
+    async def meanwhile(entity: str, record_id: int) -> list[int]:
+        """The merge is told before the answer comes."""
+        found = await children(entity, record_id)
+        if company.deleted is None:
+            crm.person_merges(company, other)
+            await feeds.poll(scenario.world(), "customer", now_due=True)
+        return found
+
+    with patch.object(crm, "children", meanwhile):
+        scenario.run_engines()
+    scenario.settle()
+    scenario.check()
+    assert set(person.markers) == {("K1", "customer")}
+
+
 def never(system: System) -> AbstractContextManager[object]:
     """No create takes effect, and none is answered."""
     return patch.object(system, "create", side_effect=Unreachable("Sim", "create", effect_unknown=True))
@@ -1221,6 +1292,13 @@ def minutes_after_a_customer() -> Scenario:
     scenario.polling = True
     scenario.hostile.clock.advance(300)
     return scenario
+
+
+def prospect(scenario: Scenario) -> Row:
+    """A company of the CRM that no rule takes up."""
+    company = scenario.company(scenario.crm, "contact")
+    company.facts["category_group"] = "prospect"
+    return company
 
 
 def pair(scenario: Scenario) -> tuple[Row, Row]:
