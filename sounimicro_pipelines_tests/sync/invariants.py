@@ -61,9 +61,9 @@ def created_once(scenario: Scenario) -> None:
         ours: Counter[tuple[str, str]] = Counter()
         for row in system.rows.values():
             number = row.values.get(key)
-            if number and row.deleted is None:
+            if number and row.deleted is None and not (row.created_by == "us" and _by_merge(scenario, row, key)):
                 seen[(row.entity, number)] += 1
-                ours[(row.entity, number)] += row.created_by == "us" and not _by_merge(scenario, row, key)
+                ours[(row.entity, number)] += row.created_by == "us"
         for place, count in seen.items():
             if count > 1 and ours[place]:
                 raise Broken("created exactly once", f"{system.name} has {count} records of {place}")

@@ -500,6 +500,23 @@ def test_what_was_made_for_a_company_that_took_up_another_customer_meanwhile_is_
         assert intents.living(tx) == []
 
 
+def test_what_was_made_for_a_company_that_took_up_one_of_ours_without_a_number_is_told() -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
+    other = scenario.company(scenario.crm, "contact", "")
+    scenario.settle()
+    scenario.polling = True
+    scenario.hostile.clock.advance(200)
+    company = scenario.company(scenario.crm, "contact")
+    with unheard(scenario.erp["K1"]):
+        scenario.run_engines()
+    (_, _, kept), (_, _, left) = scenario.hostile.creates
+    scenario.crm.person_merges(other, company)
+    scenario.settle()
+    scenario.check()
+    assert company.markers == {("K1", "customer"): kept}
+    assert [("orphan", left)] == [(one.kind, one.erp_id) for one in open_issues(scenario.store) if one.kind == "orphan"]
+
+
 def test_a_value_that_a_write_without_answer_replaced_is_kept_when_the_person_has_moved_since() -> None:
     scenario = Scenario(1, StorePool(), Trouble(), active=("customer", "person"), polling_always=True)
     company, customer = pair(scenario)
