@@ -38,6 +38,8 @@ EVENTS: Final[tuple[str, ...]] = (
 """What the sync wants to be poked about."""
 
 SIGNATURE_HEADER: Final = "x-superoffice-signature"
+_ID_BITS = 63
+"""An id is a signed number of at most 64 bits; a longer one names no record."""
 _STATES = ("Unknown", "Active", "Stopped", "TooManyErrors")
 
 
@@ -144,10 +146,10 @@ def parse_event(body: bytes) -> CrmEvent | None:
     """The delivery in a body; None when it is none."""
     try:
         raw: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
     name, key = member(raw, "Event"), as_int(member(raw, "PrimaryKey"))
-    if not isinstance(name, str) or not name or key is None:
+    if not isinstance(name, str) or not name or key is None or key.bit_length() > _ID_BITS:
         return None
     return CrmEvent(
         id=str(member(raw, "EventId") or ""),

@@ -201,8 +201,10 @@ class Deliveries:
         return known[1]
 
     def _is_new(self, tx: Transaction, vendor: Vendor, scope: str, delivery: str, event: str, now: datetime) -> bool:
+        # Postgres keeps no NUL in a text.
+        delivery, event = delivery[:200].replace("\0", ""), event[:120].replace("\0", "")
         return web.record_delivery(
-            tx, vendor=vendor, scope=scope, delivery=delivery[:200], event=event[:120], verdict="accepted", now=now
+            tx, vendor=vendor, scope=scope, delivery=delivery, event=event, verdict="accepted", now=now
         )
 
     def _replayed(self, tx: Transaction, vendor: Vendor, scope: str, now: datetime) -> Poked:

@@ -27,6 +27,8 @@ SIGNATURE_HEADERS = ("unimicro-signature", "softrig-signature")
 
 WINDOW = timedelta(seconds=300)
 WEBHOOK_PLAN = 0
+_ID = re.compile(r"[0-9]{1,10}")
+"""An id is an int32."""
 _SIGNATURE = re.compile(r"\s*t=(\d{1,15})\s*,\s*v1=([0-9a-fA-F]{64})\s*")
 
 
@@ -73,14 +75,14 @@ def receive(headers: Mapping[str, str], body: bytes, key: SecretStr, now: dateti
     signed_at = verify(headers, body, key, now)
     try:
         said = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise Unreadable("The delivery is no JSON.") from None
     said = said if isinstance(said, dict) else {}
     entity = said.get("EntityName") or said.get("EntityType")
     inner = said.get("Entity")
     number = said.get("EntityID") or (inner.get("ID") if isinstance(inner, dict) else None)
     company, kind = said.get("CompanyKey"), str(said.get("EventType") or "").capitalize()
-    if not isinstance(entity, str) or not isinstance(company, str) or not str(number or "").isdigit():
+    if not isinstance(entity, str) or not isinstance(company, str) or not _ID.fullmatch(str(number or "")):
         raise Unreadable("The delivery names no record or no company.")
     if kind not in ("Create", "Update", "Delete"):
         raise Unreadable("The delivery is of an unknown kind.")

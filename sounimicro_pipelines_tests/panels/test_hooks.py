@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -17,9 +18,9 @@ from pydantic import SecretStr
 from sounimicro_pipelines.clock import ManualClock
 from sounimicro_pipelines.panels import create_app
 from sounimicro_pipelines.settings import Settings
-from sounimicro_pipelines.store import Store, companies, issues, links, watermarks, web, work
+from sounimicro_pipelines.store import Store, companies, issues, links, open_store, watermarks, web, work
 from sounimicro_pipelines.store.links import Link
-from sounimicro_pipelines.sync.deliveries import LARGEST_BODY
+from sounimicro_pipelines.sync.deliveries import LARGEST_BODY, Deliveries
 
 NOW = datetime(2026, 11, 23, 9, 42, tzinfo=UTC)
 TENANT = "Cust12345"
@@ -188,6 +189,17 @@ def test_without_an_id_of_its_own_a_delivery_is_known_by_what_it_is(client: Test
     assert call_erp(client, body, at=NOW + timedelta(seconds=9)) == 200
     with store.read() as tx:
         assert [one.version for one in work.listing(tx)] == [2]
+
+
+@pytest.mark.postgres
+def test_an_id_that_postgres_could_not_keep_does_not_lose_the_call(postgres_url: str) -> None:
+    with contextlib.closing(open_store(postgres_url)) as store:
+        taker = Deliveries(
+            store, ManualClock(NOW), tenant=TENANT, crm_secret=SecretStr(CRM_SECRET), erp_key=SecretStr(ERP_SECRET)
+        )
+        body = crm_event(EventId="0d0c\0f6e")
+        signed = base64.b64encode(hmac.new(CRM_SECRET.encode(), body, hashlib.sha256).digest()).decode()
+        assert taker.superoffice(TENANT, {"X-SuperOffice-Signature": signed}, body).verdict == "accepted"
 
 
 def test_a_wrong_signature_is_answered_200_dropped_counted_and_shown(client: TestClient, store: Store) -> None:

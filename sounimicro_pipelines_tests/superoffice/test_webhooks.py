@@ -69,6 +69,11 @@ def test_a_delivery_is_read_and_rubbish_is_not() -> None:
         assert parse_event(body) is None
 
 
+def test_a_delivery_nested_too_deeply_or_of_an_id_too_long_is_not_read() -> None:
+    assert parse_event(b"[" * 100_000) is None
+    assert parse_event(json.dumps({"Event": "contact.changed", "PrimaryKey": 10**30}).encode()) is None
+
+
 class Hooks:
     def __init__(self, crm: CrmServer) -> None:
         self.hooks: list[dict[str, Any]] = []

@@ -80,6 +80,9 @@ def test_without_a_key_nothing_is_believed() -> None:
         b"{}",
         json.dumps({**BODY, "EventType": "X"}).encode(),
         json.dumps({**BODY, "EntityID": "x"}).encode(),
+        json.dumps({**BODY, "EntityID": "²"}).encode(),
+        json.dumps({**BODY, "EntityID": 10**25}).encode(),
+        b"[" * 100_000,
     ],
 )
 def test_a_signed_delivery_that_names_nothing_is_refused(body: bytes) -> None:
