@@ -18,6 +18,7 @@ from typing import Literal
 from sounimicro_pipelines.clock import Clock
 from sounimicro_pipelines.errors import SettingsError, SounimicroError
 from sounimicro_pipelines.installation import Installation
+from sounimicro_pipelines.orchestration import tether
 from sounimicro_pipelines.orchestration.code_servers import CodeServers
 from sounimicro_pipelines.orchestration.leftovers import open_cleared
 from sounimicro_pipelines.orchestration.webhooks import register_at_start
@@ -151,7 +152,7 @@ class Supervisor:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
             child.process = subprocess.Popen(  # noqa: S603 - our own interpreter and modules
-                list(child.command),
+                _tethered(child.command),
                 cwd=self._folder,
                 env={
                     **os.environ,
@@ -179,6 +180,13 @@ class Supervisor:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._stop_asked.set()
+
+
+def _tethered(command: Sequence[str]) -> list[str]:
+    """The command as one that ends when it is asked to, and with this process, where the system can do that."""
+    if os.name != "posix":
+        return list(command)
+    return [sys.executable, "-I", tether.__file__, str(os.getpid()), *command]
 
 
 def host_and_port(name: str, bind: str) -> tuple[str, int]:
