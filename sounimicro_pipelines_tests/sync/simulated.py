@@ -283,6 +283,7 @@ class System:
         for path, text in values.items():
             self._set(row, path, text, "person")
         row.created = row.updated = self.world.at()
+        row.born = dict(row.values)
         self.rows[(entity, row.id)] = row
         return row
 

@@ -569,6 +569,28 @@ def test_what_was_made_after_the_backup_is_asked_about_also_when_a_merge_has_giv
     assert ("possible_duplicate", "Supplier", supplier.id) in asked
 
 
+def test_a_customer_that_gets_its_number_by_a_merge_after_a_restored_backup_makes_nothing_twice() -> None:
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
+    erp = scenario.erp["K1"]
+    without = scenario.company(erp, "Customer", "")
+    scenario.settle()
+    scenario.polling = True
+    scenario.back_up()
+    scenario.hostile.clock.advance(200)
+    (source,) = scenario.crm.living("contact")
+    company = scenario.company(scenario.crm, "contact")
+    with patch.object(scenario.crm, "mark", side_effect=Unreachable("Sim", "mark")):
+        scenario.run_engines()
+    (made,) = [row for row in erp.living("Customer") if row is not without]
+    scenario.crm.person_merges(source, company)
+    scenario.restore_old()
+    scenario.settle()
+    scenario.check()
+    assert [row.values["OrgNumber"] for row in (without, made)] == [company.values["OrgNr"]] * 2
+    asked = {(one.kind, one.erp_id) for one in open_issues(scenario.store)}
+    assert ("possible_duplicate", made.id) in asked
+
+
 @pytest.mark.parametrize("made_in", ["crm", "erp"])
 def test_what_was_made_after_the_backup_and_looks_like_nothing_any_more_is_told_and_given_no_other_half(
     made_in: str,
@@ -1264,6 +1286,27 @@ def test_who_works_for_a_company_that_takes_up_a_customer_while_its_persons_are_
     scenario.settle()
     scenario.check()
     assert set(person.markers) == {("K1", "customer")}
+
+
+def test_what_was_typed_on_both_rows_of_a_partner_gives_way_to_the_crm_by_its_policy_and_is_kept() -> None:
+    scenario = minutes_after_a_customer()
+    erp = scenario.erp["K1"]
+    (customer,) = erp.living("Customer")
+    supplier = scenario.company(erp, "Supplier", customer.values["OrgNumber"])
+    supplier.values["Info.Name"] = customer.values["Info.Name"]
+    first = erp.person_types(customer, "WebUrl")
+    scenario.run_engines()
+    scenario.hostile.clock.advance(200)
+    scenario.run_engines()
+    (company,) = scenario.crm.living("contact")
+    assert company.values["Urls[first].Value"] == supplier.values["WebUrl"] == first
+    scenario.hostile.clock.advance(200)
+    typed = {erp.person_types(row, "WebUrl") for row in (customer, supplier)}
+    scenario.settle()
+    scenario.check()
+    assert company.values["Urls[first].Value"] == customer.values["WebUrl"] == supplier.values["WebUrl"] == first
+    with scenario.store.read() as tx:
+        assert {one.erp_value for one in conflicts.listing(tx, state=None)} == typed
 
 
 def never(system: System) -> AbstractContextManager[object]:
