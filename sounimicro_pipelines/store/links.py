@@ -17,6 +17,9 @@ from sounimicro_pipelines.store.statements import change as change_rows
 from sounimicro_pipelines.store.statements import find, find_one, kept, remove
 from sounimicro_pipelines.store.tables import StoreTables
 
+GONE_FROM_CRM = ("deleted", "erased", "merged")
+"""The reasons of a tombstone by which the CRM itself has a record no more, where `side` is the CRM."""
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -274,6 +277,22 @@ def tombstones_for_erp(
     if active_only:
         about["active"] = True
     return [build(Tombstone, row) for row in find(tx, tx.tables.tombstones, "-id", **about)]
+
+
+def ended_while_in_crm(tx: Transaction, tenant: str, crm_entity: str, crm_id: int | None = None) -> list[Tombstone]:
+    """The newest tombstone of each CRM record (or of this one) that is linked no more, and that the CRM had then."""
+    stones, living = tx.tables.tombstones, tx.tables.links
+    later = stones.alias()
+    mine = [(stones.c[name], later.c[name], living.c[name]) for name in ("tenant", "crm_entity", "crm_id")]
+    linked = select(living.c.id).where(*(one == link for one, _, link in mine)).exists()
+    newer = select(later.c.id).where(*(one == other for one, other, _ in mine), later.c.id > stones.c.id).exists()
+    gone = and_(func.coalesce(stones.c.side, "") == "crm", stones.c.reason.in_(GONE_FROM_CRM))
+    statement = select(stones).where(
+        stones.c.tenant == tenant, stones.c.crm_entity == crm_entity, ~newer, ~linked, ~gone
+    )
+    if crm_id is not None:
+        statement = statement.where(stones.c.crm_id == crm_id)
+    return [build(Tombstone, row) for row in tx.rows(statement)]
 
 
 def wake(tx: Transaction, tombstone_id: int) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
 from sounimicro_pipelines.rules.values import Side
-from sounimicro_pipelines.store import Transaction, issues, runs, work
+from sounimicro_pipelines.store import Transaction, issues, links, runs, work
+from sounimicro_pipelines.store.erasure import forget_record
 from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.store.runs import Guard
 from sounimicro_pipelines.sync.agreement import Gone
@@ -20,6 +22,8 @@ FEW = 3
 SHARE = 0.02
 """More than max(FEW, SHARE of the linked records) gone is no ordinary deletion."""
 WINDOW = timedelta(hours=24)
+TOLD_WITHIN = timedelta(days=14)
+"""For so long the CRM tells of what has been deleted before it takes it away for good (vendor reference 8.5)."""
 
 
 async def handle_gone(world: World, gone: Gone) -> None:
@@ -83,12 +87,31 @@ async def _deleted(world: World, link: Link, side: Side) -> None:
 
 async def merged_into(world: World, link: Link) -> int | None:
     """Where a CRM record went, if it was merged and not deleted; merges may follow one another."""
-    merges = await world.crm.merges((link.synced_at or link.created_at) - timedelta(days=1))
-    at = link.crm_id
-    for one in merges or ():
-        if one.entity == link.crm_entity and one.source == at:
+    since = (link.synced_at or link.created_at) - timedelta(days=1)
+    return await _went_to(world, link.crm_entity, link.crm_id, since)
+
+
+async def _went_to(world: World, entity: str, crm_id: int, since: datetime) -> int | None:
+    at = crm_id
+    for one in await world.crm.merges(since) or ():
+        if (one.entity, one.source) == (entity, at):
             at = one.destination
-    return at if at != link.crm_id else None
+    return at if at != crm_id else None
+
+
+async def forget_unlinked(world: World, crm_id: int) -> None:
+    """Forget a person who has gone from the CRM when its links had ended already; one that was merged lives on."""
+    with world.store.read() as tx:
+        ended = links.ended_while_in_crm(tx, world.tenant, "person", crm_id)
+    for stone in ended:
+        merged = await _went_to(world, "person", crm_id, world.now() - TOLD_WITHIN) is not None
+        gone = replace(stone, side="crm", at=world.now(), by=world.by, run_id=world.run_id, link_id=None, id=0)
+        with world.store.transaction() as tx:
+            if merged:
+                links.bury(tx, replace(gone, reason="merged"))
+            else:
+                forget_record(tx, tenant=world.tenant, crm=("person", crm_id))
+                links.bury(tx, replace(gone, reason="erased", active=True))
 
 
 def apply_merge(tx: Transaction, world: World, merge: Merged, linked: list[Link]) -> None:

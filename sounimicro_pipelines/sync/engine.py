@@ -15,7 +15,7 @@ from sounimicro_pipelines.store.work import Poke, WorkItem
 from sounimicro_pipelines.sync.agreement import Agreed, Gone, agree
 from sounimicro_pipelines.sync.allotting import look_again
 from sounimicro_pipelines.sync.decide import CRM
-from sounimicro_pipelines.sync.ending import check_guard, handle_gone
+from sounimicro_pipelines.sync.ending import check_guard, forget_unlinked, handle_gone
 from sounimicro_pipelines.sync.holding import busy, crm_lease, erp_lease
 from sounimicro_pipelines.sync.meeting import meet_crm, meet_erp
 from sounimicro_pipelines.sync.orphans import creates_for, give_up_creates
@@ -209,6 +209,8 @@ async def _process_crm(world: World, rule: Rule, item: WorkItem, done: _Done) ->
         with world.store.read() as tx:
             left = creates_for(tx, world, rule, crm=(item.entity, item.record_id))
         await give_up_creates(world, rule, left)
+        if item.entity == "person":
+            await forget_unlinked(world, item.record_id)
         return
     if crm.locked is not None:
         return

@@ -131,7 +131,7 @@ def end_link(
             run_id=world.run_id,
             **links.about(link),
         )
-    if side == "crm" and reason in ("deleted", "erased", "merged"):
+    if side == "crm" and reason in links.GONE_FROM_CRM:
         return None
     now = world.now()
     return intents.add(

@@ -10,21 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 
 from sounimicro_pipelines.rules.model import Rule
 from sounimicro_pipelines.rules.values import ItemMap
-from sounimicro_pipelines.store import Transaction, baselines, issues, runs, watermarks, work
+from sounimicro_pipelines.store import Transaction, baselines, issues, links, runs, watermarks, work
 from sounimicro_pipelines.store.baselines import Baseline
 from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.store.rows import build
 from sounimicro_pipelines.store.runs import Guard
-from sounimicro_pipelines.store.work import Poke
 from sounimicro_pipelines.sync.ending import allowed, confirm_register, stop_register
 from sounimicro_pipelines.sync.ports import Record
 from sounimicro_pipelines.sync.registers import Register
-from sounimicro_pipelines.sync.routing import WHEN_IDLE, pokes_for
+from sounimicro_pipelines.sync.routing import TOLD_DELETED, WHEN_IDLE, pokes_for
 from sounimicro_pipelines.sync.translate import initiates, paths_of, read_field, reread, takes_part
 from sounimicro_pipelines.sync.world import World
 
@@ -96,6 +96,7 @@ def _compare(world: World, register: Register, entity: str, everything: bool) ->
         return one
     with world.store.read() as tx:
         linked = _linked_ids(tx, world, register, entity)
+        once_linked = _once_linked_ids(tx, world, entity)
     living = register.living(entity)
     missing = sorted(linked - living)
     one.linked, one.missing = len(linked), len(missing)
@@ -107,21 +108,35 @@ def _compare(world: World, register: Register, entity: str, everything: bool) ->
         one.guard = _watch(tx, world, register, entity, one, listed_at, empty=not living)
         if one.guard != "stopped":
             different += missing
-        pokes: list[Poke] = pokes_for(
-            tx,
-            world.rules,
-            world.tenant,
-            register.side,
-            register.company_key,
-            entity,
-            different,
-            origin="nightly",
-            priority=WHEN_IDLE,
-        )
-        work.poke(tx, pokes, world.now())
+        _poke(tx, world, register, entity, different)
+        _poke(tx, world, register, entity, sorted(once_linked - living), hint=TOLD_DELETED)
         watermarks.advance(tx, name, holder=world.holder, now=world.now(), watermark=newest, full=everything)
     one.different = len(different)
     return one
+
+
+def _poke(
+    tx: Transaction,
+    world: World,
+    register: Register,
+    entity: str,
+    ids: Sequence[int],
+    *,
+    hint: dict[str, Any] | None = None,
+) -> None:
+    found = pokes_for(
+        tx,
+        world.rules,
+        world.tenant,
+        register.side,
+        register.company_key,
+        entity,
+        ids,
+        origin="nightly",
+        priority=WHEN_IDLE,
+        hint=hint,
+    )
+    work.poke(tx, found, world.now())
 
 
 def _linked_ids(tx: Transaction, world: World, register: Register, entity: str) -> set[int]:
@@ -131,6 +146,12 @@ def _linked_ids(tx: Transaction, world: World, register: Register, entity: str) 
     else:
         query = select(table.c.erp_id).where(table.c.company_key == register.company_key, table.c.erp_entity == entity)
     return set(tx.column(query))
+
+
+def _once_linked_ids(tx: Transaction, world: World, entity: str) -> set[int]:
+    """Persons of the CRM whose links have ended: one that is gone since has to be forgotten."""
+    ended = links.ended_while_in_crm(tx, world.tenant, entity) if entity == "person" else ()
+    return {one.crm_id for one in ended if one.crm_id is not None}
 
 
 def _watch(

@@ -36,7 +36,10 @@ def pokes_for(
     priority: int = 5,
     hint: dict[str, Any] | None = None,
 ) -> list[Poke]:
-    """The work that changed records mean: for each rule that they are linked by, or that may take them up."""
+    """The work that changed records mean: for each rule that they are linked by, or that may take them up.
+
+    A person who is deleted may be linked no more, and has to be forgotten all the same.
+    """
     found: list[Poke] = []
 
     def add(rule: str, side: Side, key: str, entity: str, record_id: int) -> None:
@@ -44,12 +47,13 @@ def pokes_for(
 
     concerned = rules.for_crm(entity) if side == "crm" else rules.for_erp(entity)
     names = [rule.rule for rule in concerned]
+    forgets = entity == "person" and hint == TOLD_DELETED
     for record_id in record_ids:
         if side == "crm":
             linked = links.for_crm(tx, tenant, entity, record_id)
             by = {link.rule for link in linked}
             for rule in concerned:
-                if rule.rule in by or (rule.rule != "partner" and rule.takes_part.crm):
+                if rule.rule in by or (rule.rule != "partner" and (rule.takes_part.crm or forgets)):
                     add(rule.rule, "crm", "", entity, record_id)
             if "partner" in names and partner_pairs(linked):
                 add("partner", "crm", "", entity, record_id)

@@ -11,9 +11,11 @@ from typing import Any, TypeVar
 import pytest
 
 from sounimicro_pipelines.rules.versions import default_document, save_rule
-from sounimicro_pipelines.store import links, runs, work
+from sounimicro_pipelines.store import history, links, runs, work
+from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.superoffice.bulk import SuperOfficeBulkReader
 from sounimicro_pipelines.sync import engine, golive
+from sounimicro_pipelines.sync.addresses import CrmAddress
 from sounimicro_pipelines.sync.ending import allowed
 from sounimicro_pipelines.sync.golive import NoReport, RuleReport
 from sounimicro_pipelines.sync.opening import plain_registries
@@ -264,6 +266,31 @@ def test_an_edit_that_the_night_has_passed_over_while_its_rule_was_off_arrives_w
     assert bench.sandbox.journal.writes(since=mark) == []
 
 
+def test_the_night_forgets_who_was_disconnected_and_has_been_deleted_in_the_crm_since(linked: Warehoused) -> None:
+    bench = linked
+    bench.settle()
+    with bench.store.read() as tx:
+        mine = links.of_rule(tx, "person")
+        link = next(one for one in mine if len(links.for_crm(tx, bench.tenant, "person", one.crm_id)) == 1)
+    person = CrmAddress("person", link.crm_id)
+    bench.sandbox.crm.edit("person", link.crm_id, {"Title": "Innkjøper"})
+    bench.settle()
+    assert _values(bench, link)
+    bench.do(lambda world: ErpButton(world).unlink(person, link.company_key, link.role))
+    bench.extract()
+    bench.reconcile()
+    bench.drain()
+    assert _values(bench, link)
+    bench.sandbox.crm.erase("person", link.crm_id)
+    bench.extract()
+    bench.reconcile()
+    bench.drain()
+    assert _values(bench, link) == []
+    bench.reconcile()
+    with bench.store.read() as tx:
+        assert link.crm_id not in {one.record_id for one in work.listing(tx) if one.entity == "person"}
+
+
 def test_too_many_missing_records_stop_a_register_until_a_second_listing(linked: Warehoused) -> None:
     bench = linked
     crm = bench.sandbox.crm
@@ -294,3 +321,10 @@ def test_too_many_missing_records_stop_a_register_until_a_second_listing(linked:
     bench.extract()
     assert bench.reconcile()["contact"].guard == "confirmed"
     crm.restore(backup)
+
+
+def _values(bench: Warehoused, link: Link) -> list[object]:
+    """What the journal still holds of a link's CRM record."""
+    with bench.store.read() as tx:
+        entries = history.of_record(tx, tenant=link.tenant, crm=(link.crm_entity, link.crm_id))
+    return [value for one in entries for value in (one.old_value, one.new_value) if value is not None]
