@@ -16,8 +16,9 @@ def forget_record(
 ) -> int:
     """Empty every value kept about a CRM record (entity, id) or an ERP record (CompanyKey, entity, id).
 
-    Baselines go; values in history, conflicts, issues and intents are emptied. Answers how many rows it touched. The
-    link itself is ended by the caller, with reason `erased`.
+    Baselines go; values in history, conflicts, issues and intents are emptied. Where only the ERP record is named the
+    CRM's lives on, and what has given way there stays. Answers how many rows it touched. The link itself is ended by
+    the caller.
     """
     tables = tx.tables
 
@@ -39,11 +40,9 @@ def forget_record(
     touched += tx.change(
         update(tables.history).where(about(tables.history)).values(old_value=null(), new_value=null(), source_by=None)
     )
-    touched += tx.change(
-        update(tables.conflicts)
-        .where(about(tables.conflicts))
-        .values(baseline_crm=null(), baseline_erp=null(), crm_value=null(), erp_value=null())
-    )
+    sides = ("erp",) if crm is None else ("crm", "erp")
+    emptied = {name: null() for side in sides for name in (f"baseline_{side}", f"{side}_value")}
+    touched += tx.change(update(tables.conflicts).where(about(tables.conflicts)).values(emptied))
     touched += tx.change(update(tables.issues).where(about(tables.issues)).values(details=null()))
     touched += tx.change(update(tables.intents).where(about(tables.intents)).values(body={}, outcome=null()))
     touched += tx.change(update(tables.links).where(about(tables.links)).values(data=null(), org_number=null()))

@@ -105,7 +105,8 @@ def end_link(
 ) -> Intent | None:
     """End a link: tombstone, journal, an issue, and the intent to take the marker off (None when it is gone anyway).
 
-    A person that was deleted is forgotten at once; ids and the tombstone remain.
+    A person that was deleted is forgotten at once; ids and the tombstone remain. Where only the ERP has deleted it,
+    what the CRM's record has agreed on with other companies stays, and so does what has given way in it.
     """
     abandon_writes(tx, world, link)
     for kind in ("field", "number"):
@@ -113,8 +114,7 @@ def end_link(
     issues.solve(tx, f"link:{link.id}", now=world.now())
     if link.crm_entity == "person" and reason in ("deleted", "erased"):
         crm, erp = (link.crm_entity, link.crm_id), (link.company_key, link.erp_entity, link.erp_id)
-        forget_record(tx, tenant=link.tenant, crm=crm)
-        forget_record(tx, tenant=link.tenant, erp=erp)
+        forget_record(tx, tenant=link.tenant, crm=None if side == "erp" else crm, erp=erp)
     links.end(tx, link, reason=reason, side=side, at=world.now(), by=world.by, run_id=world.run_id)
     history.add(tx, [replace(_entry(world, link, "unlink", reason), side=side)])
     heirs = [] if side == "crm" else links.for_crm(tx, link.tenant, link.crm_entity, link.crm_id)

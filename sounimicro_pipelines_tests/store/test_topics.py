@@ -454,6 +454,18 @@ def test_an_erased_person_leaves_ids_alone(store: Store) -> None:
     assert not [line for line in everything if secret in line]
 
 
+def test_what_gave_way_in_the_crm_outlives_the_erp_record_that_it_gave_way_to(store: Store) -> None:
+    about: dict[str, Any] = {"crm_entity": "person", "crm_id": 5, "erp_entity": "Contact", "erp_id": 6}
+    with store.transaction() as tx:
+        kept = conflicts.record(tx, a_conflict(**about, crm_value="Innkjøper", erp_value="Daglig leder"))
+        erasure.forget_record(tx, tenant="Cust1", erp=(kept.company_key, "Contact", 6))
+        (found,) = conflicts.listing(tx, state=None)
+        assert (found.crm_value, found.erp_value, found.baseline_erp) == ("Innkjøper", None, None)
+        erasure.forget_record(tx, tenant="Cust1", crm=("person", 5))
+        (found,) = conflicts.listing(tx, state=None)
+        assert (found.crm_value, found.baseline_crm) == (None, None)
+
+
 def test_values_leave_the_journal_when_their_time_is_over_and_the_lines_stay(store: Store) -> None:
     with store.transaction() as tx:
         history.add(tx, [an_entry(at=NOW - MINUTE), an_entry(field="Phone")])
