@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
@@ -133,7 +134,7 @@ class Supervisor:
         children = (*self._children, *self._servers)
         for child in children:
             if child.process is not None:
-                child.process.terminate()
+                _ask_to_end(child.process)
         until = self._clock.monotonic() + GRACE_SECONDS
         for child in children:
             if child.process is None:
@@ -143,6 +144,7 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 child.process.kill()
                 child.process.wait()
+            _end_what_is_left(child.process)
             child.process = None
         if self._code is not None:
             self._code.close()
@@ -162,6 +164,7 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         child.started = self._clock.monotonic()
 
@@ -180,6 +183,23 @@ class Supervisor:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._stop_asked.set()
+
+
+def _ask_to_end(process: subprocess.Popen[bytes]) -> None:
+    """Asks a service, and the runs that a code server has at work: it waits for them, and would leave them behind."""
+    if os.name != "posix":
+        process.terminate()
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+
+
+def _end_what_is_left(process: subprocess.Popen[bytes]) -> None:
+    """Ends what a service that has ended had started; a run that is killed loses nothing."""
+    if os.name != "posix":
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _tethered(command: Sequence[str]) -> list[str]:

@@ -65,6 +65,27 @@ def test_services_hear_a_stop_although_the_shell_lets_them_ignore_ctrl_c(tmp_pat
     assert (installation.settings.log_dir / "code-sync.log").read_text().strip() == "True"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_run_at_work_is_asked_to_end_with_its_code_server_and_is_not_left_behind(tmp_path: Path) -> None:
+    """Dagster's code server waits for its runs: it was killed after the grace, and the watcher worked on alone."""
+    installation = Installation(Settings(_env_file=None, sounimicro_home=tmp_path))
+    supervisor = Supervisor(installation, [])
+    run = "import time; time.sleep(60)"
+    waits = f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {run!r}]); print(p.pid, flush=True)"
+    waiting = f"{waits}; import signal; signal.signal(signal.SIGTERM, lambda *_: None); p.wait()"
+    child = _Child("code-sync", [sys.executable, "-c", waiting])
+    supervisor._children = [child]
+    supervisor._launch(child)
+    log = installation.settings.log_dir / "code-sync.log"
+    until = time.monotonic() + 30
+    while not log.read_text().strip() and time.monotonic() < until:
+        time.sleep(0.01)
+    began = time.monotonic()
+    supervisor.stop()
+    assert time.monotonic() - began < serving.GRACE_SECONDS / 2
+    assert not _runs(Path("/proc") / log.read_text().strip() / "stat")
+
+
 SUPERVISED = """
 import sys
 from pathlib import Path
