@@ -13,7 +13,6 @@ from sounimicro_pipelines.store.erasure import forget_record
 from sounimicro_pipelines.store.links import Link
 from sounimicro_pipelines.store.runs import Guard
 from sounimicro_pipelines.sync.agreement import Gone
-from sounimicro_pipelines.sync.ask_again import ask_again
 from sounimicro_pipelines.sync.decide import CRM
 from sounimicro_pipelines.sync.linking import end_link, hold_link, repoint, take_off
 from sounimicro_pipelines.sync.ports import Merged
@@ -119,7 +118,6 @@ def apply_merge(tx: Transaction, world: World, merge: Merged, linked: list[Link]
     """Move the links of a record that the merge log says is gone."""
     for link in linked:
         repoint(tx, world, link, merge.destination)
-    ask_again(tx, world, "crm", "", merge.source)
 
 
 def check_guard(tx: Transaction, side: Side, company_key: str, entity: str, world: World) -> None:

@@ -18,7 +18,7 @@ from sounimicro_pipelines.sync.decide import CRM
 from sounimicro_pipelines.sync.ending import check_guard, forget_unlinked, handle_gone
 from sounimicro_pipelines.sync.holding import busy, crm_lease, erp_lease
 from sounimicro_pipelines.sync.meeting import meet_crm, meet_erp
-from sounimicro_pipelines.sync.orphans import creates_for, give_up_creates, give_up_gone
+from sounimicro_pipelines.sync.orphans import creates_for, give_up_creates
 from sounimicro_pipelines.sync.recovering import recover
 from sounimicro_pipelines.sync.routing import partner_pairs, pokes_for
 from sounimicro_pipelines.sync.rule_changes import redefined_in
@@ -208,7 +208,7 @@ async def _process_crm(world: World, rule: Rule, item: WorkItem, done: _Done) ->
     if crm is None:
         with world.store.read() as tx:
             left = creates_for(tx, world, rule, crm=(item.entity, item.record_id))
-        await give_up_gone(world, rule, left, ("crm", "", item.record_id))
+        await give_up_creates(world, rule, left)
         if item.entity == "person":
             await forget_unlinked(world, item.record_id)
         return

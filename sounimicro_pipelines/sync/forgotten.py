@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 
 from sounimicro_pipelines.rules.model import Rule
 from sounimicro_pipelines.rules.values import Side
-from sounimicro_pipelines.store import Transaction, intents, issues, links, runs, watermarks
-from sounimicro_pipelines.sync.ask_again import ask_again
+from sounimicro_pipelines.store import Transaction, intents, issues, links, runs, watermarks, work
+from sounimicro_pipelines.store.issues import Issue
+from sounimicro_pipelines.store.work import Poke
 from sounimicro_pipelines.sync.ports import Record
 from sounimicro_pipelines.sync.world import World
 
@@ -133,7 +134,17 @@ def tell_orphan(tx: Transaction, world: World, rule: Rule, record: Record) -> No
 def solve_orphan(tx: Transaction, world: World, side: Side, company_key: str, entity: str, record_id: int) -> None:
     """It is known now what the record was made for: what it might have been made for as well is looked at again."""
     if issues.solve(tx, _named(side, company_key, entity, record_id), now=world.now()):
-        ask_again(tx, world, side, company_key, record_id)
+        asked = [one for one in issues.listing(tx, kind="possible_duplicate", limit=1000) if one.side != side]
+        asked = [one for one in asked if record_id in {other["id"] for other in (one.details or {})["candidates"]}]
+        work.poke(tx, [_look_at(one) for one in asked if company_key in ("", one.company_key)], world.now())
+
+
+def _look_at(issue: Issue) -> Poke:
+    """The work of looking at the record that may be the same as others."""
+    if issue.side == "crm":
+        return Poke(str(issue.rule), "crm", str(issue.crm_entity), int(issue.crm_id or 0), "asked")
+    key, entity = str(issue.company_key), str(issue.erp_entity)
+    return Poke(str(issue.rule), "erp", entity, int(issue.erp_id or 0), "asked", key)
 
 
 def _named(side: Side, company_key: str, entity: str, record_id: int) -> str:

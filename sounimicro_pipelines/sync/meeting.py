@@ -20,7 +20,7 @@ from sounimicro_pipelines.sync.marks import asked_about_half, half_in_crm, half_
 from sounimicro_pipelines.sync.match import Identity
 from sounimicro_pipelines.sync.matching import match_in_crm, match_in_erp
 from sounimicro_pipelines.sync.orders import FoundMeanwhile, Meeting, Order, Unsure
-from sounimicro_pipelines.sync.orphans import creates_for, give_up_creates, give_up_gone
+from sounimicro_pipelines.sync.orphans import creates_for, give_up_creates
 from sounimicro_pipelines.sync.ports import Record
 from sounimicro_pipelines.sync.seeking import LINKED_OTHERWISE, is_of
 from sounimicro_pipelines.sync.translate import initiates, takes_part
@@ -33,12 +33,9 @@ async def meet_erp(world: World, rule: Rule, company_key: str, entity: str, erp_
     with world.store.read() as tx:
         apart = is_kept_apart(links.tombstones_for_erp(tx, company_key, entity, erp_id), company_key)
         left = creates_for(tx, world, rule, erp=(company_key, entity, erp_id))
-    if apart:
-        await give_up_creates(world, rule, left)
-        return []
-    record = await port.read(entity, erp_id, rule.erp_paths())
+    record = None if apart else await port.read(entity, erp_id, rule.erp_paths())
     if record is None:
-        await give_up_gone(world, rule, left, ("erp", company_key, erp_id))
+        await give_up_creates(world, rule, left)
         return []
     if _is_being_made(world, rule, record):
         raise NotNow(world.later(world.patience.search_lag), "create_elsewhere")

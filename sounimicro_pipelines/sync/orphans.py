@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sounimicro_pipelines.rules.model import Rule
-from sounimicro_pipelines.rules.values import Side
 from sounimicro_pipelines.store import Transaction, intents, issues, links
 from sounimicro_pipelines.store.intents import Intent
 from sounimicro_pipelines.store.links import Tombstone
-from sounimicro_pipelines.sync.ask_again import ask_again
 from sounimicro_pipelines.sync.ports import Record
 from sounimicro_pipelines.sync.seeking import made_by, wait_for_effect
 from sounimicro_pipelines.sync.world import World
@@ -27,13 +25,6 @@ def creates_for(
     side = "erp" if crm is not None else "crm"
     found = intents.living_for(tx, tenant=world.tenant, crm=crm, erp=erp)
     return [one for one in found if (one.kind, one.side, one.rule) == ("create", side, rule.rule)]
-
-
-async def give_up_gone(world: World, rule: Rule, left: Sequence[Intent], record: tuple[Side, str, int]) -> None:
-    """A record (side, company, id) that is linked to nothing is gone: nothing is made for it, nor waits for it."""
-    await give_up_creates(world, rule, left)
-    with world.store.transaction() as tx:
-        ask_again(tx, world, *record)
 
 
 async def give_up_creates(world: World, rule: Rule, left: Sequence[Intent]) -> None:

@@ -1309,29 +1309,6 @@ def test_what_was_typed_on_both_rows_of_a_partner_gives_way_to_the_crm_by_its_po
         assert {one.erp_value for one in conflicts.listing(tx, state=None)} == typed
 
 
-@pytest.mark.parametrize("gone", ["merged", "deleted"])
-def test_who_may_be_the_same_as_a_company_that_is_gone_is_looked_at_again(gone: str) -> None:
-    scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
-    crm, erp = scenario.crm, scenario.erp["K1"]
-    company = scenario.company(crm, "contact")
-    customer = scenario.company(erp, "Customer", company.values["OrgNr"])
-    scenario.settle()
-    assert ("possible_duplicate", customer.id) in {(one.kind, one.erp_id) for one in open_issues(scenario.store)}
-    other = scenario.company(crm, "contact")
-    scenario.polling = True
-    scenario.run_engines()
-    scenario.hostile.clock.advance(200)
-    if gone == "merged":
-        crm.person_merges(company, other)
-    else:
-        crm.person_deletes(company)
-    scenario.settle()
-    scenario.check()
-    assert ("possible_duplicate", customer.id) not in {(one.kind, one.erp_id) for one in open_issues(scenario.store)}
-    (made,) = [one for one in crm.living("contact") if one is not other]
-    assert made.markers == {("K1", "customer"): customer.id}
-
-
 def never(system: System) -> AbstractContextManager[object]:
     """No create takes effect, and none is answered."""
     return patch.object(system, "create", side_effect=Unreachable("Sim", "create", effect_unknown=True))
