@@ -2,7 +2,8 @@
 
 A supervisor that is killed outright asks nobody to stop. Its services would work on with nobody looking after them,
 and hold the ports that the next `serve` needs; Linux can tie them to it. And a shell without job control lets what it
-starts with `&` ignore SIGINT. Dagster's code servers take that over for SIGTERM, and could only be killed.
+starts with `&` ignore SIGINT. Dagster's code servers take that over for SIGTERM, and could only be killed. Whoever
+started the supervisor may have let SIGTERM be ignored as well.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ def tie_to(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for asked in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(asked, signal.SIG_DFL)
     tie_to(int(sys.argv[1]))
     os.execv(sys.argv[2], sys.argv[2:])  # noqa: S606 - the supervisor's own command

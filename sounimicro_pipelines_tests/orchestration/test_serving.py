@@ -87,12 +87,14 @@ def test_a_run_at_work_is_asked_to_end_with_its_code_server_and_is_not_left_behi
 
 
 SUPERVISED = """
+import signal
 import sys
 from pathlib import Path
 from sounimicro_pipelines.installation import Installation
 from sounimicro_pipelines.orchestration.serving import Supervisor, _Child
 from sounimicro_pipelines.settings import Settings
 
+signal.signal(signal.SIGTERM, signal.SIG_IGN)  # as it may be inherited
 installation = Installation(Settings(_env_file=None, sounimicro_home=Path(sys.argv[1])))
 installation.prepare_home()
 supervisor = Supervisor(installation, [])
