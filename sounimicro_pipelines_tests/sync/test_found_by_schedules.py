@@ -90,9 +90,7 @@ def test_a_value_that_reached_one_row_of_a_partner_goes_on_to_the_other_after_an
     supplier = scenario.company(erp, "Supplier", "923609016")
     for row in (customer, supplier):
         row.values["Info.Name"] = crm.values["Name"]
-    scenario.settle()
-    scenario.polling = True
-    scenario.hostile.clock.advance(200)
+    rest_for_minutes(scenario)
     typed = scenario.crm.person_types(crm, "Address.Postal.City")
     write = erp.write
     refused: list[int] = []
@@ -176,9 +174,7 @@ def test_what_was_made_after_the_backup_goes_on_when_a_person_has_said_that_it_i
 def test_a_person_whose_company_went_while_it_was_made_is_told_and_waited_for_no_more(made_in: str) -> None:
     scenario = Scenario(1, StorePool(), Trouble(), active=("customer", "person"), polling_always=True)
     company, customer = pair(scenario)
-    scenario.settle()
-    scenario.polling = True
-    scenario.hostile.clock.advance(200)
+    rest_for_minutes(scenario)
     system: System = scenario.crm if made_in == "crm" else scenario.erp["K1"]
     if made_in == "crm":
         scenario.contact_of("K1", customer)
@@ -237,9 +233,7 @@ def test_a_contact_that_we_made_and_that_moves_in_the_erp_is_told() -> None:
     company, _ = pair(scenario)
     _, other = pair(scenario)
     person = scenario.person_of(company)
-    scenario.settle()
-    scenario.polling = True
-    scenario.hostile.clock.advance(200)
+    rest_for_minutes(scenario)
     (contact,) = scenario.erp["K1"].living("Contact")
     contact.parent, contact.updated, contact.updated_by = other.relation, scenario.hostile.at(), "person"
     scenario.settle()
@@ -248,11 +242,7 @@ def test_a_contact_that_we_made_and_that_moves_in_the_erp_is_told() -> None:
 
 
 def test_what_was_made_for_one_customer_and_is_linked_with_another_is_asked_about() -> None:
-    scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
-    company, _ = pair(scenario)
-    scenario.settle()
-    scenario.polling = True
-    scenario.hostile.clock.advance(200)
+    scenario, company, _ = minutes_after_a_pair()
     customer = scenario.company(scenario.erp["K1"], "Customer")
     with never(scenario.crm):
         scenario.run_engines()
@@ -446,11 +436,7 @@ def unheard(system: System) -> AbstractContextManager[object]:
 
 
 def test_what_was_made_for_one_customer_and_took_up_another_by_a_merge_is_asked_about() -> None:
-    scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
-    company, other = pair(scenario)
-    scenario.settle()
-    scenario.polling = True
-    scenario.hostile.clock.advance(200)
+    scenario, company, other = minutes_after_a_pair()
     customer = scenario.company(scenario.erp["K1"], "Customer")
     with unheard(scenario.crm):
         scenario.run_engines()
@@ -464,11 +450,7 @@ def test_what_was_made_for_one_customer_and_took_up_another_by_a_merge_is_asked_
 
 
 def test_what_was_made_and_renamed_before_it_took_up_another_customer_by_a_merge_is_asked_about() -> None:
-    scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
-    company, _ = pair(scenario)
-    scenario.settle()
-    scenario.polling = True
-    scenario.hostile.clock.advance(200)
+    scenario, company, _ = minutes_after_a_pair()
     customer = scenario.company(scenario.erp["K1"], "Customer", "")
     with unheard(scenario.crm):
         scenario.run_engines()
@@ -482,11 +464,7 @@ def test_what_was_made_and_renamed_before_it_took_up_another_customer_by_a_merge
 
 
 def test_what_was_made_for_a_company_that_took_up_another_customer_meanwhile_is_told_and_given_no_company() -> None:
-    scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
-    company, _ = pair(scenario)
-    scenario.settle()
-    scenario.polling = True
-    scenario.hostile.clock.advance(200)
+    scenario, company, _ = minutes_after_a_pair()
     fresh = scenario.company(scenario.crm, "contact")
     with unheard(scenario.erp["K1"]):
         scenario.run_engines()
@@ -503,9 +481,7 @@ def test_what_was_made_for_a_company_that_took_up_another_customer_meanwhile_is_
 def test_what_was_made_for_a_company_that_took_up_one_of_ours_without_a_number_is_told() -> None:
     scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
     other = scenario.company(scenario.crm, "contact", "")
-    scenario.settle()
-    scenario.polling = True
-    scenario.hostile.clock.advance(200)
+    rest_for_minutes(scenario)
     company = scenario.company(scenario.crm, "contact")
     with unheard(scenario.erp["K1"]):
         scenario.run_engines()
@@ -643,9 +619,7 @@ def test_what_was_made_in_the_crm_after_the_backup_and_deleted_there_stays_delet
 def test_what_was_made_without_an_answer_and_deleted_before_it_was_found_stays_deleted(what: str) -> None:
     scenario = Scenario(1, StorePool(), Trouble(), active=("customer", "person"), polling_always=True)
     _, customer = pair(scenario)
-    scenario.settle()
-    scenario.polling = True
-    scenario.hostile.clock.advance(200)
+    rest_for_minutes(scenario)
     if what == "company":
         source = scenario.company(scenario.erp["K1"], "Customer", "")
     else:
@@ -668,9 +642,7 @@ def test_what_was_made_without_an_answer_and_merged_before_it_was_found_is_asked
     crm, erp = scenario.crm, scenario.erp["K1"]
     company, customer = pair(scenario)
     other = crm.person_creates("contact", {"Name": "Annet"}) if what == "company" else scenario.person_of(company)
-    scenario.settle()
-    scenario.polling = True
-    scenario.hostile.clock.advance(200)
+    rest_for_minutes(scenario)
     scenario.hostile.creates.clear()
     source = scenario.company(erp, "Customer") if what == "company" else scenario.contact_of("K1", customer)
     with unheard(crm):
@@ -691,9 +663,7 @@ def test_a_merge_of_what_was_there_before_keeps_no_creation_from_being_repeated(
     crm, erp = scenario.crm, scenario.erp["K1"]
     kept, old = (crm.person_creates("contact", {"Name": name}) for name in ("Annet", "Noe"))
     linked, _ = pair(scenario)
-    scenario.settle()
-    scenario.polling = True
-    scenario.hostile.clock.advance(200)
+    rest_for_minutes(scenario)
     scenario.company(erp, "Customer")
     with never(crm):
         scenario.run_engines()
@@ -784,9 +754,7 @@ def test_what_was_typed_before_a_partners_second_row_joined_does_not_give_way_to
     company, customer = pair(scenario)
     path, other = "Address.Postal.City", "Info.InvoiceAddress.City"
     scenario.crm.person_types(company, path)
-    scenario.settle()
-    scenario.polling = True
-    scenario.hostile.clock.advance(200)
+    rest_for_minutes(scenario)
     supplier = scenario.company(scenario.erp["K1"], "Supplier", company.values["OrgNr"])
     supplier.values["Info.Name"] = company.values["Name"]
     typed = scenario.crm.person_types(company, path)
@@ -1267,9 +1235,7 @@ def test_who_works_for_a_company_that_takes_up_a_customer_while_its_persons_are_
     crm = scenario.crm
     other = prospect(scenario)
     person = scenario.person_of(other)
-    scenario.settle()
-    scenario.polling = True
-    scenario.hostile.clock.advance(200)
+    rest_for_minutes(scenario)
     company, _ = pair(scenario)
     children = crm.children
 
@@ -1342,6 +1308,21 @@ def joins_meanwhile(scenario: Scenario, company: Row, waiting: Row) -> Row:
     assert company.markers == {("K1", entity.lower()): row.id}
     scenario.active = active
     return row
+
+
+def rest_for_minutes(scenario: Scenario) -> None:
+    """Everything is at rest, and nothing happens for a while."""
+    scenario.settle()
+    scenario.polling = True
+    scenario.hostile.clock.advance(200)
+
+
+def minutes_after_a_pair() -> tuple[Scenario, Row, Row]:
+    """A company and its customer were linked, and nothing has happened since."""
+    scenario = Scenario(1, StorePool(), Trouble(), active=("customer",), polling_always=True)
+    company, customer = pair(scenario)
+    rest_for_minutes(scenario)
+    return scenario, company, customer
 
 
 def minutes_after_a_customer() -> Scenario:
